@@ -1,0 +1,137 @@
+"""The session, the column types, and all that differs between SQLite and PostgreSQL.
+
+Entry points open `writing(board)`; it locks the stream that the change is recorded on, so nothing read before is
+trusted and the sequence numbers of a stream have no gaps. Bookkeeping (sessions, throttles, heartbeats) is one
+statement by `bookkeeping` and takes no lock.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeVar
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, Executable, MetaData, Row, event, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
+from sqlalchemy.types import TypeDecorator
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+CHANNEL = "nightdesk"  # what PostgreSQL's NOTIFY is sent on
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An instant. Only aware datetimes go in; UTC comes out on both databases."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant without a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Of every mapped class."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map = {datetime: UTCDateTime}  # noqa: RUF012 - SQLAlchemy reads this name
+
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
+S = TypeVar("S", bound=Base)
+
+
+@contextmanager
+def writing(stream: S) -> Iterator[S]:
+    """One transaction that may change things, recorded on `stream` (the Desk or a Board), which it locks.
+
+    Yields the stream as it stands under the lock. Commits at the end; an exception rolls everything back. It first
+    ends any open transaction: rows read before are expired and are read again when used.
+    """
+    session = db.session()
+    if session.info.get("writing"):
+        raise RuntimeError("writing() inside writing(): a verb opened its own transaction")
+    ident = stream.__mapper__.primary_key_from_instance(stream)
+    session.rollback()
+    session.expire_all()
+    session.connection(execution_options={"writing": True})
+    session.info["writing"] = True
+    try:
+        locked = session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
+        yield locked
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info.pop("writing", None)
+
+
+class Kept(NamedTuple):
+    """What one bookkeeping statement did."""
+
+    rows: Sequence[Row[Any]]
+    count: int
+
+
+def bookkeeping(statement: Executable, parameters: Any = None) -> Kept:
+    """Runs one statement in a transaction of its own; returns the rows of its RETURNING and how many it touched."""
+    if db.session().info.get("writing"):
+        raise RuntimeError("bookkeeping inside writing() would wait for its own lock")
+    with db.engine.connect() as connection:
+        connection = connection.execution_options(writing=True)
+        with connection.begin():
+            result = connection.execute(statement, parameters)
+            rows = result.all() if result.returns_rows else []
+            return Kept(rows, result.rowcount)
+
+
+def announce(session: Session, stream_id: int) -> None:
+    """Wakes the watchers of other processes when this transaction commits. SQLite's watchers see it by themselves."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": str(stream_id)})
+
+
+@event.listens_for(Engine, "connect")
+def _prepare(connection: Any, _record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None
+    for pragma in ("journal_mode=wal", "busy_timeout=30000", "foreign_keys=on", "synchronous=full"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        writes = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@event.listens_for(Session, "before_flush")
+def _refuse_flush(session: Session, *_: Any) -> None:
+    if not session.info.get("writing") and (session.new or session.dirty or session.deleted):
+        raise RuntimeError("a change outside writing()")
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _refuse_statement(state: ORMExecuteState) -> None:
+    if (state.is_insert or state.is_update or state.is_delete) and not state.session.info.get("writing"):
+        raise RuntimeError("a change outside writing()")

@@ -1,0 +1,28 @@
+"""Who wrote in, and the addresses they write from."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base
+
+
+class Customer(Base):
+    __tablename__ = "customers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    language: Mapped[str | None]
+    created_at: Mapped[datetime]
+
+    addresses: Mapped[list["CustomerAddress"]] = relationship(order_by="CustomerAddress.id")
+
+
+class CustomerAddress(Base):
+    __tablename__ = "customer_addresses"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"), index=True)
+    address: Mapped[str] = mapped_column(unique=True)  # lower case
+    bounced_at: Mapped[datetime | None]

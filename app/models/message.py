@@ -1,0 +1,81 @@
+"""One entry of a conversation, its attachments, and the archive of everything that arrived."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
+
+from app.database import Base
+from app.models.person import Person
+
+
+class Message(Base):
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_ticket", "ticket_id", "id"),
+        CheckConstraint("kind IN ('customer', 'reply', 'note')", name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    kind: Mapped[str]  # customer: from the customer; reply: to the customer; note: internal
+    automatic: Mapped[str | None]  # why it is taken for automatic mail
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # of a reply or note
+    from_name: Mapped[str] = mapped_column(default="")
+    from_address: Mapped[str] = mapped_column(default="", index=True)
+    subject: Mapped[str] = mapped_column(default="")
+    text: Mapped[str]  # the newest part
+    full_text: Mapped[str | None] = deferred(mapped_column())  # with quotes and signature, when it differs
+    html: Mapped[str | None] = deferred(mapped_column())  # as it came; sanitised when shown
+    has_html: Mapped[bool] = mapped_column(default=False)
+    search_text: Mapped[str] = deferred(mapped_column(default=""))  # rules.query.fold(subject and text)
+    message_id: Mapped[str | None] = mapped_column(unique=True)  # without <>; ours are signed
+    language: Mapped[str | None]
+    raw_id: Mapped[int | None] = mapped_column(ForeignKey("raw_messages.id"), index=True)
+    withdrawn_at: Mapped[datetime | None]  # "Undo send"
+    at: Mapped[datetime]  # arrived or written
+
+    person: Mapped[Person | None] = relationship()
+    attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.id")
+
+
+class Attachment(Base):
+    __tablename__ = "attachments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(unique=True)  # its name in the address, 128 bits
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"))
+    name: Mapped[str]
+    media_type: Mapped[str]
+    size: Mapped[int]
+    content_id: Mapped[str | None]
+    inline: Mapped[bool] = mapped_column(default=False)
+
+
+class Blob(Base):
+    """Bytes by their SHA-256: attachments and raw mail."""
+
+    __tablename__ = "blobs"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    data: Mapped[bytes] = deferred(mapped_column(LargeBinary))
+
+
+class RawMessage(Base):
+    """Something that arrived, kept before anything is parsed."""
+
+    __tablename__ = "raw_messages"
+    __table_args__ = (
+        Index("ix_raw_messages_state", "state", "id"),
+        CheckConstraint("state IN ('received', 'handled', 'ignored', 'failed')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
+    source: Mapped[str]  # command, form
+    sent_to: Mapped[str | None]  # the address it was delivered to
+    received_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(default="received")
+    error: Mapped[str | None]

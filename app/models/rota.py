@@ -1,0 +1,61 @@
+"""The on-call schedule: versions with an effective date, and the published shifts, which are the truth."""
+
+from datetime import datetime
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base
+from app.models.person import Person
+
+PRIMARY, BACKUP = "primary", "backup"
+
+
+class Rota(Base):
+    __tablename__ = "rotas"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    horizon_weeks: Mapped[int] = mapped_column(default=12)  # how far ahead shifts are published
+
+    versions: Mapped[list["RotaVersion"]] = relationship(order_by="RotaVersion.effective_at, RotaVersion.id")
+
+
+class RotaVersion(Base):
+    __tablename__ = "rota_versions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rota_id: Mapped[int] = mapped_column(ForeignKey("rotas.id"), index=True)
+    effective_at: Mapped[datetime]
+    zone: Mapped[str]
+    weekday: Mapped[int]  # of the hand-over, 0 = Monday
+    time: Mapped[str]  # HH:MM in the zone
+    people: Mapped[list[int]] = mapped_column(JSON)  # ids in order
+    created_at: Mapped[datetime]
+
+
+class Shift(Base):
+    """One published stretch, half-open."""
+
+    __tablename__ = "shifts"
+    __table_args__ = (
+        Index("uq_shifts_start", "rota_id", "role", "starts_at", unique=True),
+        Index("ix_shifts_end", "rota_id", "ends_at"),
+        Index("ix_shifts_wake", "wake_at"),
+        CheckConstraint("role IN ('primary', 'backup')", name="role"),
+        CheckConstraint("state IN ('published', 'worked')", name="state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    rota_id: Mapped[int] = mapped_column(ForeignKey("rotas.id"))
+    role: Mapped[str]
+    starts_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
+    origin_person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))  # whose turn it was
+    state: Mapped[str] = mapped_column(default="published")
+    reason: Mapped[str] = mapped_column(default="")  # why this person
+    wake_at: Mapped[datetime | None]  # the next hand-over work: its start, then its end
+
+    person: Mapped[Person] = relationship(foreign_keys=[person_id])
+    origin_person: Mapped[Person] = relationship(foreign_keys=[origin_person_id])

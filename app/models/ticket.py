@@ -1,0 +1,110 @@
+"""One customer's matter, numbered by its id."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.database import Base
+from app.models.board import CLOSED, Column
+from app.models.channel import Channel
+from app.models.customer import Customer
+from app.models.person import Person
+from app.words import N_
+
+LOW, NORMAL, HIGH, URGENT = range(4)
+PRIORITIES = {LOW: N_("Low"), NORMAL: N_("Normal"), HIGH: N_("High"), URGENT: N_("Urgent")}
+PRIORITY_NAMES = ("low", "normal", "high", "urgent")  # as written in queries and policies
+_FAR = 9_999_999_999_999  # milliseconds; later than any deadline
+
+
+class Ticket(Base):
+    __tablename__ = "tickets"
+    __table_args__ = (
+        Index("ix_tickets_column", "column_id", "sort_key", "id"),
+        Index("ix_tickets_wake", "wake_at", "id"),
+        Index(
+            "ix_tickets_unresolved",
+            "board_id",
+            "assignee_id",
+            "id",
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+        Index("ix_tickets_late", "column_id", "next_deadline_at"),
+        Index("ix_tickets_customer", "customer_id", "id"),
+        CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id"))
+    column_id: Mapped[int] = mapped_column(ForeignKey("columns.id"))
+    state: Mapped[str]  # of its column
+    state_since: Mapped[datetime]
+    subject: Mapped[str]
+    subject_search: Mapped[str]  # rules.query.fold(subject)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channels.id"))
+    language: Mapped[str | None]
+    language_confidence: Mapped[int] = mapped_column(default=0)  # 0..100
+    priority: Mapped[int] = mapped_column(default=NORMAL)
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
+    automatic: Mapped[bool] = mapped_column(default=False)  # opened by automatic mail: no deadlines, no pages
+    linked_id: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"))  # the earlier ticket it continues
+
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]  # last message or person's change, never a rule's
+    closed_at: Mapped[datetime | None]  # since when resolved or archived
+    waiting_since: Mapped[datetime | None]  # the customer's first unanswered message
+    first_answered_at: Mapped[datetime | None]
+    last_message_at: Mapped[datetime]
+    last_speaker: Mapped[str]  # customer or us
+    message_count: Mapped[int] = mapped_column(default=0)
+    unread: Mapped[bool] = mapped_column(default=True)  # the customer's last message has been opened by nobody
+
+    column_set_at: Mapped[datetime | None]  # when a person last set this field: rules wait 60 s
+    assignee_set_at: Mapped[datetime | None]
+    priority_set_at: Mapped[datetime | None]
+
+    next_deadline_at: Mapped[datetime | None]  # None while nothing runs
+    next_deadline_kind: Mapped[str | None]
+    next_deadline_for: Mapped[int | None]  # seconds of the whole target, to say when a quarter is left
+    paused: Mapped[bool] = mapped_column(default=False)  # a deadline waits while the customer is asked
+    sort_key: Mapped[str]  # of the default order, see order()
+    wake_at: Mapped[datetime | None]  # when the sweep looks again
+    version: Mapped[int] = mapped_column(default=1)
+
+    column: Mapped[Column] = relationship()
+    customer: Mapped[Customer] = relationship()
+    channel: Mapped[Channel] = relationship()
+    assignee: Mapped[Person | None] = relationship()
+    tags: Mapped[list["Tag"]] = relationship(secondary="ticket_tags", order_by="Tag.name")
+
+    def order(self) -> str:
+        """The stored key of the default order: next deadline, then priority, then waiting longest; newest closed first.
+
+        Digits of fixed width, so that SQLite, PostgreSQL and the browser sort it alike.
+        """
+        if self.state in CLOSED and self.closed_at:
+            return f"{_FAR - _ms(self.closed_at):013d}{0:014d}"
+        deadline = _ms(self.next_deadline_at) if self.next_deadline_at else _FAR
+        return f"{deadline:013d}{URGENT - self.priority}{_ms(self.waiting_since or self.state_since):013d}"
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)  # folded
+
+
+class TicketTag(Base):
+    __tablename__ = "ticket_tags"
+    __table_args__ = (Index("ix_ticket_tags_tag", "tag_id", "ticket_id"),)
+
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True)
+    tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), primary_key=True)
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

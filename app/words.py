@@ -1,0 +1,63 @@
+"""What the desk says, in the reader's language: gettext catalogues read from the .po files at start.
+
+The `.po` files are the source and are read directly, so a fresh clone needs no compile step.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+
+LOCALES = {"en": "English", "ko": "한국어"}
+CATALOGUES = Path(__file__).parent / "translations"
+
+_locale: ContextVar[str] = ContextVar("locale", default="en")
+
+
+def N_(text: str) -> str:
+    """Marks a text for the catalogues where it is written; it is translated where it is said."""
+    return text
+
+
+def locale() -> str:
+    """The language being spoken now; a key of LOCALES."""
+    return _locale.get()
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Everything said inside is said in this language (English when it is not one of LOCALES)."""
+    token = _locale.set(language if language in LOCALES else "en")
+    try:
+        yield
+    finally:
+        _locale.reset(token)
+
+
+def gettext(text: str, **values: Any) -> str:
+    said = translations(_locale.get()).gettext(text)
+    return said % values if values else said
+
+
+def ngettext(one: str, many: str, n: int, **values: Any) -> str:
+    return translations(_locale.get()).ngettext(one, many, n) % {"num": n, "n": n, **values}
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    path = CATALOGUES / language / "LC_MESSAGES" / "messages.po"
+    if not path.exists():
+        return NullTranslations()
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
