@@ -5,7 +5,10 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
+
+from flask import current_app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,6 +66,11 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mail_from=environ.get("MAIL_FROM") or None,
         secret_key=_secret_key(environ, data),
     )
+
+
+def settings() -> Settings:
+    """The settings of the running app."""
+    return cast(Settings, current_app.config["SETTINGS"])
 
 
 def _directory(path: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, Executable, MetaData, Row, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator
@@ -101,6 +102,11 @@ def bookkeeping(statement: Executable, parameters: Any = None) -> Kept:
             result = connection.execute(statement, parameters)
             rows = result.all() if result.returns_rows else []
             return Kept(rows, result.rowcount)
+
+
+def insert_new(table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT, for the database in use."""
+    return (postgresql if db.engine.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def announce(session: Session, stream_id: int) -> None:

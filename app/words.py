@@ -31,6 +31,11 @@ def locale() -> str:
     return _locale.get()
 
 
+def speak(language: str) -> None:
+    """From here on, in this thread, everything is said in this language."""
+    _locale.set(language if language in LOCALES else "en")
+
+
 @contextmanager
 def speaking(language: str) -> Iterator[None]:
     """Everything said inside is said in this language (English when it is not one of LOCALES)."""

@@ -1,0 +1,99 @@
+"""The outbox: what must leave is a row, written with its cause; it is claimed, sent, marked, and tried again."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+
+from app.database import bookkeeping, db, insert_new
+from app.models.delivery import Delivery
+
+CLAIM_FOR = timedelta(minutes=5)
+PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))  # then it has failed
+
+
+def queue(key: str, *, at: datetime, now: datetime, **fields: object) -> int | None:
+    """Queues a delivery to leave at `at`; None when its cause has queued it already."""
+    return db.session.execute(
+        insert_new(Delivery)
+        .values(
+            key=key,
+            state="queued",
+            wake_at=at,
+            created_at=now,
+            attempts=0,
+            **{"to_name": "", "references": "", "language": "en", "automatic": False, **fields},
+        )
+        .on_conflict_do_nothing()
+        .returning(Delivery.id)
+    ).scalar_one_or_none()
+
+
+def due(now: datetime, most: int = 50) -> Sequence[int]:
+    """The deliveries that are due, oldest first, abandoned claims included."""
+    return db.session.scalars(
+        select(Delivery.id)
+        .where(Delivery.wake_at <= now, Delivery.state.in_(("queued", "claimed")))
+        .order_by(Delivery.wake_at, Delivery.id)
+        .limit(most)
+    ).all()
+
+
+def claim(delivery_id: int, process: str, now: datetime) -> bool:
+    """Takes a due delivery for this process; False when another one has it. A claim runs out by itself."""
+    return (
+        bookkeeping(
+            update(Delivery)
+            .where(
+                Delivery.id == delivery_id,
+                Delivery.state.in_(("queued", "claimed")),
+                Delivery.wake_at <= now,
+            )
+            .values(state="claimed", claim=process, wake_at=now + CLAIM_FOR)
+        ).count
+        == 1
+    )
+
+
+def cancel(message_id: int) -> bool:
+    """Takes back what has not begun to leave; False when it is too late. Under the board's lock."""
+    result = db.session.execute(
+        update(Delivery)
+        .where(Delivery.message_id == message_id, or_(Delivery.state == "queued", Delivery.state == "held"))
+        .values(state="cancelled", wake_at=None)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def cancel_pages(alert_id: int) -> None:
+    """Pages of an alert that have not left are not needed any more. Under the board's lock."""
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.alert_id == alert_id, Delivery.state == "queued")
+        .values(state="cancelled", wake_at=None)
+    )
+
+
+def mark_sent(delivery: Delivery, now: datetime) -> None:
+    delivery.state, delivery.sent_at, delivery.wake_at, delivery.error = "sent", now, None, None
+    delivery.attempts += 1
+
+
+def mark_held(delivery: Delivery) -> None:
+    """There is no way to send: it waits on the page of what was not delivered."""
+    delivery.state, delivery.wake_at = "held", None
+
+
+def mark_failed(delivery: Delivery, error: str, now: datetime, *, permanent: bool) -> None:
+    """Tries again after a growing pause; a permanent refusal, or the last try, is a failure."""
+    delivery.attempts += 1
+    delivery.error = error[:500]
+    if permanent or delivery.attempts > len(PAUSES):
+        delivery.state, delivery.wake_at = "failed", None
+    else:
+        delivery.state, delivery.wake_at = "queued", now + PAUSES[delivery.attempts - 1]
+
+
+def try_again(delivery: Delivery, now: datetime) -> None:
+    """A person asks for another try of what was held or failed."""
+    delivery.state, delivery.wake_at, delivery.attempts = "queued", now, 0

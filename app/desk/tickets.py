@@ -1,0 +1,238 @@
+"""What is done with a ticket. Every verb works under the lock of the ticket's board and records one event."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from app.database import db, insert_new
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.models.board import CLOSED, Board, Column
+from app.models.channel import Channel
+from app.models.customer import Customer
+from app.models.event import By, Event
+from app.models.person import Person
+from app.models.ticket import PRIORITIES, PRIORITY_NAMES, Tag, Ticket, TicketTag
+from app.words import N_
+from rules.query import fold
+
+MOST_TAGS = 30
+LONGEST_TAG = 40
+LONGEST_SUBJECT = 500
+
+
+def open_ticket(
+    board: Board,
+    *,
+    channel: Channel,
+    customer: Customer,
+    subject: str,
+    by: By,
+    now: datetime,
+    priority: int = 1,
+    language: str | None = None,
+    confidence: int = 0,
+    automatic: bool = False,
+    linked_id: int | None = None,
+) -> Ticket:
+    """Opens a ticket in the board's default column for new tickets; its first message is added by desk.messages."""
+    column = board.column_for("new")
+    subject = subject.strip()[:LONGEST_SUBJECT]
+    ticket = Ticket(
+        board_id=board.id,
+        column_id=column.id,
+        state=column.state,
+        state_since=now,
+        subject=subject,
+        subject_search=fold(subject),
+        customer_id=customer.id,
+        channel_id=channel.id,
+        language=language,
+        language_confidence=confidence,
+        priority=priority,
+        automatic=automatic,
+        linked_id=linked_id,
+        created_at=now,
+        updated_at=now,
+        last_message_at=now,
+        last_speaker="customer",
+        wake_at=now,
+        sort_key="",
+    )
+    ticket.sort_key = ticket.order()
+    db.session.add(ticket)
+    db.session.flush()
+    record(
+        board,
+        "ticket.opened",
+        ("ticket", ticket.id),
+        by=by,
+        now=now,
+        column=[None, column.id],
+        state=[None, column.state],
+    )
+    return ticket
+
+
+def move(board: Board, ticket: Ticket, *, to: int, expected: int | None = None, by: By, now: datetime) -> Ticket:
+    """Puts a ticket into another column. Refused with 409 when it is no longer in the `expected` one."""
+    column = db.session.get(Column, to)
+    if column is None or column.board_id != board.id:
+        raise Refused(N_("That column is not on this board any more. Reload the board to see its columns."))
+    old = ticket.column_id
+    expected = old if expected is None else expected
+    if old == to and expected == to:
+        return ticket
+    moved = db.session.execute(
+        update(Ticket)
+        .where(Ticket.id == ticket.id, Ticket.column_id == expected)
+        .values(column_id=to)
+        .execution_options(synchronize_session=False)
+    )
+    if moved.rowcount == 0:  # type: ignore[attr-defined]
+        raise Refused(**_who_was_faster(ticket, "ticket.moved"), status=409)
+    old_state = ticket.state
+    ticket.column_id = to
+    ticket.column = column
+    if column.state != old_state:
+        ticket.state, ticket.state_since = column.state, now
+        ticket.closed_at = (ticket.closed_at or now) if column.state in CLOSED else None
+    if by.kind == "person":
+        ticket.column_set_at = now
+    changed(board, ticket, "ticket.moved", by=by, now=now, column=[old, to], state=[old_state, column.state])
+    return ticket
+
+
+def assign(
+    board: Board, ticket: Ticket, person_id: int | None, *, expected: int | None | str = "any", by: By, now: datetime
+) -> Ticket:
+    """Gives a ticket to a person or, with None, to nobody. Refused with 409 when somebody else has it meanwhile."""
+    if expected != "any" and ticket.assignee_id != expected:
+        raise Refused(**_who_was_faster(ticket, "ticket.assigned"), status=409)
+    if ticket.assignee_id == person_id:
+        return ticket
+    if person_id is not None:
+        person = db.session.get(Person, person_id)
+        if person is None or not person.works_here(now):
+            raise Refused(N_("That person does not work here any more."), field="assignee")
+    old = ticket.assignee_id
+    ticket.assignee_id = person_id
+    if by.kind == "person":
+        ticket.assignee_set_at = now
+    db.session.flush()
+    db.session.expire(ticket, ["assignee"])
+    changed(board, ticket, "ticket.assigned", by=by, now=now, assignee=[old, person_id])
+    return ticket
+
+
+def prioritise(board: Board, ticket: Ticket, priority: int, *, by: By, now: datetime) -> Ticket:
+    """Sets the priority, one of models.ticket.PRIORITIES."""
+    if priority not in PRIORITIES:
+        raise Refused(N_("That is not a priority."), field="priority")
+    if ticket.priority == priority:
+        return ticket
+    old = ticket.priority
+    ticket.priority = priority
+    if by.kind == "person":
+        ticket.priority_set_at = now
+    changed(
+        board,
+        ticket,
+        "ticket.prioritised",
+        by=by,
+        now=now,
+        priority=[PRIORITY_NAMES[old], PRIORITY_NAMES[priority]],
+    )
+    return ticket
+
+
+def set_language(board: Board, ticket: Ticket, language: str | None, *, by: By, now: datetime) -> Ticket:
+    """Corrects the language of a ticket; None is unknown."""
+    if ticket.language == language:
+        return ticket
+    old = ticket.language
+    ticket.language, ticket.language_confidence = language, 100 if language else 0
+    changed(board, ticket, "ticket.language", by=by, now=now, language=[old, language])
+    return ticket
+
+
+def add_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -> Ticket:
+    """Adds a tag, which is made when it is new. Tags are compared case-folded."""
+    tag = tag_named(name)
+    if any(had.id == tag.id for had in ticket.tags):
+        return ticket
+    if len(ticket.tags) >= MOST_TAGS:
+        raise Refused(N_("A ticket has at most %(most)s tags."), field="tag", most=MOST_TAGS)
+    db.session.execute(insert(TicketTag).values(ticket_id=ticket.id, tag_id=tag.id))
+    db.session.expire(ticket, ["tags"])
+    changed(board, ticket, "ticket.tagged", by=by, now=now, tag=[None, tag.name])
+    return ticket
+
+
+def remove_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -> Ticket:
+    """Removes a tag; refused with 409 when somebody has removed it already."""
+    tag = next((tag for tag in ticket.tags if tag.name == _tag_name(name)), None)
+    if tag is None:
+        raise Refused(N_("The tag %(name)s is not on this ticket any more."), status=409, name=name)
+    db.session.execute(delete(TicketTag).where(TicketTag.ticket_id == ticket.id, TicketTag.tag_id == tag.id))
+    db.session.expire(ticket, ["tags"])
+    changed(board, ticket, "ticket.untagged", by=by, now=now, tag=[tag.name, None])
+    return ticket
+
+
+def read(board: Board, ticket: Ticket, *, by: By, now: datetime) -> None:
+    """Somebody has opened the customer's last message: the unread dot goes."""
+    if ticket.unread:
+        ticket.unread = False
+        ticket.version += 1
+        record(board, "ticket.read", ("ticket", ticket.id), by=by, now=now)
+
+
+def changed(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, **changes: Any) -> Event:
+    """Records a change of a ticket, keeps its order key, and wakes the sweep for it."""
+    ticket.version += 1
+    ticket.wake_at = now
+    if by.kind in ("person", "customer"):
+        ticket.updated_at = now
+    ticket.sort_key = ticket.order()
+    return record(board, kind, ("ticket", ticket.id), by=by, now=now, **changes)
+
+
+def tag_named(name: str) -> Tag:
+    """The tag of that name, made when it is new; under any lock, since the name is unique."""
+    folded = _tag_name(name)
+    tag = db.session.scalars(select(Tag).where(Tag.name == folded)).one_or_none()
+    if tag is None:
+        db.session.execute(insert_new(Tag).values(name=folded).on_conflict_do_nothing())
+        tag = db.session.scalars(select(Tag).where(Tag.name == folded)).one()
+    return tag
+
+
+def _tag_name(name: str) -> str:
+    folded = fold(" ".join(name.split()))
+    if not folded or len(folded) > LONGEST_TAG or "," in folded or '"' in folded:
+        raise Refused(
+            N_("A tag has 1 to %(most)s characters, without commas and quotes."), field="tag", most=LONGEST_TAG
+        )
+    return folded
+
+
+def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
+    """The words of a conflict: who changed it last, and to what."""
+    event = db.session.scalars(
+        select(Event)
+        .where(Event.subject_kind == "ticket", Event.subject_id == ticket.id, Event.kind == kind)
+        .order_by(Event.id.desc())
+        .limit(1)
+    ).one_or_none()
+    person = db.session.get(Person, event.by_id) if event and event.by_kind == "person" and event.by_id else None
+    if kind == "ticket.moved":
+        column = db.session.get(Column, ticket.column_id)
+        values = {"column": column.name if column else ""}
+        if person:
+            return {"text": N_("%(name)s has moved this to %(column)s meanwhile."), "name": person.name, **values}
+        return {"text": N_("This has moved to %(column)s meanwhile."), **values}
+    if person:
+        return {"text": N_("%(name)s has changed who has this meanwhile."), "name": person.name}
+    return {"text": N_("Who has this ticket has changed meanwhile.")}
