@@ -1,0 +1,48 @@
+"""Nightdesk: wiring only."""
+
+from typing import Any
+
+from flask import Flask
+from htmx_flask import Htmx
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import auth, cli, html, models
+from app.config import Settings, load
+from app.database import db
+from app.routes import BLUEPRINTS
+
+__all__ = ["create_app", "models"]
+
+LARGEST_REQUEST = 26 * 1024 * 1024
+
+
+def create_app(settings: Settings | None = None, **config: Any) -> Flask:
+    """The app for these settings (the environment's when none are given). Starts nothing."""
+    settings = settings or load()
+    app = Flask(__name__)
+    app.config.from_mapping(
+        SETTINGS=settings,
+        SECRET_KEY=settings.secret_key,
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
+        MAX_FORM_PARTS=1000,
+        SEND_FILE_MAX_AGE_DEFAULT=31_536_000,
+        SESSION_COOKIE_NAME="__Host-nightdesk" if settings.secure else "nightdesk",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 16, "max_overflow": settings.threads, "pool_pre_ping": not settings.on_sqlite},
+    )
+    app.config.update(config)
+    db.init_app(app)
+    Htmx(app)
+    auth.init_app(app)
+    html.init_app(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    cli.init_app(app)
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app

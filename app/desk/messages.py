@@ -1,0 +1,330 @@
+"""What is said in a ticket: the customer's messages, our replies and notes, and what each of them moves."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from app.config import settings
+from app.database import db, insert_new
+from app.desk import deliveries, tickets
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.mail import ids
+from app.models.board import Board
+from app.models.channel import Channel
+from app.models.customer import CustomerAddress
+from app.models.delivery import Delivery
+from app.models.desk import the_desk
+from app.models.event import By, Event
+from app.models.message import Attachment, Blob, Message
+from app.models.person import Person
+from app.models.ticket import Ticket
+from app.words import N_
+from rules.query import fold
+
+UNDO_FOR = timedelta(seconds=10)
+LONGEST_TEXT = 100_000
+THEN = {"wait": "waiting", "resolve": "resolved", "keep": None}
+
+
+@dataclass(frozen=True)
+class File:
+    """An attachment on its way in; `sha256` names a blob that exists."""
+
+    sha256: str
+    name: str
+    media_type: str
+    size: int
+    content_id: str | None = None
+    inline: bool = False
+
+
+def receive(
+    board: Board,
+    ticket: Ticket,
+    *,
+    by: By,
+    now: datetime,
+    text: str,
+    from_name: str,
+    from_address: str,
+    subject: str = "",
+    full_text: str | None = None,
+    html: str | None = None,
+    message_id: str | None = None,
+    language: str | None = None,
+    automatic: str | None = None,
+    raw_id: int | None = None,
+    files: Iterable[File] = (),
+) -> Message:
+    """Adds a message of the customer's. A person's own message waits on us and opens the ticket again;
+    an automatic one moves nothing."""
+    message = Message(
+        ticket_id=ticket.id,
+        kind="customer",
+        automatic=automatic,
+        from_name=from_name,
+        from_address=from_address,
+        subject=subject,
+        text=text,
+        full_text=full_text if full_text != text else None,
+        html=html,
+        has_html=html is not None,
+        search_text=fold(f"{subject}\n{text}"),
+        message_id=message_id,
+        language=language,
+        raw_id=raw_id,
+        at=now,
+    )
+    message.attachments = [_attachment(file) for file in files]
+    db.session.add(message)
+    db.session.flush()
+    ticket.message_count += 1
+    ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "customer", True
+    if automatic is None:
+        ticket.automatic = False
+        ticket.waiting_since = ticket.waiting_since or now
+    tickets.changed(board, ticket, "message.received", by=by, now=now, message=message.id)
+    if automatic is None and ticket.state in ("waiting", "resolved", "archived"):
+        tickets.move(board, ticket, to=board.column_for("open").id, by=by, now=now)
+    return message
+
+
+def reply(
+    board: Board, ticket: Ticket, text: str, *, person: Person, seen: int | None, then: str = "wait", now: datetime
+) -> Message:
+    """Answers the customer: the mail leaves after UNDO_FOR, everything else is so at once.
+
+    `seen` is the id of the newest message the writer has read: what was written since refuses with 409, None sends
+    anyway. `then` is a key of THEN.
+    """
+    text = _checked(text)
+    if then not in THEN:
+        raise Refused(N_("Choose what happens after sending."))
+    _refuse_unseen(ticket, seen)
+    address = _address_of(ticket)
+    state = THEN[then]
+    before = {
+        "waiting_since": _iso(ticket.waiting_since),
+        "first_answered_at": _iso(ticket.first_answered_at),
+        "column": ticket.column_id,
+    }
+    message = _add(ticket, "reply", text, person, now)
+    message.message_id = ids.mint(ticket.id, message.id, settings().secret_key, settings().host_name)
+    ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
+    ticket.waiting_since = None
+    ticket.first_answered_at = ticket.first_answered_at or now
+    by = By("person", person.id)
+    tickets.changed(board, ticket, "message.replied", by=by, now=now, message=message.id, before=before)
+    _queue(board, ticket, message, person, address, now)
+    if state is not None and ticket.state != state:
+        tickets.move(board, ticket, to=board.column_for(state).id, by=by, now=now)
+    elif state is None and ticket.state == "new":
+        tickets.move(board, ticket, to=board.column_for("open").id, by=by, now=now)
+    return message
+
+
+def note(board: Board, ticket: Ticket, text: str, *, person: Person, now: datetime) -> Message:
+    """Writes an internal note. It answers nothing and moves nothing."""
+    message = _add(ticket, "note", _checked(text), person, now)
+    tickets.changed(board, ticket, "message.noted", by=By("person", person.id), now=now, message=message.id)
+    return message
+
+
+def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, now: datetime) -> Message:
+    """Undo send: takes an answer back that has not left, and puts back what it moved, where nobody moved it since."""
+    message = db.session.get(Message, message_id)
+    if message is None or message.ticket_id != ticket.id or message.kind != "reply" or message.withdrawn_at:
+        raise Refused(N_("There is no answer to take back."), status=409)
+    if not deliveries.cancel(message.id):
+        raise Refused(N_("Too late: this answer has left already."), status=409)
+    event = db.session.scalars(
+        select(Event)
+        .where(Event.subject_kind == "ticket", Event.subject_id == ticket.id, Event.kind == "message.replied")
+        .order_by(Event.id.desc())
+    ).first()
+    message.withdrawn_at = now
+    by = By("person", person.id)
+    newest = db.session.scalar(
+        select(func.max(Message.id)).where(Message.ticket_id == ticket.id, Message.kind != "note")
+    )
+    if event is not None and event.changes["message"] == message.id == newest:
+        before = event.changes["before"]
+        ticket.waiting_since = _at(before["waiting_since"])
+        ticket.first_answered_at = _at(before["first_answered_at"])
+        ticket.last_speaker = "customer" if ticket.waiting_since else "us"
+        last = db.session.scalar(
+            select(func.max(Message.at)).where(
+                Message.ticket_id == ticket.id, Message.withdrawn_at.is_(None), Message.kind != "note"
+            )
+        )
+        ticket.last_message_at = last or ticket.created_at
+        moved_to = db.session.scalars(
+            select(Event)
+            .where(
+                Event.subject_kind == "ticket",
+                Event.subject_id == ticket.id,
+                Event.kind == "ticket.moved",
+                Event.id > event.id,
+            )
+            .order_by(Event.id)
+        ).first()
+        if moved_to and moved_to.changes["column"] == [before["column"], ticket.column_id]:
+            tickets.move(board, ticket, to=before["column"], by=by, now=now)
+    ticket.message_count -= 1
+    tickets.changed(board, ticket, "message.withdrawn", by=by, now=now, message=message.id)
+    return message
+
+
+def store_blob(data: bytes, sha256: str) -> None:
+    """Keeps bytes once, whoever brings them again."""
+    db.session.execute(
+        insert_new(Blob).values(sha256=sha256, size=len(data), data=data).on_conflict_do_nothing()
+    )
+
+
+def _add(ticket: Ticket, kind: str, text: str, person: Person, now: datetime) -> Message:
+    message = Message(
+        ticket_id=ticket.id,
+        kind=kind,
+        person_id=person.id,
+        from_name=person.name,
+        text=text,
+        search_text=fold(text),
+        language=None,
+        at=now,
+    )
+    db.session.add(message)
+    db.session.flush()
+    ticket.message_count += 1
+    return message
+
+
+def _checked(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not text:
+        raise Refused(N_("Write something first."), field="text")
+    if len(text) > LONGEST_TEXT:
+        raise Refused(N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT)
+    return text
+
+
+def _refuse_unseen(ticket: Ticket, seen: int | None) -> None:
+    if seen is None:
+        return
+    unseen = db.session.scalar(
+        select(func.count())
+        .select_from(Message)
+        .where(Message.ticket_id == ticket.id, Message.id > seen, Message.withdrawn_at.is_(None))
+    )
+    if unseen:
+        raise Refused(N_("%(n)s new since you began to write. Read them, then send again."), status=409, n=unseen)
+
+
+def _address_of(ticket: Ticket) -> str:
+    """Where an answer goes: the address the customer wrote from last, else their first one."""
+    last = db.session.scalars(
+        select(Message.from_address)
+        .join(CustomerAddress, CustomerAddress.address == Message.from_address)
+        .where(
+            Message.ticket_id == ticket.id,
+            Message.kind == "customer",
+            CustomerAddress.customer_id == ticket.customer_id,
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    ).one_or_none()
+    address = last or next((known.address for known in ticket.customer.addresses), None)
+    if address is None:
+        raise Refused(N_("This customer has no address to answer to."), field="text")
+    return address
+
+
+def _queue(board: Board, ticket: Ticket, message: Message, person: Person, address: str, now: datetime) -> None:
+    channel = sender(ticket.channel)
+    desk = the_desk()
+    earlier = db.session.scalars(
+        select(Message.message_id)
+        .where(
+            Message.ticket_id == ticket.id,
+            Message.id < message.id,
+            Message.kind != "note",
+            Message.message_id.is_not(None),
+            Message.withdrawn_at.is_(None),
+        )
+        .order_by(Message.id)
+    ).all()
+    subject = ticket.subject if ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
+    signature = f"\n\n-- \n{channel.signature}" if channel and channel.signature else ""
+    deliveries.queue(
+        f"reply:{message.id}",
+        at=now + UNDO_FOR,
+        now=now,
+        kind="reply",
+        message_id=message.id,
+        person_id=person.id,
+        board_id=board.id,
+        from_name=f"{person.name} ({desk.name})" if desk else person.name,
+        from_address=(channel.address if channel else None) or default_from(),
+        to_name=ticket.customer.name,
+        to_address=address,
+        subject=subject,
+        text=message.text + signature,
+        language=ticket.language or "en",
+        header_id=message.message_id,
+        in_reply_to=earlier[-1] if earlier else None,
+        references=" ".join(i for i in earlier if i),
+    )
+
+
+def sender(channel: Channel) -> Channel | None:
+    """The address that answers for a channel: its own, else the first e-mail address of its board."""
+    if channel.address:
+        return channel
+    return db.session.scalars(
+        select(Channel)
+        .where(Channel.board_id == channel.board_id, Channel.kind == "email", Channel.closed_at.is_(None))
+        .order_by(Channel.id)
+    ).first()
+
+
+def default_from() -> str:
+    """What mail comes from when no address is set up."""
+    return settings().mail_from or f"desk@{settings().host_name}"
+
+
+def deliveries_of(ticket: Ticket) -> dict[int, Delivery]:
+    """message id -> its delivery."""
+    rows = db.session.scalars(
+        select(Delivery).join(Message, Delivery.message_id == Message.id).where(Message.ticket_id == ticket.id)
+    ).all()
+    return {row.message_id: row for row in rows if row.message_id}
+
+
+def told(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, **changes: object) -> None:
+    """Records what happened to a ticket's answer outside, without waking the sweep."""
+    ticket.version += 1
+    record(board, kind, ("ticket", ticket.id), by=by, now=now, **changes)
+
+
+def _attachment(file: File) -> Attachment:
+    return Attachment(
+        token=secrets.token_urlsafe(16),
+        sha256=file.sha256,
+        name=file.name,
+        media_type=file.media_type,
+        size=file.size,
+        content_id=file.content_id,
+        inline=file.inline,
+    )
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _at(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
