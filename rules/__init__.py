@@ -1,0 +1,1 @@
+"""What decides: queries, rules and business time. Pure; knows nothing of the web, the session or the network."""

@@ -1,0 +1,173 @@
+"""From what holds for a ticket to what is done: pure, so that "why" can be told and a backtest can repeat it."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from rules.actions import Action, TicketField, kind_of
+from rules.rule import Rule
+from rules.vocabulary import N_
+
+
+@dataclass(frozen=True)
+class State:
+    """Of one rule for one ticket: whether its query holds, and how many episodes there have been. A rule switched on
+    for new matches only starts with `State(holds=True, episode=0)` where it holds already."""
+
+    holds: bool = False
+    episode: int = 0
+
+
+@dataclass(frozen=True)
+class Owed:
+    """An action that waits because a person has just set its field. `planned_at` and `due_at` are aware."""
+
+    rule_id: int
+    episode: int
+    action: Action
+    planned_at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class Firing:
+    """A rule acts in an episode: `actions` at once, `owed` later perhaps. Unique on (rule, ticket, episode)."""
+
+    rule: Rule
+    episode: int
+    actions: tuple[Action, ...]
+    owed: tuple[Owed, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """An action to carry out, and the rule that gets the credit in the ticket's history."""
+
+    rule_id: int
+    episode: int
+    action: Action
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One round for one ticket. `states` are all of them after the round, `changed` those to store; `firings` by
+    position; `changes` what has to be done, with at most one for the priority and one for the assignee.
+    `stopped_by` is the rule that kept those behind it from being judged."""
+
+    states: Mapping[int, State]
+    changed: frozenset[int]
+    firings: tuple[Firing, ...]
+    changes: tuple[Change, ...]
+    stopped_by: int | None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An owed action that will not be done. `reason` is a msgid."""
+
+    owed: Owed
+    reason: str
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What becomes of owed actions: `changes` to carry out now, `done` those they come from, `dropped` and `waiting`."""
+
+    changes: tuple[Change, ...]
+    done: tuple[Owed, ...]
+    dropped: tuple[Dropped, ...]
+    waiting: tuple[Owed, ...]
+
+
+PERSON_FASTER = N_("a person was faster")
+NO_LONGER_HOLDS = N_("the rule no longer held")
+
+
+def plan(
+    rules: Iterable[Rule],
+    truth: Mapping[int, bool],
+    states: Mapping[int, State],
+    guards: Mapping[TicketField, datetime],
+    now: datetime,
+) -> Plan:
+    """Judges one ticket as it stands at the start of a round.
+
+    `truth`: rule id -> its query holds; `states`: what the last round left (a missing one is `State()`); `guards`:
+    field -> until when a person's choice is left alone. Disabled rules are passed over and keep their state.
+
+    A rule fires when its query changes from false to true, once per ticket in the first episode only. Rules go by
+    position. While the query of a `stop_after` rule holds, whether it fires in this round or did in an earlier one,
+    the rules behind it are not judged and keep the state they had: otherwise the next round, which its own change
+    causes, would let them act after all. They are judged again, and may fire, once it no longer holds.
+    """
+    after = dict(states)
+    firings: list[Firing] = []
+    stopped_by = None
+    for rule in sorted(rules, key=lambda rule: (rule.position, rule.id)):
+        if not rule.enabled:
+            continue
+        before = states.get(rule.id, State())
+        holds = truth[rule.id]
+        begins = holds and not before.holds
+        after[rule.id] = State(holds, before.episode + begins)
+        if begins and (rule.once_per == "episode" or after[rule.id].episode == 1):
+            firings.append(_fire(rule, after[rule.id].episode, guards, now))
+        if rule.stop_after and holds:
+            stopped_by = rule.id
+            break
+    changes = [
+        Change(firing.rule.id, firing.episode, action) for firing in firings for action in firing.actions
+    ]
+    changed = frozenset(id for id, state in after.items() if state != states.get(id, State()))
+    return Plan(after, changed, tuple(firings), effective(changes), stopped_by)
+
+
+def settle_owed(
+    owed: Iterable[Owed], states: Mapping[int, State], set_again: Collection[TicketField], now: datetime
+) -> Settled:
+    """Decides about the owed actions of one ticket, given oldest firing first and by position within a round.
+
+    `states`: as they are after this round's `plan`; `set_again`: the fields a person has set after the action was
+    planned (`planned_at`). An action is dropped when its episode is over or a person has set its field again, waits
+    until it is due, and is done then. Of several for one field the last one wins.
+    """
+    done: list[Owed] = []
+    dropped: list[Dropped] = []
+    waiting: list[Owed] = []
+    for one in owed:
+        state = states.get(one.rule_id, State())
+        if not state.holds or state.episode != one.episode:
+            dropped.append(Dropped(one, NO_LONGER_HOLDS))
+        elif kind_of(one.action).field in set_again:
+            dropped.append(Dropped(one, PERSON_FASTER))
+        elif now < one.due_at:
+            waiting.append(one)
+        else:
+            done.append(one)
+    changes = effective([Change(one.rule_id, one.episode, one.action) for one in done])
+    return Settled(changes, tuple(done), tuple(dropped), tuple(waiting))
+
+
+def effective(changes: Iterable[Change]) -> tuple[Change, ...]:
+    """What is left of `changes` when a later one wins its field. Tags add up; the first to add a tag gets the credit."""
+    tags: dict[Action, Change] = {}
+    last: dict[TicketField, Change] = {}
+    for change in changes:
+        field = kind_of(change.action).field
+        if field == "tags":
+            tags.setdefault(change.action, change)
+        else:
+            last[field] = change
+    return (*tags.values(), *last.values())
+
+
+def _fire(rule: Rule, episode: int, guards: Mapping[TicketField, datetime], now: datetime) -> Firing:
+    at_once: list[Action] = []
+    owed: list[Owed] = []
+    for action in rule.actions:
+        until = guards.get(kind_of(action).field)
+        if until is not None and now < until:
+            owed.append(Owed(rule.id, episode, action, planned_at=now, due_at=until))
+        else:
+            at_once.append(action)
+    return Firing(rule, episode, tuple(at_once), tuple(owed))
