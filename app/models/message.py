@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
-from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
 from app.models.person import Person
@@ -25,10 +25,10 @@ class Message(Base):
     from_address: Mapped[str] = mapped_column(default="", index=True)
     subject: Mapped[str] = mapped_column(default="")
     text: Mapped[str]  # the newest part
-    full_text: Mapped[str | None] = deferred(mapped_column())  # with quotes and signature, when it differs
-    html: Mapped[str | None] = deferred(mapped_column())  # as it came; sanitised when shown
+    full_text: Mapped[str | None] = mapped_column(deferred=True)  # with quotes and signature, when it differs
+    html: Mapped[str | None] = mapped_column(deferred=True)  # as it came; sanitised when shown
     has_html: Mapped[bool] = mapped_column(default=False)
-    search_text: Mapped[str] = deferred(mapped_column(default=""))  # rules.query.fold(subject and text)
+    search_text: Mapped[str] = mapped_column(default="", deferred=True)  # rules.query.fold(subject and text)
     message_id: Mapped[str | None] = mapped_column(unique=True)  # without <>; ours are signed
     language: Mapped[str | None]
     raw_id: Mapped[int | None] = mapped_column(ForeignKey("raw_messages.id"), index=True)
@@ -60,7 +60,7 @@ class Blob(Base):
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
     size: Mapped[int]
-    data: Mapped[bytes] = deferred(mapped_column(LargeBinary))
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
 class RawMessage(Base):
