@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import click
 from flask import Flask
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from app import migrations
+from app.database import db
 from app.desk.refused import Refused
 
 people_commands = AppGroup("people", help="People who work here.")
@@ -19,9 +20,10 @@ def init_app(app: Flask) -> None:
 
 
 @click.command()
+@with_appcontext
 def migrate() -> None:
     """Brings the database to this version's schema."""
-    migrations.upgrade()
+    migrations.upgrade(db.engine)
 
 
 def say(text: str) -> None:

@@ -1,0 +1,223 @@
+"""Alerts: one row per ticket, kind and deadline value, unique for good, climbing a ladder until somebody acknowledges."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from sqlalchemy import select
+
+from app.config import settings
+from app.database import db, insert_new
+from app.desk import deliveries, messages
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.desk.rotas import OnCall, on_call
+from app.models.alert import Alert
+from app.models.board import Board
+from app.models.event import CLOCK, By
+from app.models.person import Person, people_working
+from app.models.ticket import Ticket
+from app.words import N_, gettext, speaking
+
+STEP_FOR = timedelta(minutes=10)  # without an acknowledgement the next step of the ladder is told
+LINK_FOR = timedelta(days=7)
+TITLES = {
+    ("arrival", "arrival"): N_("An urgent ticket has arrived"),
+    ("first_response", "warning"): N_("A first answer is due soon"),
+    ("first_response", "breach"): N_("A first answer is late"),
+    ("next_response", "warning"): N_("An answer is due soon"),
+    ("next_response", "breach"): N_("An answer is late"),
+    ("resolution", "warning"): N_("A solution is due soon"),
+    ("resolution", "breach"): N_("A solution is late"),
+}
+
+
+def open_alert(
+    board: Board, ticket: Ticket, *, kind: str, level: str, deadline_at: datetime, now: datetime
+) -> Alert | None:
+    """Opens the alert of a deadline, or raises it from warning to breach; None when neither is new."""
+    key = f"{ticket.id}:{kind}:{deadline_at.isoformat()}"
+    made = db.session.execute(
+        insert_new(Alert)
+        .values(
+            key=key,
+            ticket_id=ticket.id,
+            board_id=board.id,
+            kind=kind,
+            level=level,
+            deadline_at=deadline_at,
+            state="open",
+            step=0,
+            wake_at=now,
+            opened_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(Alert.id)
+    ).scalar_one_or_none()
+    alert = db.session.scalars(select(Alert).where(Alert.key == key)).one()
+    if made is not None:
+        _told(board, alert, "alert.opened", CLOCK, now, new=level, alert_kind=kind)
+        return alert
+    if alert.level == "warning" and level == "breach":
+        alert.level, alert.state, alert.step, alert.wake_at = level, "open", 0, now
+        alert.acknowledged_at = alert.acknowledged_by_id = None
+        _told(board, alert, "alert.raised", CLOCK, now, new=level, alert_kind=kind)
+        return alert
+    return None
+
+
+def due_alerts(now: datetime) -> Sequence[tuple[int, int]]:
+    """(board, alert) of the alerts whose next step is due, oldest first."""
+    rows = db.session.execute(
+        select(Alert.board_id, Alert.id).where(Alert.wake_at <= now).order_by(Alert.wake_at, Alert.id).limit(200)
+    )
+    return [(board_id, alert_id) for board_id, alert_id in rows]
+
+
+def climb(board: Board, alert: Alert, now: datetime) -> int:
+    """Tells the next step of the ladder that has somebody on it; returns how many people are told."""
+    if alert.wake_at is None or alert.wake_at > now or alert.state != "open":
+        return 0
+    ladder = ladder_of(alert)
+    duty = on_call(board.rota_id, now)
+    while alert.step < len(ladder):
+        told = ladder[alert.step](board, alert.ticket, duty, now)
+        alert.step += 1
+        if told:
+            for person in told:
+                _page(board, alert, person, now)
+            alert.wake_at = now + STEP_FOR if alert.step < len(ladder) else None
+            return len(told)
+    alert.wake_at = None
+    return 0
+
+
+def acknowledge(board: Board, alert: Alert, *, person: Person, now: datetime) -> Alert:
+    """Somebody has seen it: the ladder stops. A second acknowledgement changes nothing."""
+    if alert.state == "closed":
+        raise Refused(N_("This alert has ended already: nothing is left to do."), status=409)
+    if alert.state == "open":
+        alert.state, alert.wake_at = "acknowledged", None
+        alert.acknowledged_at, alert.acknowledged_by_id = now, person.id
+        deliveries.cancel_pages(alert.id)
+        _told(board, alert, "alert.acknowledged", By("person", person.id), now)
+    return alert
+
+
+def close_others(board: Board, ticket: Ticket, still: set[str], now: datetime) -> int:
+    """Ends the alerts of a ticket whose key is not in `still`: their cause is gone. Returns how many."""
+    ended = [
+        alert
+        for alert in db.session.scalars(select(Alert).where(Alert.ticket_id == ticket.id, Alert.state != "closed"))
+        if alert.key not in still
+    ]
+    for alert in ended:
+        alert.state, alert.wake_at = "closed", None
+        deliveries.cancel_pages(alert.id)
+        _told(board, alert, "alert.closed", CLOCK, now)
+    return len(ended)
+
+
+def hand_over(board: Board, now: datetime) -> int:
+    """A shift has begun: what is still open and late climbs from the first step again, with the new person on it."""
+    moved = db.session.scalars(
+        select(Alert).where(Alert.board_id == board.id, Alert.state != "closed", Alert.level != "warning")
+    ).all()
+    for alert in moved:
+        alert.state, alert.step, alert.wake_at = "open", 0, now
+        alert.acknowledged_at = alert.acknowledged_by_id = None
+    return len(moved)
+
+
+def sign(alert: Alert, person: Person) -> str:
+    """The token of the link by which one person acknowledges one alert."""
+    return _signer().dumps([alert.id, person.id])
+
+
+def read(token: str) -> tuple[int, int] | None:
+    """(alert, person) of a link; None when it is forged or has expired."""
+    try:
+        alert_id, person_id = _signer().loads(token, max_age=int(LINK_FOR.total_seconds()))
+    except (BadData, TypeError, ValueError):
+        return None
+    return alert_id, person_id
+
+
+Step = Callable[[Board, Ticket, OnCall, datetime], list[Person]]
+
+
+def ladder_of(alert: Alert) -> tuple[Step, ...]:
+    """Whom to tell, one after the other. A warning is told once, to whoever works on it."""
+    return (_worker,) if alert.level == "warning" else (_primary, _backup, _managers, _everyone)
+
+
+def _worker(board: Board, ticket: Ticket, duty: OnCall, now: datetime) -> list[Person]:
+    if ticket.assignee and ticket.assignee.works_here(now):
+        return [ticket.assignee]
+    return _primary(board, ticket, duty, now)
+
+
+def _primary(_board: Board, _ticket: Ticket, duty: OnCall, _now: datetime) -> list[Person]:
+    return [duty.primary] if duty.primary else []
+
+
+def _backup(_board: Board, _ticket: Ticket, duty: OnCall, _now: datetime) -> list[Person]:
+    return [duty.backup] if duty.backup and duty.backup != duty.primary else []
+
+
+def _managers(_board: Board, _ticket: Ticket, _duty: OnCall, now: datetime) -> list[Person]:
+    return [person for person in people_working(now) if person.role in ("manager", "admin")]
+
+
+def _everyone(_board: Board, _ticket: Ticket, _duty: OnCall, now: datetime) -> list[Person]:
+    managers = _managers(_board, _ticket, _duty, now)
+    return [] if managers else list(people_working(now))
+
+
+def _page(board: Board, alert: Alert, person: Person, now: datetime) -> None:
+    ticket = alert.ticket
+    link = f"{settings().base_url}/a/{sign(alert, person)}"
+    with speaking(person.locale):
+        title = gettext(TITLES[alert.kind, alert.level])
+        text = gettext(
+            N_(
+                "%(title)s: #%(number)s %(subject)s\nCustomer: %(customer)s\n\n"
+                "Acknowledge: %(link)s\n\nWithout an acknowledgement somebody else is told in 10 minutes.\n"
+                "The ticket: %(ticket)s"
+            ),
+            title=title,
+            number=ticket.id,
+            subject=ticket.subject,
+            customer=ticket.customer.name,
+            link=link,
+            ticket=f"{settings().base_url}/tickets/{ticket.id}",
+        )
+    queued = deliveries.queue(
+        f"alert:{alert.id}:{alert.level}:{person.id}",
+        at=now,
+        now=now,
+        kind="page",
+        alert_id=alert.id,
+        person_id=person.id,
+        board_id=board.id,
+        from_name="Nightdesk",
+        from_address=messages.default_from(),
+        to_name=person.name,
+        to_address=person.email,
+        subject=f"{title}: #{ticket.id} {ticket.subject}",
+        text=text,
+        language=person.locale,
+        header_id=f"alert.{alert.id}.{alert.level}.{person.id}@{settings().host_name}",
+        automatic=True,
+    )
+    if queued is not None:
+        _told(board, alert, "alert.paged", CLOCK, now, new=person.id)
+
+
+def _told(board: Board, alert: Alert, kind: str, by: By, now: datetime, **changes: object) -> None:
+    alert.ticket.version += 1
+    record(board, kind, ("ticket", alert.ticket_id), by=by, now=now, alert=alert.id, **changes)
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(settings().secret_key, salt="alert")
