@@ -88,7 +88,7 @@ def writing(stream: S) -> Iterator[S]:
 class Kept(NamedTuple):
     """What one bookkeeping statement did."""
 
-    rows: Sequence[Row[Any]]
+    rows: Sequence[Row[*tuple[Any, ...]]]
     count: int
 
 

@@ -1,0 +1,167 @@
+"""Who may see and do what: one table of verbs, one function that asks it, and the finders that refuse strangers.
+
+What somebody may not see does not exist for them (404); what they may see but not do is refused in words (403).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, or_, select
+
+from app.database import db
+from app.desk.refused import Refused
+from app.models.board import Board, BoardPerson
+from app.models.event import By
+from app.models.person import Person
+from app.models.rota import Shift
+from app.models.ticket import Ticket
+from app.words import N_
+
+HAND_OVER_FOR = timedelta(hours=1)  # who was on call may finish what they began
+
+Rule = Callable[[Person, Any, datetime], bool]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`rule` says who may; `seen_with` is the verb whose holders learn that the thing exists."""
+
+    rule: Rule
+    seen_with: str | None = None
+
+
+def can(person: Person | None, verb: str, thing: Any, now: datetime) -> bool:
+    """Whether this person may do this with this thing now.
+
+    `thing` is a Board or a Ticket for the verbs of boards, a Person for see_person, else None. A stranger (None) and
+    somebody who does not work here any more may do nothing. KeyError for a verb that is not in the table.
+    """
+    rule = VERBS[verb].rule
+    return person is not None and person.works_here(now) and rule(person, thing, now)
+
+
+def demand(who: Person | By | None, verb: str, thing: Any, now: datetime) -> None:
+    """Refused unless `who` may: 404 when they may not even see it, else 403.
+
+    Verbs hand on their `by`; the clock, a rule and the operator's command line are not people and may.
+    """
+    if isinstance(who, By):
+        if who.kind != "person":
+            return
+        who = db.session.get(Person, who.id)
+    if can(who, verb, thing, now):
+        return
+    seen_with = VERBS[verb].seen_with
+    if seen_with is not None and can(who, seen_with, thing, now):
+        raise Refused(N_("You may see this but not change it. Ask an admin of this desk."), status=403)
+    raise not_found()
+
+
+def visible_boards(person: Person | None, now: datetime) -> Select[int]:
+    """The ids of the boards this person may see, as a statement to run or to put into an IN."""
+    return select(Board.id).where(_sees_board(person, now)).order_by(Board.id)
+
+
+def board_seen_by(person: Person | None, board_id: int, now: datetime) -> Board:
+    """The board; Refused with 404 when there is none or this person may not see it."""
+    board = db.session.scalars(
+        select(Board).where(Board.id == board_id, _sees_board(person, now))
+    ).one_or_none()
+    if board is None:
+        raise not_found()
+    return board
+
+
+def ticket_seen_by(person: Person | None, number: int, now: datetime) -> Ticket:
+    """The ticket; Refused with 404 when there is none or this person may not see its board."""
+    ticket = db.session.scalars(
+        select(Ticket)
+        .join(Board, Board.id == Ticket.board_id)
+        .where(Ticket.id == number, _sees_board(person, now))
+    ).one_or_none()
+    if ticket is None:
+        raise not_found()
+    return ticket
+
+
+def people_seen_by(person: Person, now: datetime) -> Select[Person]:
+    """The people this person may look up, by name: everybody for an admin, those of their boards for a manager."""
+    people = select(Person).order_by(Person.name, Person.id)
+    if not can(person, "see_people", None, now):
+        return people.where(Person.id == person.id)
+    return people if person.role == "admin" else people.where(_shares_board(person))
+
+
+def not_found() -> Refused:
+    return Refused(N_("There is nothing here, or it is not for you."), status=404)
+
+
+def _sees_board(person: Person | None, now: datetime) -> ColumnElement[bool]:
+    """The condition on boards. Being on call for a board opens it to anybody, whatever else they may see."""
+    if person is None or not person.works_here(now):
+        return Board.id.is_(None)
+    if person.role == "admin":
+        return Board.id.is_not(None)
+    on_call = exists().where(
+        Shift.rota_id == Board.rota_id,
+        Shift.person_id == person.id,
+        Shift.starts_at <= now,
+        Shift.ends_at > now - HAND_OVER_FOR,
+    )
+    if person.role == "member":
+        return on_call
+    belongs = exists().where(BoardPerson.board_id == Board.id, BoardPerson.person_id == person.id)
+    return or_(belongs, on_call)
+
+
+def _shares_board(person: Person) -> ColumnElement[bool]:
+    """The condition on people: themselves, and who belongs to one of their boards."""
+    boards = select(BoardPerson.board_id).where(BoardPerson.person_id == person.id)
+    colleagues = select(BoardPerson.person_id).where(BoardPerson.board_id.in_(boards))
+    return or_(Person.id == person.id, Person.id.in_(colleagues))
+
+
+def _board(person: Person, thing: Board | Ticket, now: datetime) -> bool:
+    board_id = thing.board_id if isinstance(thing, Ticket) else thing.id
+    statement = select(Board.id).where(Board.id == board_id, _sees_board(person, now))
+    return db.session.scalars(statement).one_or_none() is not None
+
+
+def _person(person: Person, thing: Person, _now: datetime) -> bool:
+    if person.role != "manager":
+        return person.role == "admin"
+    statement = select(Person.id).where(Person.id == thing.id, _shares_board(person))
+    return db.session.scalars(statement).one_or_none() is not None
+
+
+def _from(*roles: str) -> Rule:
+    return lambda person, _thing, _now: person.role in roles
+
+
+_anybody = _from("member", "agent", "manager", "admin")
+_agents = _from("agent", "manager", "admin")
+_managers = _from("manager", "admin")
+_admins = _from("admin")
+
+VERBS = {
+    "own_profile": Verb(_anybody),
+    # on a board
+    "see_board": Verb(_board),
+    "work_board": Verb(_board),  # read, reply, note, move, assign, tag, prioritise, open a ticket
+    # on the desk
+    "see_rota": Verb(_agents),
+    "edit_rota": Verb(_managers, seen_with="see_rota"),
+    "see_rules": Verb(_agents),
+    "edit_rules": Verb(_managers, seen_with="see_rules"),
+    "see_policies": Verb(_agents),
+    "edit_policies": Verb(_managers, seen_with="see_policies"),  # calendars too
+    "see_failed_messages": Verb(_managers),
+    "see_people": Verb(_managers),
+    "see_person": Verb(_person),
+    "edit_people": Verb(_admins, seen_with="see_people"),
+    "edit_boards": Verb(_admins),
+    "edit_channels": Verb(_admins),
+    "edit_desk": Verb(_admins),
+}
