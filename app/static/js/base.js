@@ -1,0 +1,287 @@
+// Small behaviours of every page: times, dialogs, menus, toasts, drafts, the connection. Everything listens on the
+// document, so parts that arrive later need no set-up. Other scripts and the server's HX-Trigger header show a toast by
+// an event:  document.dispatchEvent(new CustomEvent("toast", { detail: { text, undo, kind } }))
+"use strict";
+
+(() => {
+  const root = document.documentElement;
+  const words = document.getElementById("words").dataset;
+  const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+  // ---- Times -------------------------------------------------------------------------------------------------
+
+  const zone = root.dataset.zone || undefined;
+  const form = (options) => new Intl.DateTimeFormat(root.lang === "en" ? "en-GB" : root.lang, { timeZone: zone, ...options });
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  const date = { day: "numeric", month: "short" };
+  const forms = {
+    time: form(clock),
+    today: form({ year: "numeric", month: "2-digit", day: "2-digit" }),
+    near: form({ ...date, ...clock }),
+    day: form({ weekday: "short", ...clock }),
+    date: form({ weekday: "short", ...date }),
+    far: form({ ...date, year: "numeric" }),
+    full: form({ weekday: "short", ...date, year: "numeric", ...clock, timeZoneName: "short" }),
+  };
+
+  function span(minutes) {
+    if (minutes < 60) return say(words.min, { n: minutes });
+    if (minutes < 180 && minutes % 60) return say(words.hMin, { h: Math.floor(minutes / 60), n: minutes % 60 });
+    if (minutes < 2880) return say(words.h, { n: Math.floor(minutes / 60) });
+    return say(words.d, { n: Math.floor(minutes / 1440) });
+  }
+
+  function since(minutes) {
+    if (minutes < 1) return words.now;
+    if (minutes < 60) return say(words.min, { n: minutes });
+    if (minutes < 1440) return say(words.h, { n: Math.floor(minutes / 60) });
+    return say(words.d, { n: Math.floor(minutes / 1440) });
+  }
+
+  function absolute(at, wanted) {
+    if (wanted in forms) return forms[wanted].format(at);
+    const now = new Date();
+    if (forms.today.format(at) === forms.today.format(now)) return forms.time.format(at);
+    return (Math.abs(at - now) < 180 * 86400000 ? forms.near : forms.far).format(at);
+  }
+
+  function refreshTime(element) {
+    const at = new Date(element.dateTime);
+    const minutes = Math.floor(Math.abs(Date.now() - at) / 60000);
+    let text;
+    if (element.dataset.relative === "due") {
+      const late = at < Date.now();
+      text = late ? say(words.late, { time: span(minutes) }) : span(minutes);
+      if (late) element.closest(".chip")?.classList.replace("chip-near", "chip-late");
+    } else if (element.dataset.relative !== undefined) {
+      text = since(minutes);
+    } else {
+      text = absolute(at, element.dataset.absolute);
+    }
+    if (element.textContent !== text) element.textContent = text;
+    if (!element.title) element.title = forms.full.format(at);
+  }
+
+  function refreshTimes(within = document) {
+    for (const element of within.querySelectorAll("time[data-relative], time[data-absolute]")) refreshTime(element);
+  }
+
+  // What arrives later (an answer, the live stream) is refreshed as it arrives; the rest once a minute while visible.
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) {
+        if (node.nodeType !== 1) continue;
+        if (node.matches("time[data-relative], time[data-absolute]")) refreshTime(node);
+        else refreshTimes(node);
+        if (node.matches(".toast")) dismissLater(node);
+      }
+    }
+  }).observe(document.body, { childList: true, subtree: true });
+  setInterval(() => document.hidden || refreshTimes(), 30000);
+  document.addEventListener("visibilitychange", () => document.hidden || refreshTimes());
+  refreshTimes();
+
+  // ---- Toasts ------------------------------------------------------------------------------------------------
+
+  const toasts = document.getElementById("toasts");
+
+  function toast({ text, undo, kind }) {
+    if (!toasts) return;
+    const element = document.createElement("div");
+    element.className = kind === "error" ? "toast toast-error" : "toast";
+    element.append(Object.assign(document.createElement("span"), { textContent: text }));
+    if (undo) {
+      const back = Object.assign(document.createElement("form"), { method: "post", action: undo });
+      back.setAttribute("hx-post", undo);
+      back.setAttribute("hx-swap", "none");
+      back.append(button(words.undo, "submit"));
+      element.append(back);
+    }
+    const close = button("×", "button");
+    close.dataset.closes = "toast";
+    close.setAttribute("aria-label", words.close);
+    element.append(close);
+    toasts.append(element);
+    window.htmx?.process(element);
+  }
+
+  function button(text, type) {
+    return Object.assign(document.createElement("button"), { textContent: text, type, className: "button compact" });
+  }
+
+  // Eight seconds, counted anew after somebody has pointed at it or been in it.
+  function dismissLater(element) {
+    const remove = () => (element.matches(":hover, :focus-within") ? setTimeout(remove, 2000) : element.remove());
+    setTimeout(remove, 8000);
+  }
+
+  for (const element of document.querySelectorAll(".toast")) dismissLater(element);
+  document.addEventListener("toast", (event) => toast(event.detail));
+  document.addEventListener("submit", (event) => {
+    const shown = event.target.closest(".toast");
+    if (shown) setTimeout(() => shown.remove());
+  });
+
+  // ---- Dialogs, menus, confirmation -------------------------------------------------------------------------------
+
+  const sheet = document.getElementById("sheet");
+  const confirmDialog = document.getElementById("confirm");
+
+  // data-opens="id" on a link: opens that dialog. The dialog "sheet" is filled from the link's own address.
+  function open(link, event) {
+    const dialog = document.getElementById(link.dataset.opens);
+    if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey || (dialog === sheet && !window.htmx)) return;
+    event.preventDefault();
+    if (dialog !== sheet) return void dialog.showModal();
+    window.htmx.ajax("GET", link.href, { target: "#sheet-body", swap: "innerHTML", source: link }).then(() => {
+      const title = sheet.querySelector("h1, h2");
+      if (!title) return;
+      sheet.setAttribute("aria-label", title.textContent);
+      if (!sheet.open) sheet.showModal();
+    });
+  }
+
+  document.addEventListener("click", (event) => {
+    for (const menu of document.querySelectorAll("details.menu[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    const link = event.target.closest("[data-opens]");
+    if (link) return open(link, event);
+    const closer = event.target.closest("[data-closes]");
+    if (closer) {
+      const closed = closer.closest(closer.dataset.closes === "toast" ? ".toast" : "dialog");
+      if (closed?.close) { event.preventDefault(); closed.close(); } else closed?.remove();
+    } else if (event.target.matches("dialog[open]")) {
+      event.target.close(); // the veil around the dialog
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.isComposing) return;
+    const menu = document.querySelector("details.menu[open]");
+    if (!menu) return;
+    event.stopPropagation();
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // A form or its button may carry data-confirm with the question. Asked before htmx or the browser sees the submit.
+  document.addEventListener("submit", (event) => {
+    const asked = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;
+    if (!asked || !confirmDialog || event.target.dataset.confirmed) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const yes = document.getElementById("confirm-yes");
+    document.getElementById("confirm-text").textContent = asked;
+    yes.textContent = event.submitter?.textContent.trim() || yes.dataset.text;
+    confirmDialog.returnValue = "no";
+    confirmDialog.showModal();
+    confirmDialog.addEventListener("close", () => {
+      if (confirmDialog.returnValue !== "yes") return;
+      event.target.dataset.confirmed = "yes";
+      event.target.requestSubmit(event.submitter);
+      delete event.target.dataset.confirmed;
+    }, { once: true });
+  }, true);
+
+  // ---- Connection and refused answers ------------------------------------------------------------------------------
+
+  const offline = document.getElementById("offline");
+  const showConnection = () => { if (offline) offline.hidden = navigator.onLine; };
+  addEventListener("online", showConnection);
+  addEventListener("offline", showConnection);
+  showConnection();
+
+  document.addEventListener("submit", (event) => {
+    if (navigator.onLine || event.target.method === "dialog") return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    toast({ text: words.offline, kind: "error" });
+  }, true);
+
+  const refusals = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 413: words.large, 429: words.often };
+  document.addEventListener("htmx:responseError", (event) => {
+    const answer = event.detail.xhr;
+    const id = answer.getResponseHeader("X-Request-Id");
+    toast({ text: refusals[answer.status] ?? (id ? `${words.failed} (${id})` : words.failed), kind: "error" });
+  });
+  document.addEventListener("htmx:sendError", () => toast({ text: words.offline, kind: "error" }));
+  document.addEventListener("htmx:timeout", () => toast({ text: words.failed, kind: "error" }));
+
+  // ---- Drafts ------------------------------------------------------------------------------------------------------
+  // <textarea data-draft="ticket-42"> survives a reload, an ended session and an error page. While a form is on its way
+  // its draft is "sent:"; the next ordinary page drops it, an error or sign-in page (data-keeps-drafts) takes it back.
+
+  const stored = (prefix) => Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+
+  function rename(key, from, to) {
+    sessionStorage.setItem(to + key.slice(from.length), sessionStorage.getItem(key));
+    sessionStorage.removeItem(key);
+  }
+
+  for (const key of stored("sent:")) {
+    if ("keepsDrafts" in root.dataset) rename(key, "sent:", "draft:");
+    else sessionStorage.removeItem(key);
+  }
+  for (const field of document.querySelectorAll("textarea[data-draft]")) {
+    const draft = sessionStorage.getItem(`draft:${field.dataset.draft}`);
+    if (draft && !field.value) field.value = draft;
+  }
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) stored("sent:").forEach((key) => rename(key, "sent:", "draft:"));
+  });
+
+  document.addEventListener("input", (event) => {
+    const field = event.target;
+    if (field.dataset?.draft === undefined) return;
+    if (field.value) sessionStorage.setItem(`draft:${field.dataset.draft}`, field.value);
+    else sessionStorage.removeItem(`draft:${field.dataset.draft}`);
+  });
+  document.addEventListener("submit", (event) => {
+    for (const field of event.target.querySelectorAll("textarea[data-draft]")) {
+      const key = `draft:${field.dataset.draft}`;
+      if (sessionStorage.getItem(key) !== null) rename(key, "draft:", "sent:");
+    }
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    for (const field of event.detail.elt.querySelectorAll("textarea[data-draft]")) {
+      const key = `sent:${field.dataset.draft}`;
+      if (sessionStorage.getItem(key) === null) continue;
+      if (event.detail.successful) sessionStorage.removeItem(key);
+      else rename(key, "sent:", "draft:");
+    }
+  });
+  addEventListener("beforeunload", (event) => {
+    const written = [...document.querySelectorAll("textarea[data-draft]")];
+    if (written.some((field) => field.value && sessionStorage.getItem(`draft:${field.dataset.draft}`))) event.preventDefault();
+  });
+
+  // ---- Where the reader is ------------------------------------------------------------------------------------------
+
+  root.classList.add("has-script");
+  document.querySelector("[data-focus]")?.focus();
+
+  // A small form in the rail shows its "Save" once something in it was changed.
+  document.addEventListener("input", (event) => event.target.closest?.(".rail-form")?.classList.add("is-changed"));
+
+  // Tabs over a row that scrolls sideways: the tab of what is in view is the current one.
+  for (const tabs of document.querySelectorAll("[data-tabs]")) {
+    const links = new Map([...tabs.querySelectorAll("a")].map((link) => [document.querySelector(link.hash), link]));
+    const seen = new IntersectionObserver((entries) => {
+      for (const entry of entries) {
+        if (!entry.isIntersecting) continue;
+        for (const other of links.values()) other.removeAttribute("aria-current");
+        const link = links.get(entry.target);
+        link.setAttribute("aria-current", "true");
+        tabs.scrollTo({ left: link.offsetLeft - tabs.offsetLeft - 16 });
+      }
+    }, { threshold: 0.6 });
+    for (const section of links.keys()) if (section) seen.observe(section);
+    tabs.addEventListener("click", (event) => {
+      const section = event.target.closest("a") && document.querySelector(event.target.closest("a").hash);
+      if (!section) return;
+      event.preventDefault();
+      section.scrollIntoView({ block: "nearest", inline: "start" });
+    });
+  }
+})();
