@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from app.config import ROOT
+from app.database import db
 
 FOLDER = ROOT / "migrations"
 _LOCK = 5_021_977  # of PostgreSQL's advisory locks, any number that nothing else uses
@@ -24,12 +25,12 @@ class BrokenReferences(RuntimeError):
     """A migration left rows that point to nothing; it was rolled back. The text names the tables."""
 
 
-def upgrade(engine: Engine, to: str = "head") -> None:
-    """Runs every missing revision up to `to`; does nothing when there is none.
+def upgrade(engine: Engine | None = None, to: str = "head") -> None:
+    """Runs every missing revision up to `to`, on the app's own database when none is given.
 
     Raises BrokenReferences, or whatever the database says; the database is then as it was.
     """
-    with engine.connect().execution_options(writing=True) as connection:
+    with (engine or db.engine).connect().execution_options(writing=True) as connection:
         if connection.dialect.name == "sqlite":
             _upgrade_sqlite(connection, to)
         else:
@@ -46,9 +47,9 @@ def head() -> str:
     return newest
 
 
-def current(engine: Engine) -> str | None:
+def current(engine: Engine | None = None) -> str | None:
     """The revision the database stands at; None when it is empty."""
-    with engine.connect() as connection:
+    with (engine or db.engine).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 

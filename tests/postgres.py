@@ -52,7 +52,9 @@ class Postgres:
         self._say(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
 
     def _say(self, statement: str) -> None:
-        with psycopg.connect(f"host={self.folder} user=nightdesk dbname=postgres", autocommit=True) as connection:
+        with psycopg.connect(
+            f"host={self.folder} user=nightdesk dbname=postgres", autocommit=True
+        ) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
 
@@ -105,7 +107,10 @@ def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
         return home / "bin", None
     user = pwd.getpwnam("nobody").pw_uid
     os.chown(folder, user, -1)
-    if subprocess.run([home / "bin" / "postgres", "--version"], capture_output=True, user=user).returncode != 0:
+    if (
+        subprocess.run([home / "bin" / "postgres", "--version"], capture_output=True, user=user).returncode
+        != 0
+    ):
         home = Path(shutil.copytree(home, folder / "pginstall", ignore=shutil.ignore_patterns("include")))
     return home / "bin", user
 
@@ -114,7 +119,17 @@ def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[b
     data = folder / "data"
     subprocess.run(
         [binaries / "initdb", "--pgdata", data, "--username", "nightdesk", "--auth", "trust", "--no-sync"]
-        + ["--encoding", "UTF8", "--locale-provider", "libc", "--locale", "C", "--lc-ctype", "C.UTF-8", "--no-instructions"],
+        + [
+            "--encoding",
+            "UTF8",
+            "--locale-provider",
+            "libc",
+            "--locale",
+            "C",
+            "--lc-ctype",
+            "C.UTF-8",
+            "--no-instructions",
+        ],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=folder,
@@ -130,7 +145,16 @@ def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[b
             cwd=folder,
             user=user,
         )
-    ready = [binaries / "pg_isready", "--quiet", "--host", folder, "--username", "nightdesk", "--dbname", "postgres"]
+    ready = [
+        binaries / "pg_isready",
+        "--quiet",
+        "--host",
+        folder,
+        "--username",
+        "nightdesk",
+        "--dbname",
+        "postgres",
+    ]
     while subprocess.run(ready).returncode != 0:
         if server.poll() is not None:
             raise RuntimeError("PostgreSQL ended at its start:\n" + (folder / "log").read_text())

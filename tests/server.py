@@ -1,0 +1,84 @@
+"""The real server, as a process."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+START_FOR = 30  # seconds
+
+
+class Server:
+    """gunicorn with the app, in a process group of its own, answering when the constructor returns."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self.url = f"http://127.0.0.1:{environment['PORT']}"
+        self._log = tempfile.TemporaryFile()
+        self.process = self._start()
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        self._log.seek(0)
+        return self._log.read().decode()
+
+    def restart(self) -> None:
+        """Starts it again, after `kill` or `stop`, at the same address on the same data."""
+        self.process = self._start()
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> float:
+        """Asks it to end, as Ctrl-C or a service manager does; returns how many seconds it took."""
+        asked_at = time.monotonic()
+        if by == signal.SIGINT:
+            os.killpg(self.process.pid, by)  # a terminal's Ctrl-C reaches the whole group
+        else:
+            self.process.send_signal(by)
+        self.process.wait(timeout=30)
+        return time.monotonic() - asked_at
+
+    def kill(self) -> None:
+        """kill -9, workers too."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def end(self) -> None:
+        """Whatever its state, nothing of it is left."""
+        if self.process.poll() is None:
+            self.kill()
+        self._log.close()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            cwd=ROOT,
+            env=self.environment,
+            start_new_session=True,
+        )
+        give_up_at = time.monotonic() + START_FOR
+        while not self._answers():
+            if process.poll() is not None or time.monotonic() > give_up_at:
+                process.kill()
+                process.wait()
+                raise RuntimeError(f"the server did not start:\n{self.log}")
+            time.sleep(0.05)
+        return process
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/sign-in", timeout=5):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            return True
+        except OSError:
+            return False
