@@ -21,8 +21,9 @@ from app.words import N_, gettext, speaking
 
 STEP_FOR = timedelta(minutes=10)  # without an acknowledgement the next step of the ladder is told
 LINK_FOR = timedelta(days=7)
+LEVELS = ("warning", "arrival", "breach")  # each raises the alert that one before it opened
 TITLES = {
-    ("arrival", "arrival"): N_("An urgent ticket has arrived"),
+    ("first_response", "arrival"): N_("An urgent ticket has arrived"),
     ("first_response", "warning"): N_("A first answer is due soon"),
     ("first_response", "breach"): N_("A first answer is late"),
     ("next_response", "warning"): N_("An answer is due soon"),
@@ -35,8 +36,8 @@ TITLES = {
 def open_alert(
     board: Board, ticket: Ticket, *, kind: str, level: str, deadline_at: datetime, now: datetime
 ) -> Alert | None:
-    """Opens the alert of a deadline, or raises it from warning to breach; None when neither is new."""
-    key = f"{ticket.id}:{kind}:{deadline_at.isoformat()}"
+    """Opens the alert of a deadline, or raises it to a later one of LEVELS; None when neither is new."""
+    key = key_of(ticket, kind, deadline_at)
     made = db.session.execute(
         insert_new(Alert)
         .values(
@@ -58,12 +59,16 @@ def open_alert(
     if made is not None:
         _told(board, alert, "alert.opened", CLOCK, now, new=level, alert_kind=kind)
         return alert
-    if alert.level == "warning" and level == "breach":
+    if LEVELS.index(level) > LEVELS.index(alert.level):
         alert.level, alert.state, alert.step, alert.wake_at = level, "open", 0, now
         alert.acknowledged_at = alert.acknowledged_by_id = None
         _told(board, alert, "alert.raised", CLOCK, now, new=level, alert_kind=kind)
         return alert
     return None
+
+
+def key_of(ticket: Ticket, kind: str, deadline_at: datetime) -> str:
+    return f"{ticket.id}:{kind}:{deadline_at.isoformat()}"
 
 
 def due_alerts(now: datetime) -> Sequence[tuple[int, int]]:

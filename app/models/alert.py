@@ -23,8 +23,8 @@ class Alert(Base):
     key: Mapped[str] = mapped_column(unique=True)  # ticket, kind, deadline value; unique for good
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), index=True)
     board_id: Mapped[int] = mapped_column(ForeignKey("boards.id"))
-    kind: Mapped[str]  # arrival, first_response, next_response, resolution
-    level: Mapped[str]  # a breach raises the alert that the warning opened
+    kind: Mapped[str]  # first_response, next_response, resolution
+    level: Mapped[str]  # of desk.alerts.LEVELS: a breach raises what the warning opened
     deadline_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(default="open")
     step: Mapped[int] = mapped_column(default=0)  # of the ladder: who is told next

@@ -1,0 +1,174 @@
+"""Rules as people write them: text and actions in, checked and stored as trees with ids."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, literal, select
+
+from app.database import db, insert_new
+from app.desk import tickets
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.models import vocabulary
+from app.models.desk import Desk
+from app.models.event import By
+from app.models.rule import Rule, RuleState
+from app.models.ticket import Ticket
+from app.words import N_, gettext
+from rules import actions, query
+from rules import rule as rules
+from rules.compile import condition
+from rules.vocabulary import DID_YOU_MEAN, QueryError
+
+MOST_RULES = 200
+LONGEST_NAME = 100
+
+
+def in_order() -> Sequence[Rule]:
+    """All rules that are still there, as they are asked."""
+    return db.session.scalars(
+        select(Rule).where(Rule.removed_at.is_(None)).order_by(Rule.position, Rule.id)
+    ).all()
+
+
+def enabled() -> list[rules.Rule]:
+    """The rules that act, ready for rules.plan."""
+    return [
+        rules.Rule(
+            id=row.id,
+            position=row.position,
+            name=row.name,
+            query=query.from_json(row.query),
+            actions=tuple(actions.from_json(action) for action in row.actions),
+            once_per="ticket" if row.once_per == "ticket" else "episode",
+            stop_after=row.stop_after,
+            version=row.version,
+        )
+        for row in in_order()
+        if row.enabled
+    ]
+
+
+def text_of(rule: Rule) -> str:
+    """The query as people read and edit it."""
+    return query.to_text(query.from_json(rule.query), names=vocabulary.names())
+
+
+def read_query(text: str) -> query.Query:
+    """The tree of a rule's query. Refused with the column of the mistake."""
+    if not text.strip():
+        raise Refused(N_("A rule needs a condition."), field="query")
+    try:
+        return query.parse(text, names=vocabulary.names())
+    except QueryError as error:
+        raise Refused(N_("Column %(column)s: %(mistake)s"), field="query", **said(error)) from error
+
+
+def said(error: QueryError) -> dict[str, Any]:
+    """A mistake in a query, in the language being spoken: `column` and `mistake`."""
+    mistake = gettext(error.message).format(**error.values)
+    if error.suggestion is not None:
+        mistake = f"{mistake}, {gettext(DID_YOU_MEAN).format(suggestion=error.suggestion)}"
+    return {"column": error.column, "mistake": mistake}
+
+
+def read_actions(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The actions of a form, checked; a new tag is made, so that its id can be stored."""
+    if not data:
+        raise Refused(N_("A rule needs something to do."), field="actions")
+    kept = []
+    for one in data:
+        try:
+            action = actions.from_json(one)
+        except actions.ActionError as error:
+            raise Refused(
+                N_("Action: %(mistake)s"),
+                field="actions",
+                mistake=gettext(error.message).format(**error.values),
+            ) from error
+        if isinstance(action, actions.AddTag):
+            action = actions.AddTag(tickets.tag_named(str(action.tag)).id)
+        kept.append(actions.to_json(action))
+    return kept
+
+
+def save(
+    desk: Desk,
+    rule: Rule | None,
+    *,
+    name: str,
+    text: str,
+    then: Sequence[dict[str, Any]],
+    once_per: str = "episode",
+    stop_after: bool = False,
+    by: By,
+    now: datetime,
+) -> Rule:
+    """Adds a rule at the end, switched off, or changes one."""
+    name = name.strip()[:LONGEST_NAME]
+    if not name:
+        raise Refused(N_("Give the rule a name."), field="name")
+    tree, kept = read_query(text), read_actions(then)
+    fresh = rule is None
+    if rule is None:
+        count, last = db.session.execute(
+            select(func.count(), func.max(Rule.position)).where(Rule.removed_at.is_(None))
+        ).one()
+        if count >= MOST_RULES:
+            raise Refused(N_("A desk has at most %(most)s rules."), most=MOST_RULES)
+        rule = Rule(position=(last or 0) + 1, enabled=False, version=0)
+        db.session.add(rule)
+    rule.name, rule.query, rule.actions = name, query.to_json(tree), kept
+    rule.once_per, rule.stop_after = once_per, stop_after
+    rule.version += 1
+    db.session.flush()
+    record(desk, "rule.added" if fresh else "rule.changed", ("rule", rule.id), by=by, now=now, new=name)
+    return rule
+
+
+def matching(rule: Rule, now: datetime) -> int:
+    """How many unresolved tickets the rule's query holds for now."""
+    where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+    return db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None), where)) or 0
+
+
+def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: By, now: datetime) -> Rule:
+    """Switches a rule on or off. On, it acts on new matches only, or `also_present` tickets it holds for already."""
+    if rule.enabled == on:
+        return rule
+    rule.enabled = on
+    rule.version += 1
+    if on and not also_present:
+        _remember_present(rule, now)
+    record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name, enabled=[not on, on])
+    return rule
+
+
+def reorder(desk: Desk, rule: Rule, up: bool, *, by: By, now: datetime) -> None:
+    """Moves a rule one place; a later rule wins over an earlier one."""
+    order = list(in_order())
+    place = order.index(rule)
+    other = place - 1 if up else place + 1
+    if not 0 <= other < len(order):
+        return
+    order[place], order[other] = order[other], order[place]
+    for position, one in enumerate(order, start=1):
+        one.position = position
+    record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name)
+
+
+def remove(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
+    """Takes a rule away. What it did stays, and stays explained."""
+    rule.removed_at, rule.enabled = now, False
+    record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
+
+
+def _remember_present(rule: Rule, now: datetime) -> None:
+    """For tickets that it holds for already the episode has begun without it."""
+    where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+    present = select(Ticket.id, literal(rule.id), literal(True), literal(0)).where(where)
+    statement = insert_new(RuleState).from_select(["ticket_id", "rule_id", "holds", "episode"], present)
+    db.session.execute(
+        statement.on_conflict_do_update(index_elements=["ticket_id", "rule_id"], set_={"holds": True})
+    )

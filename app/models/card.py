@@ -1,0 +1,194 @@
+"""What a board shows: plain rows instead of mapped objects, a few statements whatever the number of tickets."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Integer, Select, Subquery, func, literal, select, true, tuple_, union_all
+from sqlalchemy import Column as TableColumn
+from sqlalchemy.orm import aliased
+
+from app.database import db
+from app.models.board import Column
+from app.models.channel import Channel
+from app.models.customer import Customer
+from app.models.event import Event
+from app.models.person import Person
+from app.models.ticket import Tag, Ticket, TicketTag
+from app.models.vocabulary import binding
+from rules.compile import condition
+from rules.query import And, Query
+
+PER_COLUMN = 40
+MOST_COUNTED = 1000  # more is said as 999+
+MOST_CHANGES = 200  # more changed tickets than these are not worth telling one by one
+NEAR = 4  # a deadline is near when a quarter of its time is left
+
+
+@dataclass(frozen=True)
+class View:
+    """How somebody looks at a board. Equal views show the same HTML, whoever looks.
+
+    `query` is the tree of the filter, `text` what was typed; `me` is the person whose filter it is, and None when the
+    filter does not say `me`, so that people share the view.
+    """
+
+    board_id: int
+    locale: str
+    query: Query = And(())
+    text: str = ""
+    me: int | None = None
+
+    def condition(self, now: datetime) -> ColumnElement[bool]:
+        """The filter as it is at `now`."""
+        return true() if self.query == And(()) else condition(self.query, binding(now, self.me), now)
+
+
+class Card(NamedTuple):
+    """A ticket as its card shows it. `tags` is one text with commas, in no particular order."""
+
+    id: int
+    version: int
+    column_id: int
+    sort_key: str
+    state: str
+    subject: str
+    language: str | None
+    priority: int
+    last_speaker: str
+    last_message_at: datetime
+    message_count: int
+    unread: bool
+    next_deadline_at: datetime | None
+    next_deadline_kind: str | None
+    next_deadline_for: int | None
+    paused: bool
+    customer_name: str
+    channel_kind: str
+    assignee_id: int | None
+    assignee_name: str | None
+    tags: str | None
+
+    @property
+    def tag_names(self) -> list[str]:
+        return sorted(self.tags.split(",")) if self.tags else []
+
+    @property
+    def cursor(self) -> str:
+        """Its place in the column's order, as the browser and "Show more" say it."""
+        return f"{self.sort_key}.{self.id}"
+
+    def deadline_state(self, now: datetime) -> str:
+        """ok, near, late, paused or none."""
+        if self.next_deadline_at is None:
+            return "paused" if self.paused else "none"
+        left = (self.next_deadline_at - now).total_seconds()
+        if left <= 0:
+            return "late"
+        return "near" if self.next_deadline_for and left * NEAR < self.next_deadline_for else "ok"
+
+
+class Head(NamedTuple):
+    """A column with what it holds. Both counts stop at MOST_COUNTED; `late` are tickets whose deadline has passed."""
+
+    id: int
+    name: str
+    state: str
+    wip_limit: int | None
+    count: int
+    late: int
+
+    @property
+    def count_said(self) -> str:
+        return said(self.count)
+
+    @property
+    def late_said(self) -> str:
+        return said(self.late)
+
+
+class Changes(NamedTuple):
+    """What has happened on a board: the tickets that are touched, or that the whole board must be read again."""
+
+    tickets: list[int]
+    reload: bool
+
+
+def said(count: int) -> str:
+    return f"{MOST_COUNTED - 1}+" if count >= MOST_COUNTED else str(count)
+
+
+def heads(view: View, now: datetime) -> list[Head]:
+    """Every column of the board in order, with its counts. One statement, at most MOST_COUNTED index rows a count."""
+    return [Head(*row) for row in db.session.execute(_heads(view.condition(now)), {"board": view.board_id, "now": now})]
+
+
+def head_of(view: View, column_id: int, now: datetime) -> Head | None:
+    """One column of the view's board, or None when it has no such column."""
+    return next((head for head in heads(view, now) if head.id == column_id), None)
+
+
+def first_cards(view: View, columns: Sequence[int], now: datetime) -> dict[int, list[Card]]:
+    """Column id -> its first PER_COLUMN cards and one more when there are more. One statement for all columns."""
+    if not columns:
+        return {}
+    found: dict[int, list[Card]] = {column: [] for column in columns}
+    for card in _read(_first(tuple(columns), view.condition(now))):
+        found[card.column_id].append(card)
+    return found
+
+
+def more_cards(view: View, column_id: int, after: tuple[str, int] | None, now: datetime) -> list[Card]:
+    """The cards of a column behind a cursor: PER_COLUMN and one more when there are more."""
+    wanted = _tickets(view.condition(now)).where(Ticket.column_id == column_id)
+    if after is not None:
+        wanted = wanted.where(tuple_(Ticket.sort_key, Ticket.id) > tuple_(*map(literal, after)))
+    return _read(_cards(_in_order(wanted).subquery("t")))
+
+
+def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
+    """The cards of these tickets that belong to the view: on its board and in its filter."""
+    wanted = _tickets(view.condition(now)).where(Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets)))
+    return _read(_cards(wanted.subquery("t")))
+
+
+def changes(board_id: int, since: int, until: int) -> Changes:
+    """What the events after `since` up to `until` have touched."""
+    rows = db.session.execute(
+        select(Event.kind, Event.subject_kind, Event.subject_id)
+        .where(Event.stream == board_id, Event.seq > since, Event.seq <= until)
+        .order_by(Event.seq)
+        .limit(10 * MOST_CHANGES + 1)
+    ).all()
+    tickets = {subject for _, kind, subject in rows if kind == "ticket"}
+    rebuilt = any(kind.startswith(("board.", "column.")) for kind, _, _ in rows)
+    too_much = len(rows) > 10 * MOST_CHANGES or len(tickets) > MOST_CHANGES
+    return Changes(sorted(tickets), rebuilt or too_much)
+
+
+def cursor(text: str) -> tuple[str, int]:
+    """What Card.cursor wrote; ValueError for anything else."""
+    key, _, ticket = text.rpartition(".")
+    if not key.isdecimal() or not ticket.isdecimal() or len(text) > 60:
+        raise ValueError(text)
+    return key, int(ticket)
+
+
+def _heads(matches: ColumnElement[bool]) -> Select[Any]:
+    """Counts as sub-selects of the one statement over the columns; each reads no more rows than it can say."""
+    now = literal(None, type_=Ticket.next_deadline_at.type)
+    del now
+    return (
+        select(
+            Column.id,
+            Column.name,
+            Column.state,
+            Column.wip_limit,
+            _counted(Ticket.column_id == Column.id, matches),
+            _counted(Ticket.column_id == Column.id, Ticket.next_deadline_at <= _NOW, matches),
+        )
+        .where(Column.board_id == _BOARD)
+        .order_by(Column.position, Column.id)
+    )
