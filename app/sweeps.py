@@ -300,12 +300,16 @@ def _record_firing(ticket_id: int, rule_id: int, episode: int, owed: Sequence[Ow
 
 def _forget_owed(ticket_id: int, settled: Settled) -> None:
     """What was done or dropped is owed no more."""
-    over = {(one.rule_id, one.episode) for one in (*settled.done, *(dropped.owed for dropped in settled.dropped))}
+    over = {
+        (one.rule_id, one.episode) for one in (*settled.done, *(dropped.owed for dropped in settled.dropped))
+    }
     for rule_id, episode in over:
         db.session.execute(
             update(RuleFiring)
             .where(
-                RuleFiring.ticket_id == ticket_id, RuleFiring.rule_id == rule_id, RuleFiring.episode == episode
+                RuleFiring.ticket_id == ticket_id,
+                RuleFiring.rule_id == rule_id,
+                RuleFiring.episode == episode,
             )
             .values(owed=[], owed_until=None)
         )

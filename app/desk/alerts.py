@@ -74,7 +74,10 @@ def key_of(ticket: Ticket, kind: str, deadline_at: datetime) -> str:
 def due_alerts(now: datetime) -> Sequence[tuple[int, int]]:
     """(board, alert) of the alerts whose next step is due, oldest first."""
     rows = db.session.execute(
-        select(Alert.board_id, Alert.id).where(Alert.wake_at <= now).order_by(Alert.wake_at, Alert.id).limit(200)
+        select(Alert.board_id, Alert.id)
+        .where(Alert.wake_at <= now)
+        .order_by(Alert.wake_at, Alert.id)
+        .limit(200)
     )
     return [(board_id, alert_id) for board_id, alert_id in rows]
 
@@ -113,7 +116,9 @@ def close_others(board: Board, ticket: Ticket, still: set[str], now: datetime) -
     """Ends the alerts of a ticket whose key is not in `still`: their cause is gone. Returns how many."""
     ended = [
         alert
-        for alert in db.session.scalars(select(Alert).where(Alert.ticket_id == ticket.id, Alert.state != "closed"))
+        for alert in db.session.scalars(
+            select(Alert).where(Alert.ticket_id == ticket.id, Alert.state != "closed")
+        )
         if alert.key not in still
     ]
     for alert in ended:

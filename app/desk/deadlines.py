@@ -88,7 +88,9 @@ def keep(board: Board, ticket: Ticket, found: Sequence[rules.Deadline], now: dat
     following = rules.next_deadline(found)
     paused = following is None and any(deadline.state == "paused" for deadline in found)
     kept = (
-        (following.due_at, following.kind, following.target_for, paused) if following else (None, None, None, paused)
+        (following.due_at, following.kind, following.target_for, paused)
+        if following
+        else (None, None, None, paused)
     )
     if kept == (ticket.next_deadline_at, ticket.next_deadline_kind, ticket.next_deadline_for, ticket.paused):
         return False

@@ -94,7 +94,14 @@ def receive(
 
 
 def reply(
-    board: Board, ticket: Ticket, text: str, *, person: Person, seen: int | None, then: str = "wait", now: datetime
+    board: Board,
+    ticket: Ticket,
+    text: str,
+    *,
+    person: Person,
+    seen: int | None,
+    then: str = "wait",
+    now: datetime,
 ) -> Message:
     """Answers the customer: the mail leaves after UNDO_FOR, everything else is so at once.
 
@@ -208,7 +215,9 @@ def _checked(text: str) -> str:
     if not text:
         raise Refused(N_("Write something first."), field="text")
     if len(text) > LONGEST_TEXT:
-        raise Refused(N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT)
+        raise Refused(
+            N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT
+        )
     return text
 
 
@@ -221,7 +230,9 @@ def _refuse_unseen(ticket: Ticket, seen: int | None) -> None:
         .where(Message.ticket_id == ticket.id, Message.id > seen, Message.withdrawn_at.is_(None))
     )
     if unseen:
-        raise Refused(N_("%(n)s new since you began to write. Read them, then send again."), status=409, n=unseen)
+        raise Refused(
+            N_("%(n)s new since you began to write. Read them, then send again."), status=409, n=unseen
+        )
 
 
 def _address_of(ticket: Ticket) -> str:
@@ -243,7 +254,9 @@ def _address_of(ticket: Ticket) -> str:
     return address
 
 
-def _queue(board: Board, ticket: Ticket, message: Message, person: Person, address: str, now: datetime) -> None:
+def _queue(
+    board: Board, ticket: Ticket, message: Message, person: Person, address: str, now: datetime
+) -> None:
     channel = sender(ticket.channel)
     desk = the_desk()
     earlier = db.session.scalars(
@@ -299,7 +312,9 @@ def default_from() -> str:
 def deliveries_of(ticket: Ticket) -> dict[int, Delivery]:
     """message id -> its delivery."""
     rows = db.session.scalars(
-        select(Delivery).join(Message, Delivery.message_id == Message.id).where(Message.ticket_id == ticket.id)
+        select(Delivery)
+        .join(Message, Delivery.message_id == Message.id)
+        .where(Message.ticket_id == ticket.id)
     ).all()
     return {row.message_id: row for row in rows if row.message_id}
 

@@ -15,7 +15,7 @@ from app.models.alert import Alert
 from app.models.board import Board
 from app.models.desk import Desk
 from app.models.event import CLOCK, By
-from app.models.person import Person
+from app.models.person import Person, people_working
 from app.models.rota import BACKUP, PRIMARY, Rota, RotaVersion, Shift
 from app.words import N_, gettext, speaking
 from rules import rota as rules
@@ -43,7 +43,11 @@ def on_call(rota_id: int | None, at: datetime) -> OnCall:
         .where(Shift.rota_id == rota_id, Shift.ends_at > at, Shift.starts_at <= at + timedelta(days=15))
         .order_by(Shift.starts_at, Shift.id)
     ).all()
-    now = {shift.role: (shift, person) for shift, person in rows if shift.starts_at <= at and person.works_here(at)}
+    now = {
+        shift.role: (shift, person)
+        for shift, person in rows
+        if shift.starts_at <= at and person.works_here(at)
+    }
     later = next((person for shift, person in rows if shift.role == PRIMARY and shift.starts_at > at), None)
     primary, backup = now.get(PRIMARY), now.get(BACKUP)
     return OnCall(
@@ -75,9 +79,16 @@ class Change:
     version: rules.Version
     from_at: datetime
     planned: tuple[rules.PlannedShift, ...]
-    before: tuple[rules.PlannedShift, ...]
-    covers: int  # published covers that would be lost
+    replaced: Sequence[Shift]  # published shifts that would go, covers included
     digest: str
+
+    @property
+    def lost_covers(self) -> Sequence[Shift]:
+        return [shift for shift in self.replaced if shift.person_id != shift.origin_person_id]
+
+    def compared(self) -> tuple[rules.Change, ...]:
+        """Who gains and who loses by it."""
+        return rules.compare(self.replaced, self.planned)
 
 
 def preview(
@@ -87,28 +98,29 @@ def preview(
     reading what is published."""
     if len(people) > LONGEST_ORDER:
         raise Refused(N_("At most %(most)s people can take turns."), field="people", most=LONGEST_ORDER)
-    if len(set(people)) != len(people):
-        raise Refused(N_("A person can stand in the order only once."), field="people")
-    known = set(db.session.scalars(select(Person.id).where(Person.deactivated_at.is_(None))))
-    if not set(people) <= known:
+    if not set(people) <= {person.id for person in people_working(now)}:
         raise Refused(N_("Somebody in this order does not work here any more."), field="people")
+    running = db.session.scalar(
+        select(func.max(Shift.ends_at)).where(
+            Shift.rota_id == rota.id, Shift.starts_at <= now, Shift.ends_at > now
+        )
+    )
+    start = (running if at_once else published_until(rota.id)) or now
+    version = rules.Version(max(start, now), zone, weekday, time, tuple(people))
     try:
-        version = rules.Version(effective_at=now, zone=zone, weekday=weekday, time=time, people=tuple(people))
-        end = published_until(rota.id)
-        running = max((s.ends_at for s in shifts(rota.id, now, now + timedelta(seconds=1))), default=now)
-        start = running if at_once or end is None else max(end, running)
-        horizon = now + timedelta(weeks=rota.horizon_weeks)
-        version = rules.Version(effective_at=start, zone=zone, weekday=weekday, time=time, people=tuple(people))
-        planned = tuple(rules.generate([version], start, max(horizon, start + timedelta(weeks=1))))
-    except ValueError as error:
-        raise Refused(N_("The hand-over is not a time in that zone."), field="time") from error
-    old = tuple(s for s in shifts(rota.id, start, horizon + timedelta(weeks=520)) if s.starts_at >= start)
+        version.validate()
+    except rules.RotaError as error:
+        raise Refused(error.message, field="people", **error.values) from error
+    planned = _plan([version], version.effective_at, now + timedelta(weeks=rota.horizon_weeks))
     return Change(
         version=version,
-        from_at=start,
+        from_at=version.effective_at,
         planned=planned,
-        before=tuple(rules.PlannedShift(s.role, s.starts_at, s.ends_at, s.person_id, s.reason) for s in old),
-        covers=sum(s.person_id != s.origin_person_id for s in old),
+        replaced=db.session.scalars(
+            select(Shift)
+            .where(Shift.rota_id == rota.id, Shift.starts_at >= version.effective_at)
+            .order_by(Shift.starts_at, Shift.id)
+        ).all(),
         digest=rules.digest(planned),
     )
 
@@ -116,7 +128,9 @@ def preview(
 def change(desk: Desk, rota: Rota, edit: Change, *, digest: str, by: By, now: datetime) -> None:
     """Saves an edit and publishes exactly what its preview showed; 409 when that has changed since."""
     if edit.digest != digest:
-        raise Refused(N_("The shifts have changed since this preview. Look at it again, then publish."), status=409)
+        raise Refused(
+            N_("The shifts have changed since this preview. Look at it again, then publish."), status=409
+        )
     db.session.add(
         RotaVersion(
             rota_id=rota.id,
@@ -147,10 +161,12 @@ def extend(desk: Desk, rota: Rota, now: datetime) -> int:
     horizon = now + timedelta(weeks=rota.horizon_weeks)
     if end is None or end >= horizon or not rota.versions:
         return 0
-    planned = tuple(rules.generate([_version(version) for version in rota.versions], end, horizon))
+    planned = _plan([_version(version) for version in rota.versions], end, horizon)
     _publish(rota, planned)
     if planned:
-        record(desk, "rota.published", ("rota", rota.id), by=CLOCK, now=now, new=planned[-1].ends_at.isoformat())
+        record(
+            desk, "rota.published", ("rota", rota.id), by=CLOCK, now=now, new=planned[-1].ends_at.isoformat()
+        )
     return len(planned)
 
 
@@ -167,7 +183,7 @@ def cover(desk: Desk, shift: Shift, person_id: int, *, expected: int, by: By, no
         return shift
     old = shift.person_id
     shift.person_id = person_id
-    shift.reason = "covers" if person_id != shift.origin_person_id else "turn"
+    shift.reason = {"kind": "turn" if person_id == shift.origin_person_id else "covers", "for": old}
     shift.wake_at = max(shift.starts_at, now)
     db.session.flush()
     db.session.expire(shift, ["person"])
@@ -177,7 +193,9 @@ def cover(desk: Desk, shift: Shift, person_id: int, *, expected: int, by: By, no
 
 def due_shifts(now: datetime) -> Sequence[Shift]:
     """Shifts that begin or end and have not been handed over yet."""
-    return db.session.scalars(select(Shift).where(Shift.wake_at <= now).order_by(Shift.wake_at, Shift.id)).all()
+    return db.session.scalars(
+        select(Shift).where(Shift.wake_at <= now).order_by(Shift.wake_at, Shift.id)
+    ).all()
 
 
 def start_or_end(desk: Desk, shift: Shift, now: datetime) -> None:
@@ -186,8 +204,19 @@ def start_or_end(desk: Desk, shift: Shift, now: datetime) -> None:
         shift.state, shift.wake_at = "worked", None
         return
     shift.wake_at = shift.ends_at
-    record(desk, "shift.started", ("shift", shift.id), by=CLOCK, now=now, person=shift.person_id, role=shift.role)
+    record(
+        desk, "shift.started", ("shift", shift.id), by=CLOCK, now=now, person=shift.person_id, role=shift.role
+    )
     _tell(shift, now)
+
+
+def _plan(
+    versions: Sequence[rules.Version], start: datetime, horizon: datetime
+) -> tuple[rules.PlannedShift, ...]:
+    """Whole shifts from `start` to the first hand-over at or after the horizon."""
+    last = max(versions, key=lambda version: version.effective_at)
+    until = rules.handovers(last, max(horizon, start + timedelta(weeks=1)), horizon + timedelta(weeks=12))[0]
+    return rules.generate(versions, start, until)
 
 
 def _publish(rota: Rota, planned: Sequence[rules.PlannedShift]) -> None:
@@ -199,7 +228,7 @@ def _publish(rota: Rota, planned: Sequence[rules.PlannedShift]) -> None:
             ends_at=shift.ends_at,
             person_id=shift.person_id,
             origin_person_id=shift.person_id,
-            reason="turn",
+            reason=shift.reason.to_json(),
             wake_at=shift.starts_at,
         )
         for shift in planned
@@ -209,7 +238,11 @@ def _publish(rota: Rota, planned: Sequence[rules.PlannedShift]) -> None:
 
 def _version(row: RotaVersion) -> rules.Version:
     return rules.Version(
-        effective_at=row.effective_at, zone=row.zone, weekday=row.weekday, time=row.time, people=tuple(row.people)
+        effective_at=row.effective_at,
+        zone=row.zone,
+        weekday=row.weekday,
+        time=row.time,
+        people=tuple(row.people),
     )
 
 
@@ -228,7 +261,10 @@ def _tell(shift: Shift, now: datetime) -> None:
             subject = gettext(N_("You are on call now"))
         else:
             subject = gettext(N_("You are the backup on call now"))
-        lines = [f"#{a.ticket_id} {a.ticket.subject}\n{settings().base_url}/tickets/{a.ticket_id}" for a in open_alerts]
+        lines = [
+            f"#{a.ticket_id} {a.ticket.subject}\n{settings().base_url}/tickets/{a.ticket_id}"
+            for a in open_alerts
+        ]
         handed = "\n\n".join(lines) if lines else gettext(N_("Nothing is open from the shift before."))
         text = gettext(
             N_("Hello %(name)s,\n\nyour shift has begun. What is open:\n\n%(handed)s\n\nThe board: %(link)s"),

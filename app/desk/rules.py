@@ -130,7 +130,10 @@ def save(
 def matching(rule: Rule, now: datetime) -> int:
     """How many unresolved tickets the rule's query holds for now."""
     where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
-    return db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None), where)) or 0
+    return (
+        db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None), where))
+        or 0
+    )
 
 
 def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: By, now: datetime) -> Rule:

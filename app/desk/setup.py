@@ -81,11 +81,16 @@ def set_up(
         )
         for position, (name, state, label) in enumerate(COLUMNS)
     )
-    kinds = [("email", gettext(N_("E-mail")), address.strip().lower()), ("manual", gettext(N_("By hand")), None)]
+    kinds = [
+        ("email", gettext(N_("E-mail")), address.strip().lower()),
+        ("manual", gettext(N_("By hand")), None),
+    ]
     if form:
         kinds.insert(1, ("form", gettext(N_("Contact form")), None))
     db.session.add_all(
-        Channel(kind=kind, name=name, address=at, board_id=board.id, calendar_id=calendar.id, owner_id=admin.id)
+        Channel(
+            kind=kind, name=name, address=at, board_id=board.id, calendar_id=calendar.id, owner_id=admin.id
+        )
         for kind, name, at in kinds
     )
     db.session.add(BoardPerson(board_id=board.id, person_id=admin.id))

@@ -75,7 +75,9 @@ def open_ticket(
     return ticket
 
 
-def move(board: Board, ticket: Ticket, *, to: int, expected: int | None = None, by: By, now: datetime) -> Ticket:
+def move(
+    board: Board, ticket: Ticket, *, to: int, expected: int | None = None, by: By, now: datetime
+) -> Ticket:
     """Puts a ticket into another column. Refused with 409 when it is no longer in the `expected` one."""
     column = db.session.get(Column, to)
     if column is None or column.board_id != board.id:
@@ -105,7 +107,13 @@ def move(board: Board, ticket: Ticket, *, to: int, expected: int | None = None, 
 
 
 def assign(
-    board: Board, ticket: Ticket, person_id: int | None, *, expected: int | None | str = "any", by: By, now: datetime
+    board: Board,
+    ticket: Ticket,
+    person_id: int | None,
+    *,
+    expected: int | None | str = "any",
+    by: By,
+    now: datetime,
 ) -> Ticket:
     """Gives a ticket to a person or, with None, to nobody. Refused with 409 when somebody else has it meanwhile."""
     if expected != "any" and ticket.assignee_id != expected:
@@ -213,7 +221,9 @@ def _tag_name(name: str) -> str:
     folded = fold(" ".join(name.split()))
     if not folded or len(folded) > LONGEST_TAG or "," in folded or '"' in folded:
         raise Refused(
-            N_("A tag has 1 to %(most)s characters, without commas and quotes."), field="tag", most=LONGEST_TAG
+            N_("A tag has 1 to %(most)s characters, without commas and quotes."),
+            field="tag",
+            most=LONGEST_TAG,
         )
     return folded
 
@@ -226,12 +236,18 @@ def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
         .order_by(Event.id.desc())
         .limit(1)
     ).one_or_none()
-    person = db.session.get(Person, event.by_id) if event and event.by_kind == "person" and event.by_id else None
+    person = (
+        db.session.get(Person, event.by_id) if event and event.by_kind == "person" and event.by_id else None
+    )
     if kind == "ticket.moved":
         column = db.session.get(Column, ticket.column_id)
         values = {"column": column.name if column else ""}
         if person:
-            return {"text": N_("%(name)s has moved this to %(column)s meanwhile."), "name": person.name, **values}
+            return {
+                "text": N_("%(name)s has moved this to %(column)s meanwhile."),
+                "name": person.name,
+                **values,
+            }
         return {"text": N_("This has moved to %(column)s meanwhile."), **values}
     if person:
         return {"text": N_("%(name)s has changed who has this meanwhile."), "name": person.name}

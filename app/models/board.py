@@ -28,7 +28,9 @@ class Board(Base):
     name: Mapped[str]
     policy_id: Mapped[int | None] = mapped_column(ForeignKey("policies.id"))
     rota_id: Mapped[int | None] = mapped_column(ForeignKey("rotas.id"))
-    reopen_days: Mapped[int] = mapped_column(default=14)  # later mail to a resolved ticket opens a new, linked one
+    reopen_days: Mapped[int] = mapped_column(
+        default=14
+    )  # later mail to a resolved ticket opens a new, linked one
     created_at: Mapped[datetime]
 
     columns: Mapped[list["Column"]] = relationship(back_populates="board", order_by="Column.position")

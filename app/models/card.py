@@ -3,12 +3,20 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, Subquery, func, literal, select, true, tuple_, union_all
-from sqlalchemy import Column as TableColumn
-from sqlalchemy.orm import aliased
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    ScalarSelect,
+    Select,
+    func,
+    literal,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
 
 from app.database import db
 from app.models.board import Column
@@ -122,7 +130,7 @@ def said(count: int) -> str:
 
 def heads(view: View, now: datetime) -> list[Head]:
     """Every column of the board in order, with its counts. One statement, at most MOST_COUNTED index rows a count."""
-    return [Head(*row) for row in db.session.execute(_heads(view.condition(now)), {"board": view.board_id, "now": now})]
+    return [Head(*row) for row in db.session.execute(_heads(view, now))]
 
 
 def head_of(view: View, column_id: int, now: datetime) -> Head | None:
@@ -135,7 +143,7 @@ def first_cards(view: View, columns: Sequence[int], now: datetime) -> dict[int, 
     if not columns:
         return {}
     found: dict[int, list[Card]] = {column: [] for column in columns}
-    for card in _read(_first(tuple(columns), view.condition(now))):
+    for card in _read(_first(columns, view.condition(now))):
         found[card.column_id].append(card)
     return found
 
@@ -150,7 +158,9 @@ def more_cards(view: View, column_id: int, after: tuple[str, int] | None, now: d
 
 def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
     """The cards of these tickets that belong to the view: on its board and in its filter."""
-    wanted = _tickets(view.condition(now)).where(Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets)))
+    wanted = _tickets(view.condition(now)).where(
+        Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets))
+    )
     return _read(_cards(wanted.subquery("t")))
 
 
@@ -176,19 +186,97 @@ def cursor(text: str) -> tuple[str, int]:
     return key, int(ticket)
 
 
-def _heads(matches: ColumnElement[bool]) -> Select[Any]:
-    """Counts as sub-selects of the one statement over the columns; each reads no more rows than it can say."""
-    now = literal(None, type_=Ticket.next_deadline_at.type)
-    del now
+# What the cards take from the ticket itself, named as in Card.
+_OF_TICKET = (
+    Ticket.id,
+    Ticket.version,
+    Ticket.column_id,
+    Ticket.sort_key,
+    Ticket.state,
+    Ticket.subject,
+    Ticket.language,
+    Ticket.priority,
+    Ticket.last_speaker,
+    Ticket.last_message_at,
+    Ticket.message_count,
+    Ticket.unread,
+    Ticket.next_deadline_at,
+    Ticket.next_deadline_kind,
+    Ticket.next_deadline_for,
+    Ticket.paused,
+)
+
+
+def _heads(view: View, now: datetime) -> Select[Any]:
+    """The counts are sub-selects of the one statement over the columns; each stops at what can be said."""
+    matches = view.condition(now)
     return (
         select(
             Column.id,
             Column.name,
             Column.state,
             Column.wip_limit,
-            _counted(Ticket.column_id == Column.id, matches),
-            _counted(Ticket.column_id == Column.id, Ticket.next_deadline_at <= _NOW, matches),
+            _counted(matches),
+            _counted(matches, Ticket.next_deadline_at <= now),
         )
-        .where(Column.board_id == _BOARD)
+        .where(Column.board_id == view.board_id)
         .order_by(Column.position, Column.id)
     )
+
+
+def _counted(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    some = (
+        select(literal(1))
+        .select_from(Ticket)
+        .where(Ticket.column_id == Column.id, *conditions)
+        .correlate(Column)
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _first(columns: Sequence[int], matches: ColumnElement[bool]) -> Select[Any]:
+    """One bounded walk of the index (column_id, sort_key, id) for each column; row_number() would read every ticket."""
+    each = [
+        select(_in_order(_tickets(matches).where(Ticket.column_id == column)).subquery())
+        for column in columns
+    ]
+    return _cards(union_all(*each).subquery("t"))
+
+
+def _tickets(matches: ColumnElement[bool]) -> Select[Any]:
+    return select(*_OF_TICKET, Ticket.customer_id, Ticket.channel_id, Ticket.assignee_id).where(matches)
+
+
+def _in_order(wanted: Select[Any]) -> Select[Any]:
+    return wanted.order_by(Ticket.column_id, Ticket.sort_key, Ticket.id).limit(PER_COLUMN + 1)
+
+
+def _cards(t: FromClause) -> Select[Any]:
+    """The rows of Card for these tickets, in the order of their columns."""
+    tags = (
+        select(func.aggregate_strings(Tag.name, ","))
+        .join(TicketTag, TicketTag.tag_id == Tag.id)
+        .where(TicketTag.ticket_id == t.c.id)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            *(t.c[column.key] for column in _OF_TICKET),
+            Customer.name,
+            Channel.kind,
+            Person.id,
+            Person.name,
+            tags,
+        )
+        .select_from(t)
+        .join(Customer, Customer.id == t.c.customer_id)
+        .join(Channel, Channel.id == t.c.channel_id)
+        .outerjoin(Person, Person.id == t.c.assignee_id)
+        .order_by(t.c.column_id, t.c.sort_key, t.c.id)
+    )
+
+
+def _read(statement: Select[Any]) -> list[Card]:
+    return [Card._make(row) for row in db.session.execute(statement)]

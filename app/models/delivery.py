@@ -14,7 +14,9 @@ class Delivery(Base):
     __table_args__ = (
         Index("ix_deliveries_wake", "wake_at", "id"),
         Index("ix_deliveries_state", "state", "id"),
-        CheckConstraint("state IN ('queued', 'claimed', 'sent', 'held', 'failed', 'cancelled')", name="state"),
+        CheckConstraint(
+            "state IN ('queued', 'claimed', 'sent', 'held', 'failed', 'cancelled')", name="state"
+        ),
         CheckConstraint("kind IN ('reply', 'page', 'notice')", name="kind"),
     )
 

@@ -1,6 +1,7 @@
 """The on-call schedule: versions with an effective date, and the published shifts, which are the truth."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -54,7 +55,9 @@ class Shift(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     origin_person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))  # whose turn it was
     state: Mapped[str] = mapped_column(default="published")
-    reason: Mapped[str] = mapped_column(default="")  # why this person
+    reason: Mapped[dict[str, Any]] = mapped_column(
+        JSON
+    )  # why this person: rules.rota.Reason, or who is covered
     wake_at: Mapped[datetime | None]  # the next hand-over work: its start, then its end
 
     person: Mapped[Person] = relationship(foreign_keys=[person_id])

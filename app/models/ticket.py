@@ -60,7 +60,9 @@ class Ticket(Base):
     last_message_at: Mapped[datetime]
     last_speaker: Mapped[str]  # customer or us
     message_count: Mapped[int] = mapped_column(default=0)
-    unread: Mapped[bool] = mapped_column(default=True)  # the customer's last message has been opened by nobody
+    unread: Mapped[bool] = mapped_column(
+        default=True
+    )  # the customer's last message has been opened by nobody
 
     column_set_at: Mapped[datetime | None]  # when a person last set this field: rules wait 60 s
     assignee_set_at: Mapped[datetime | None]

@@ -74,7 +74,10 @@ def _assignee(value: Value, now: datetime, me: int | None) -> ColumnElement[bool
             select(Shift.person_id)
             .join(Board, Board.rota_id == Shift.rota_id)
             .where(
-                Board.id == Ticket.board_id, Shift.role == PRIMARY, Shift.starts_at <= now, Shift.ends_at > now
+                Board.id == Ticket.board_id,
+                Shift.role == PRIMARY,
+                Shift.starts_at <= now,
+                Shift.ends_at > now,
             )
         )
         return Ticket.assignee_id.in_(on_duty)
