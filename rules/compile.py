@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Exists, Label, and_, false, func, not_, or
 
 from rules.query import And, Not, Or, Query, Term, Words, fold
 from rules.rule import Rule
-from rules.vocabulary import PRIORITIES, STATES, UNRESOLVED, Value
+from rules.vocabulary import PRIORITIES, STATES, UNRESOLVED, VOCABULARY, Value
 
 ESCAPE = "\\"
 
@@ -33,7 +33,7 @@ class Binding:
     body: Callable[[str], ColumnElement[bool]]  # pattern -> a message of the conversation is like it
     from_: Callable[[str], ColumnElement[bool]]  # pattern -> the customer's address is like it
     channel_kind: ColumnElement[str]  # email, form, manual
-    channel_name: ColumnElement[str]
+    channel_name: ColumnElement[Any]  # folded; the channel's id where `names` made `parse` store ids
     language: ColumnElement[str]  # ISO 639-1, NULL while unknown
     tag: Callable[[tuple[Value, ...]], ColumnElement[bool]]  # has one of these tags; (): has any at all
     state: ColumnElement[str]
@@ -48,20 +48,7 @@ class Binding:
 
 def condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
     """`tree` as a WHERE clause at the instant `now` (aware). Runs on SQLite and PostgreSQL."""
-    match tree:
-        case And(()):
-            return true()
-        case And(parts):
-            return and_(*(condition(part, binding, now) for part in parts))
-        case Or(parts):
-            return or_(*(condition(part, binding, now) for part in parts))
-        case Not(part):
-            return not_(condition(part, binding, now))
-        case Words(text):
-            pattern = containing(text)
-            return or_(_like(binding.subject, pattern), _sure(binding.body(pattern)))
-        case Term(field, operator, values):
-            return _TERMS[field](binding, operator, values, now)
+    return _condition(_shallow(tree), binding, now)
 
 
 def terms(tree: Query) -> tuple[Term | Words, ...]:
@@ -128,6 +115,44 @@ def containing(text: str) -> str:
     return f"%{_escaped(text)}%"
 
 
+def _shallow(tree: Query, negated: bool = False) -> Query:
+    """The same query with NOT at its leaves only, lists in lists of their kind merged, and the deepest part first.
+
+    SQLite's parser keeps at most 100 open symbols: `a AND (b OR (c AND (` opens three a level and fails at 30 levels,
+    `((( a AND b) OR c) AND d)` opens one. No condition is ever NULL, so De Morgan's laws hold.
+    """
+    match tree:
+        case Not(part):
+            return _shallow(part, not negated)
+        case And(parts) | Or(parts) if parts:
+            kind = Or if isinstance(tree, And) == negated else And
+            inner = [_shallow(part, negated) for part in parts]
+            merged = [one for part in inner for one in (part.parts if isinstance(part, kind) else (part,))]
+            return kind(tuple(sorted(merged, key=_depth, reverse=True)))
+    return Not(tree) if negated else tree
+
+
+def _depth(tree: Query) -> int:
+    return 1 + max(map(_depth, tree.parts)) if isinstance(tree, And | Or) and tree.parts else 0
+
+
+def _condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
+    match tree:
+        case And(()):
+            return true()
+        case And(parts):
+            return and_(*(_condition(part, binding, now) for part in parts))
+        case Or(parts):
+            return or_(*(_condition(part, binding, now) for part in parts))
+        case Not(part):
+            return not_(_condition(part, binding, now))
+        case Words(text):
+            pattern = containing(text)
+            return or_(_like(binding.subject, pattern), _sure(binding.body(pattern)))
+        case Term(field, operator, values):
+            return _TERMS[field](binding, operator, values, now)
+
+
 def _escaped(text: str) -> str:
     folded = fold(text)
     for sign in (ESCAPE, "%", "_"):
@@ -165,8 +190,10 @@ def _from(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> 
 
 
 def _channel(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
-    named = binding.channel_name.in_([fold(value) if isinstance(value, str) else value for value in values])
-    return or_(binding.channel_kind.in_(values), _known(binding.channel_name, named))
+    kinds = [value for value in values if value in VOCABULARY["channel"].values]
+    names = [fold(value) if isinstance(value, str) else value for value in values if value not in kinds]
+    tests = [binding.channel_kind.in_(kinds)] if kinds else []
+    return or_(*tests, *([_known(binding.channel_name, binding.channel_name.in_(names))] if names else []))
 
 
 def _language(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
