@@ -16,7 +16,9 @@ from flask import Flask, Response, abort, current_app, g, jsonify, redirect, req
 from flask_login import LoginManager, current_user, login_user, logout_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.config import settings
 from app.desk import access, sign_ins
+from app.models.event import By
 from app.models.person import Person
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -60,13 +62,18 @@ def signed_in_person() -> Person:
     """Who is signed in, in a view that requires it."""
     person = current_person()
     if person is None:
-        abort(401)
+        raise RuntimeError("a view without login_required asks who is signed in")
     return person
 
 
+def acting() -> By:
+    """Who is signed in, as verbs want to know it."""
+    return By("person", signed_in_person().id)
+
+
 def begin_session(person: Person, token: str) -> None:
-    """Lets the browser in with a fresh cookie for this sign-in."""
-    session.clear()
+    """Lets the browser in with a fresh cookie for this sign-in; whoever was signed in there before is signed out."""
+    end_session()
     session.permanent = True
     person.sign_in_token = token
     login_user(person)
@@ -125,7 +132,7 @@ def local_path(address: str | None) -> str | None:
 
 def in_the_clear() -> bool:
     """Whether passwords travel unprotected: plain http to a desk that is not on this machine."""
-    address = urlsplit(current_app.config["SETTINGS"].base_url)
+    address = urlsplit(settings().base_url)
     if address.scheme == "https":
         return False
     host = address.hostname or ""
@@ -167,7 +174,7 @@ def _refuse_other_sites() -> None:
         ours = site in ("same-origin", "none")
     else:
         ours = request.headers.get("Origin") in (
-            current_app.config["SETTINGS"].base_url,
+            settings().base_url,
             request.host_url.rstrip("/"),
         )
     if not ours:
@@ -205,7 +212,7 @@ def _sign_in_address(wanted: str | None) -> str:
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if current_app.config["SETTINGS"].secure:
+    if settings().secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     someone = g.get("_login_user")  # only where the answer depended on who is asking
     if someone is not None and someone.is_authenticated and "Cache-Control" not in response.headers:

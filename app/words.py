@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
@@ -53,6 +54,15 @@ def gettext(text: str, **values: Any) -> str:
 
 def ngettext(one: str, many: str, n: int, **values: Any) -> str:
     return translations(_locale.get()).ngettext(one, many, n) % {"num": n, "n": n, **values}
+
+
+def language_name(code: str) -> str:
+    """What a language (ISO 639-1) is called in the language being spoken; the code itself when nobody knows it."""
+    try:
+        name = Locale.parse(code).get_language_name(_locale.get())
+    except (UnknownLocaleError, ValueError):
+        return code
+    return name[:1].upper() + name[1:] if name else code
 
 
 @cache

@@ -35,7 +35,7 @@ class Verb:
 def can(person: Person | None, verb: str, thing: Any, now: datetime) -> bool:
     """Whether this person may do this with this thing now.
 
-    `thing` is a Board or a Ticket for the verbs of boards, a Person for see_person, else None. A stranger (None) and
+    `thing` is a Board or a Ticket for the verbs of boards, else None. A stranger (None) and
     somebody who does not work here any more may do nothing. KeyError for a verb that is not in the table.
     """
     rule = VERBS[verb].rule
@@ -129,13 +129,6 @@ def _board(person: Person, thing: Board | Ticket, now: datetime) -> bool:
     return db.session.scalars(statement).one_or_none() is not None
 
 
-def _person(person: Person, thing: Person, _now: datetime) -> bool:
-    if person.role != "manager":
-        return person.role == "admin"
-    statement = select(Person.id).where(Person.id == thing.id, _shares_board(person))
-    return db.session.scalars(statement).one_or_none() is not None
-
-
 def _from(*roles: str) -> Rule:
     return lambda person, _thing, _now: person.role in roles
 
@@ -159,7 +152,6 @@ VERBS = {
     "edit_policies": Verb(_managers, seen_with="see_policies"),  # calendars too
     "see_failed_messages": Verb(_managers),
     "see_people": Verb(_managers),
-    "see_person": Verb(_person),
     "edit_people": Verb(_admins, seen_with="see_people"),
     "edit_boards": Verb(_admins),
     "edit_channels": Verb(_admins),

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, func, select
@@ -33,14 +33,14 @@ def add(
     languages: Sequence[str] = (),
     locale: str = "en",
     zone: str = "UTC",
-    ends_at: datetime | None = None,
+    ends_on: date | None = None,
     boards: Collection[int] = (),
     by: By,
     now: datetime,
 ) -> Person:
     """Adds a person. Without a password they cannot sign in until they choose one by an invitation.
 
-    `boards` are the ids of the boards they belong to. Refused, with the field at fault, when a value cannot be used.
+    `boards` are the ids of the boards they belong to; `ends_on` is their last day, in their zone. Refused, with the field at fault, when a value cannot be used.
     """
     access.demand(by, "edit_people", None, now)
     person = Person(
@@ -52,7 +52,7 @@ def add(
         locale=_one_of(locale, LOCALES, "locale"),
         zone=_one_of(zone, available_timezones(), "zone"),
         theme="system",
-        ends_at=_end(ends_at, None, now),
+        ends_at=_end(ends_on, zone, None, now),
         created_at=now,
     )
     if password is not None:
@@ -77,7 +77,7 @@ def change(
     languages: Sequence[str],
     locale: str,
     zone: str,
-    ends_at: datetime | None,
+    ends_on: date | None,
     boards: Collection[int],
     by: By,
     now: datetime,
@@ -92,7 +92,7 @@ def change(
         "languages": _languages(languages),
         "locale": _one_of(locale, LOCALES, "locale"),
         "zone": _one_of(zone, available_timezones(), "zone"),
-        "ends_at": _end(ends_at, person.ends_at, now),
+        "ends_at": _end(ends_on, zone, person.ends_at, now),
     }
     if (values["role"] != "admin" or values["ends_at"] is not None) and not _admin_besides(person, now):
         field = "role" if values["role"] != "admin" else "ends_on"
@@ -210,8 +210,13 @@ def _languages(languages: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(languages))
 
 
-def _end(ends_at: datetime | None, old: datetime | None, now: datetime) -> datetime | None:
-    if ends_at is not None and ends_at != old and ends_at <= now:
+def _end(ends_on: date | None, zone: str, old: datetime | None, now: datetime) -> datetime | None:
+    """The instant at which somebody's last day is over."""
+    if ends_on is None:
+        return None
+    midnight = datetime.combine(ends_on + timedelta(days=1), time(), ZoneInfo(zone))
+    ends_at = midnight.astimezone(UTC)
+    if ends_at != old and ends_at <= now:
         raise Refused(N_("This day is over. End the access at once instead."), field="ends_on")
     return ends_at
 

@@ -1,7 +1,8 @@
 """Somebody who works here, and the sign-ins that let them in."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flask_login import UserMixin
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, or_, select
@@ -50,6 +51,13 @@ class Person(UserMixin, Base):
 
     def works_here(self, now: datetime) -> bool:
         return self.deactivated_at is None and (self.ends_at is None or self.ends_at > now)
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day of a helper, in their own zone."""
+        if self.ends_at is None:
+            return None
+        return (self.ends_at - timedelta(seconds=1)).astimezone(ZoneInfo(self.zone)).date()
 
     @property
     def colour(self) -> int:

@@ -2,4 +2,11 @@
 
 from flask import Blueprint
 
-BLUEPRINTS: list[Blueprint] = []
+from app.routes import invitations, people, profile, sign_ins
+
+BLUEPRINTS: list[Blueprint] = [
+    invitations.bp,
+    people.bp,
+    profile.bp,
+    sign_ins.bp,
+]
