@@ -68,7 +68,8 @@ def running() -> Iterator[Postgres]:
         text=True,
         start_new_session=True,  # Ctrl-C reaches the tests first, they end the server
     )
-    assert keeper.stdin and keeper.stdout
+    assert keeper.stdin
+    assert keeper.stdout
     with keeper:
         folder = keeper.stdout.readline().strip()
         if not folder:
@@ -88,7 +89,8 @@ def keep() -> None:
     try:
         binaries, user = _binaries_and_user(folder)
         server = _start(binaries, folder, user)
-        print(folder, flush=True)
+        sys.stdout.write(f"{folder}\n")
+        sys.stdout.flush()
         sys.stdin.read()
     finally:
         if server:
@@ -117,19 +119,9 @@ def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
 
 def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[bytes]:
     data = folder / "data"
+    how = "--auth trust --no-sync --no-instructions --encoding UTF8 --locale-provider libc --locale C --lc-ctype C.UTF-8"
     subprocess.run(
-        [binaries / "initdb", "--pgdata", data, "--username", "nightdesk", "--auth", "trust", "--no-sync"]
-        + [
-            "--encoding",
-            "UTF8",
-            "--locale-provider",
-            "libc",
-            "--locale",
-            "C",
-            "--lc-ctype",
-            "C.UTF-8",
-            "--no-instructions",
-        ],
+        [binaries / "initdb", "--pgdata", data, "--username", "nightdesk", *how.split()],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=folder,

@@ -20,7 +20,7 @@ class Server:
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
         self.url = f"http://127.0.0.1:{environment['PORT']}"
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self.process = self._start()
 
     @property
