@@ -31,6 +31,7 @@ class Job:
 
 
 JOBS = (
+    Job("messages", 15),
     Job("tickets", 1),
     Job("alerts", 2),
     Job("shifts", 15),

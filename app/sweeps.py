@@ -16,7 +16,7 @@ from sqlalchemy import delete, select, update
 from app.channels import smtp
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, writing
-from app.desk import alerts, deadlines, deliveries, messages, rotas, tickets
+from app.desk import alerts, deadlines, deliveries, inbox, messages, rotas, tickets
 from app.desk import rules as desk_rules
 from app.models import vocabulary
 from app.models.alert import Alert
@@ -57,6 +57,14 @@ def wake_tickets(now: datetime) -> Counter[str]:
                 log.exception("a batch of tickets failed, so each is tried alone")
                 for ticket_id in ticket_ids:
                     counts += _judge_alone(board_id, ticket_id, now)
+    return counts
+
+
+def handle_left(now: datetime) -> Counter[str]:
+    """Handles archived messages whose process died before it did."""
+    counts: Counter[str] = Counter()
+    for raw_id in inbox.left(now):
+        counts[inbox.handle(raw_id, now=now).action] += 1
     return counts
 
 
@@ -110,6 +118,7 @@ def tidy(now: datetime) -> Counter[str]:
 
 
 SWEEPS: Mapping[str, Callable[[datetime], Counter[str]]] = {
+    "messages": handle_left,
     "tickets": wake_tickets,
     "alerts": wake_alerts,
     "shifts": hand_over,

@@ -265,7 +265,7 @@ def _queue(
             Message.ticket_id == ticket.id,
             Message.id < message.id,
             Message.kind != "note",
-            Message.message_id.is_not(None),
+            Message.message_id.not_like("%@digest.invalid"),  # ours, for a message that came without one
             Message.withdrawn_at.is_(None),
         )
         .order_by(Message.id)

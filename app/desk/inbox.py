@@ -1,0 +1,327 @@
+"""What arrives: archived before anything is parsed, then made a ticket or joined to one. One way in for every channel.
+
+`receive` is the one verb that owns its transactions: the archive must be durable before the parsing begins.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, or_, select, update
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from app.config import settings
+from app.database import bookkeeping, db, insert_new, writing
+from app.desk import customers, messages, tickets
+from app.mail import ids
+from app.mail.language import detect
+from app.mail.parse import Message as Parsed
+from app.mail.parse import ParseError, parse
+from app.models.board import Board
+from app.models.channel import Channel, channels_in_use
+from app.models.customer import CustomerAddress
+from app.models.delivery import Delivery
+from app.models.desk import the_desk
+from app.models.event import By
+from app.models.message import Blob, Message, RawMessage
+from app.models.ticket import Ticket
+from app.words import N_
+
+log = logging.getLogger(__name__)
+
+LARGEST = 25 * 1024 * 1024  # bytes of one message
+LEFT_FOR = timedelta(
+    minutes=1
+)  # what was archived longer ago and not handled was left by a process that died
+NO_SUBJECT = N_("(no subject)")
+
+
+class Unavailable(Exception):
+    """The database cannot be written now: whoever brought the message should try again."""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of one message; `as_json` is what the command prints."""
+
+    action: str  # created, appended, duplicate, ignored, failed
+    ticket: int | None = None
+    message_id: str | None = None
+    from_: str | None = None
+    subject: str | None = None
+    text: str | None = None
+    attachments: tuple[dict[str, Any], ...] = ()
+    automatic: str | None = None
+    language: str | None = None
+    error: str | None = field(default=None)
+
+    def as_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["from"] = data.pop("from_")
+        data["attachments"] = list(self.attachments)
+        if self.error is None:
+            del data["error"]
+        return data
+
+
+def receive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = None) -> Receipt:
+    """Takes one message in. Raises Unavailable when it could not even be archived; nothing else, whatever it is."""
+    try:
+        raw_id = archive(raw, now=now, source=source, sent_to=sent_to)
+    except OperationalError as error:
+        raise Unavailable(str(error.orig)) from error
+    return handle(raw_id, now=now)
+
+
+def archive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = None) -> int:
+    """Keeps the bytes of a message, durably; returns its number in the archive."""
+    sha256 = hashlib.sha256(raw).hexdigest()
+    db.session.rollback()
+    bookkeeping(insert_new(Blob).values(sha256=sha256, size=len(raw), data=raw).on_conflict_do_nothing())
+    kept = bookkeeping(
+        insert(RawMessage)
+        .values(sha256=sha256, source=source, sent_to=sent_to, received_at=now, state="received")
+        .returning(RawMessage.id)
+    )
+    return int(kept.rows[0][0])
+
+
+def handle(raw_id: int, *, now: datetime) -> Receipt:
+    """Handles what the archive holds: a new message, or one that has failed before. A failure is kept and listed."""
+    raw = db.session.get_one(RawMessage, raw_id)
+    data = db.session.scalars(select(Blob.data).where(Blob.sha256 == raw.sha256)).one()
+    source, sent_to = raw.source, raw.sent_to
+    db.session.rollback()
+    try:
+        if len(data) > LARGEST:
+            raise ParseError(N_("The message is larger than 25 MB."))
+        return _deliver(raw_id, _parsed(data), source, sent_to, now)
+    except ParseError as error:
+        return _failed(raw_id, str(error))
+    except OperationalError:
+        log.exception("message %s waits in the archive", raw_id)
+        return Receipt("failed", error=N_("The database was not available. The message is tried again."))
+    except Exception as error:
+        log.exception("message %s failed", raw_id)
+        return _failed(raw_id, f"{type(error).__name__}: {error}")
+
+
+def left(now: datetime) -> Sequence[int]:
+    """Archived messages that no living process is handling, oldest first."""
+    return db.session.scalars(
+        select(RawMessage.id)
+        .where(RawMessage.state == "received", RawMessage.received_at < now - LEFT_FOR)
+        .order_by(RawMessage.id)
+        .limit(100)
+    ).all()
+
+
+def _parsed(data: bytes) -> Parsed:
+    secret = settings().secret_key
+    return parse(
+        data,
+        own_id=lambda message_id: ids.read(message_id, secret) is not None,
+        channel_addresses=_channel_addresses(),
+    )
+
+
+def _channel_addresses() -> frozenset[str]:
+    return frozenset(channel.address for channel in channels_in_use("email") if channel.address)
+
+
+def _deliver(raw_id: int, message: Parsed, source: str, sent_to: str | None, now: datetime) -> Receipt:
+    if message.automatic == "own-message" or message.from_address in _channel_addresses():
+        _mark(raw_id, "ignored")
+        return _receipt("ignored", message, automatic=message.automatic or "own-message")
+    answered = _thread(message)
+    channel = answered.channel if answered else _channel(message, source, sent_to)
+    board_id = answered.board_id if answered else channel.board_id
+    answered_id, channel_id = (answered.id if answered else None), channel.id
+    language, confidence = _language(message)
+    try:
+        with writing(db.session.get_one(Board, board_id)) as board:
+            known = db.session.scalars(
+                select(Message).where(Message.message_id == message.message_id)
+            ).first()
+            if known is not None:
+                _settle(raw_id, "handled")
+                return _receipt("duplicate", message, ticket=known.ticket_id, language=known.language)
+            answered = db.session.get(Ticket, answered_id) if answered_id else None
+            ticket, created = _ticket(board, answered, channel_id, message, language, confidence, now)
+            _add(board, ticket, raw_id, message, language, now)
+            _mark_bounces(message, ticket, now)
+            _settle(raw_id, "handled")
+            return _receipt(
+                "created" if created else "appended", message, ticket=ticket.id, language=language
+            )
+    except IntegrityError:  # the same message came on another board at the same moment
+        known = db.session.scalars(select(Message).where(Message.message_id == message.message_id)).one()
+        ticket_id, spoken = known.ticket_id, known.language
+        _mark(raw_id, "handled")
+        return _receipt("duplicate", message, ticket=ticket_id, language=spoken)
+
+
+def _thread(message: Parsed) -> Ticket | None:
+    """The ticket that a signed id names, whoever sent the message."""
+    found = ids.threads(message, settings().secret_key)
+    return db.session.get(Ticket, found[0]) if found else None
+
+
+def _channel(message: Parsed, source: str, sent_to: str | None) -> Channel:
+    """The channel a message came by: the form, the address it was sent to, else the first address of the desk."""
+    if source == "form":
+        channels = channels_in_use("form")
+        if channels:
+            return channels[0]
+    by_address = {channel.address: channel for channel in channels_in_use("email")}
+    tried = (sent_to, *message.delivered_to, *(box.address for box in (*message.to, *message.cc)))
+    for address in tried:
+        if address and address.strip().lower() in by_address:
+            return by_address[address.strip().lower()]
+    if not by_address:
+        raise ParseError(N_("No e-mail address is set up for this desk."))
+    return next(iter(by_address.values()))
+
+
+def _language(message: Parsed) -> tuple[str | None, int]:
+    desk = the_desk()
+    return detect(message.text or message.subject, desk.languages if desk else [])
+
+
+def _ticket(
+    board: Board,
+    answered: Ticket | None,
+    channel_id: int,
+    message: Parsed,
+    language: str | None,
+    confidence: int,
+    now: datetime,
+) -> tuple[Ticket, bool]:
+    """The ticket a message joins, or the new one it opens; True when it is new."""
+    if answered is not None and _joins(board, answered, message, now):
+        return answered, False
+    sender = _sender(message)
+    customer = customers.find_or_make(sender[1], sender[0], language, now=now)
+    ticket = tickets.open_ticket(
+        board,
+        channel=db.session.get_one(Channel, channel_id),
+        customer=customer,
+        subject=message.subject or NO_SUBJECT,
+        by=By("customer", customer.id),
+        now=now,
+        language=language,
+        confidence=confidence,
+        automatic=message.automatic is not None,
+        linked_id=answered.id if answered else None,
+    )
+    return ticket, True
+
+
+def _joins(board: Board, ticket: Ticket, message: Parsed, now: datetime) -> bool:
+    """A signed id is not enough: the sender must belong to the ticket, and it must not have been closed too long."""
+    if message.report is not None:
+        return True
+    if (
+        message.automatic is None
+        and ticket.closed_at
+        and now - ticket.closed_at > timedelta(days=board.reopen_days)
+    ):
+        return False
+    senders = {message.from_address, _sender(message)[1]}
+    if any(customers.belongs(ticket.customer_id, address) for address in senders):
+        return True
+    took_part = select(Message.id).where(
+        Message.ticket_id == ticket.id, Message.kind == "customer", Message.from_address.in_(senders)
+    )
+    was_told = (
+        select(Delivery.id)
+        .join(Message, Delivery.message_id == Message.id)
+        .where(Message.ticket_id == ticket.id, Delivery.to_address.in_(senders))
+    )
+    return bool(db.session.scalar(select(or_(took_part.exists(), was_told.exists()))))
+
+
+def _sender(message: Parsed) -> tuple[str, str]:
+    """(name, address) of the customer: Reply-To, which shop systems set to whom they write for, else From."""
+    own = _channel_addresses()
+    for box in message.reply_to:
+        if box.address not in own and message.automatic is None:
+            return box.name or message.from_name, box.address
+    return message.from_name, message.from_address
+
+
+def _add(
+    board: Board, ticket: Ticket, raw_id: int, message: Parsed, language: str | None, now: datetime
+) -> None:
+    name, address = _sender(message)
+    messages.receive(
+        board,
+        ticket,
+        by=By("customer", ticket.customer_id),
+        now=now,
+        text=message.text,
+        full_text=message.full_text,
+        html=message.html,
+        from_name=name,
+        from_address=address,
+        subject=message.subject,
+        message_id=message.message_id,
+        language=language,
+        automatic=message.automatic,
+        raw_id=raw_id,
+        files=list(_files(message)),
+    )
+
+
+def _files(message: Parsed) -> Iterable[messages.File]:
+    for file in message.attachments:
+        sha256 = hashlib.sha256(file.content).hexdigest()
+        messages.store_blob(file.content, sha256)
+        yield messages.File(sha256, file.name, file.media_type, file.size, file.content_id, file.inline)
+
+
+def _mark_bounces(message: Parsed, ticket: Ticket, now: datetime) -> None:
+    """An address that a report about our own message says is dead is marked, if it is this customer's."""
+    if message.report is None or not message.report.failed:
+        return
+    db.session.execute(
+        update(CustomerAddress)
+        .where(
+            CustomerAddress.customer_id == ticket.customer_id,
+            CustomerAddress.address.in_(message.report.failed),
+        )
+        .values(bounced_at=now)
+    )
+
+
+def _settle(raw_id: int, state: str) -> None:
+    raw = db.session.get_one(RawMessage, raw_id)
+    raw.state, raw.error = state, None
+
+
+def _mark(raw_id: int, state: str, error: str | None = None) -> None:
+    db.session.rollback()
+    bookkeeping(update(RawMessage).where(RawMessage.id == raw_id).values(state=state, error=error))
+
+
+def _failed(raw_id: int, error: str) -> Receipt:
+    _mark(raw_id, "failed", error[:1000])
+    return Receipt("failed", error=error)
+
+
+def _receipt(action: str, message: Parsed, *, automatic: str | None = None, **found: Any) -> Receipt:
+    return Receipt(
+        action=action,
+        message_id=message.message_id,
+        from_=message.from_address,
+        subject=message.subject,
+        text=message.text,
+        attachments=tuple(
+            {"name": file.name, "size": file.size, "type": file.media_type} for file in message.attachments
+        ),
+        automatic=automatic or message.automatic,
+        **found,
+    )
