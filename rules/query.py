@@ -155,25 +155,26 @@ def from_json(data: Any) -> Query:
 
 
 def _from_json(data: Any, depth: int, left: list[int]) -> Query:
-    if depth > DEEPEST or not isinstance(data, dict):
+    if depth > DEEPEST or not isinstance(data, dict) or set(data) not in _SHAPES:
         raise _damaged()
     match data:
-        case {"and": [_, _, *_] as parts, **rest} if not rest:
+        case {"and": [_, _, *_] as parts}:
             return And(tuple(_from_json(part, depth + 1, left) for part in parts))
-        case {"or": [_, _, *_] as parts, **rest} if not rest:
+        case {"or": [_, _, *_] as parts}:
             return Or(tuple(_from_json(part, depth + 1, left) for part in parts))
-        case {"not": part, **rest} if not rest:
+        case {"not": part}:
             return Not(_from_json(part, depth + 1, left))
-        case {"field": str(field), "operator": str(operator), "values": [_, *_] as values, **rest} if (
-            not rest
-        ):
+        case {"field": str(field), "operator": str(operator), "values": [_, *_] as values}:
             _count(len(values), left)
             if all(type(value) in (str, int) for value in values):
                 return Term(field, operator, tuple(values))
-        case {"words": str(text), **rest} if text.strip() and not rest:
+        case {"words": str(text)} if text.strip():
             _count(1, left)
             return Words(text)
     raise _damaged()
+
+
+_SHAPES = ({"and"}, {"or"}, {"not"}, {"field", "operator", "values"}, {"words"})
 
 
 def _count(terms: int, left: list[int]) -> None:
@@ -200,7 +201,8 @@ class _Reader:
         return parts[0] if parts else And(())
 
     def _query(self, node: Tree[Token], depth: int) -> Query:
-        if depth > DEEPEST:
+        listed = node.data == "words" and len(node.children) > 1
+        if depth + listed > DEEPEST:
             raise QueryError(N_("nested more than {limit} deep"), _column(node), limit=DEEPEST)
         match node.data:
             case "term":

@@ -139,6 +139,7 @@ REFUSED: list[tuple[str, int, str, str | None]] = [  # typed, column, message, s
     ("a" * 2_001, 2_001, "longer than 2000 characters", None),
     ("ﷺ" * 200, 1, "longer than 2000 characters", None),
     ("-" * 50 + "a", 51, "nested more than 50 deep", None),
+    ("-" * 49 + "a,b", 50, "nested more than 50 deep", None),
     ("a " * 101, 201, "more than 100 terms", None),
     ("tag:" + ",".join("a" * 101), 205, "more than 100 terms", None),
     ("“a " + "\\" * 1_500 + "”", 1, "longer than 2000 characters", None),
@@ -172,10 +173,18 @@ def test_an_error_can_be_translated_and_read() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 990 + "a" + ")" * 990, "-" * 49 + "a", "a " * 100, "tag:" + ",".join("a" * 100), "a" * 2_000],
+    [
+        "(" * 990 + "a" + ")" * 990,
+        "-" * 49 + "a",
+        "-" * 48 + "a,b",
+        "a " * 100,
+        "tag:" + ",".join("a" * 100),
+        "a" * 2_000,
+    ],
 )
 def test_the_largest_queries_are_read(text: str) -> None:
-    assert parse(to_text(parse(text))) == parse(text)
+    tree = parse(text)
+    assert parse(to_text(tree)) == tree == from_json(to_json(tree))
 
 
 def test_me_is_for_peoples_own_filters() -> None:
