@@ -9,9 +9,15 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
 from app import clock, migrations, sweeps
-from app.database import db
-from app.desk import inbox
+from app.config import settings
+from app.database import db, writing
+from app.demo import fill
+from app.desk import inbox, people, setup
 from app.desk.refused import Refused
+from app.models.board import all_boards
+from app.models.event import OPERATOR
+from app.models.person import ROLES
+from app.words import LOCALES
 
 people_commands = AppGroup("people", help="People who work here.")
 
@@ -19,6 +25,7 @@ people_commands = AppGroup("people", help="People who work here.")
 def init_app(app: Flask) -> None:
     app.cli.add_command(migrate)
     app.cli.add_command(people_commands)
+    app.cli.add_command(demo)
     app.cli.add_command(receive)
     app.cli.add_command(clock_command)
 
@@ -28,6 +35,61 @@ def init_app(app: Flask) -> None:
 def migrate() -> None:
     """Brings the database to this version's schema."""
     migrations.upgrade(db.engine)
+
+
+@click.command()
+@with_appcontext
+def demo() -> None:
+    """Fills an empty desk with a month of tickets, and prints how to sign in; leaves any other desk alone."""
+    if all_boards():
+        click.echo(f"This desk has data already. Sign in at {settings().base_url}/sign-in")
+        return
+    password = fill.new_password()
+    with writing(setup.ensure_desk(now())) as desk:
+        fill.fill(desk, password=password, now=now())
+    click.echo(
+        f"A demo desk was made. Sign in at {settings().base_url}/sign-in\n\n"
+        f"    admin     {fill.ADMIN}\n"
+        f"    manager   minji.kim@northlight.example\n"
+        f"    agent     ben.novak@northlight.example\n"
+        f"    password  {password}   (for everybody; shown only now)\n"
+    )
+
+
+@people_commands.command("add")
+@click.option("--name", required=True)
+@click.option("--email", required=True)
+@click.option("--role", type=click.Choice(list(ROLES)), default="agent", show_default=True)
+@click.option("--locale", type=click.Choice(list(LOCALES)), default="en", show_default=True)
+@click.option("--zone", default="UTC", show_default=True, help="As Europe/Berlin.")
+@click.option(
+    "--password", help="At least 12 characters; - reads it from standard input. Asked for when left out."
+)
+@with_appcontext
+def add_person(name: str, email: str, role: str, locale: str, zone: str, password: str | None) -> None:
+    """Adds a person who can sign in with a password, to every board that there is."""
+    if password is None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    elif password == "-":
+        password = sys.stdin.readline().rstrip("\n")
+    try:
+        with writing(setup.ensure_desk(now())) as desk:
+            people.add(
+                desk,
+                name=name,
+                email=email,
+                role=role,
+                locale=locale,
+                zone=zone,
+                password=password,
+                boards=[board.id for board in all_boards()] if role != "member" else [],
+                by=OPERATOR,
+                now=now(),
+            )
+    except Refused as error:
+        click.echo(error.said(), err=True)
+        sys.exit(1)
+    click.echo(f"{email} can sign in at {settings().base_url}/sign-in")
 
 
 @click.command()
@@ -71,9 +133,3 @@ def _instant(text: str) -> datetime:
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def refuse(error: Refused) -> None:
-    """Prints the reason and ends with status 1."""
-    click.echo(error.said(), err=True)
-    sys.exit(1)

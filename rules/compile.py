@@ -11,7 +11,19 @@ from datetime import datetime, timedelta
 from operator import ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Exists, Label, and_, false, func, not_, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    Exists,
+    Label,
+    RowMapping,
+    SQLColumnExpression,
+    and_,
+    false,
+    func,
+    not_,
+    or_,
+    true,
+)
 
 from rules.query import And, Not, Or, Query, Term, Words, fold
 from rules.rule import Rule
@@ -29,21 +41,23 @@ class Binding:
     `waiting_since` and whatever the callables return; never NULL: `state`, `priority`, `created_at`, `state_since`.
     """
 
-    subject: ColumnElement[str]
+    subject: SQLColumnExpression[str]
     body: Callable[[str], ColumnElement[bool]]  # pattern -> a message of the conversation is like it
     from_: Callable[[str], ColumnElement[bool]]  # pattern -> the customer's address is like it
-    channel_kind: ColumnElement[str]  # email, form, manual
-    channel_name: ColumnElement[Any]  # folded; the channel's id where `names` made `parse` store ids
-    language: ColumnElement[str]  # ISO 639-1, NULL while unknown
+    channel_kind: SQLColumnExpression[str]  # email, form, manual
+    channel_name: SQLColumnExpression[Any]  # folded; the channel's id where `names` made `parse` store ids
+    language: SQLColumnExpression[str]  # ISO 639-1, NULL while unknown
     tag: Callable[[tuple[Value, ...]], ColumnElement[bool]]  # has one of these tags; (): has any at all
-    state: ColumnElement[str]
+    state: SQLColumnExpression[str]
     assignee: Callable[[Value], ColumnElement[bool]]  # "none", "me", "oncall", an id or a name
-    priority: ColumnElement[int]  # place in PRIORITIES, 0 is low
-    created_at: ColumnElement[datetime]
-    waiting_since: ColumnElement[datetime]  # the first customer message that nobody has answered
-    state_since: ColumnElement[datetime]
-    automatic: ColumnElement[bool]
-    unresolved: ColumnElement[bool] | None = None  # the literal condition of a partial index, if there is one
+    priority: SQLColumnExpression[int]  # place in PRIORITIES, 0 is low
+    created_at: SQLColumnExpression[datetime]
+    waiting_since: SQLColumnExpression[datetime]  # the first customer message that nobody has answered
+    state_since: SQLColumnExpression[datetime]
+    automatic: SQLColumnExpression[bool]
+    unresolved: SQLColumnExpression[bool] | None = (
+        None  # the literal condition of a partial index, if there is one
+    )
 
 
 def condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
@@ -87,7 +101,7 @@ def term_label(rule_id: int, place: int) -> str:
     return f"rule_{rule_id}_term_{place}"
 
 
-def truth(rules: Iterable[Rule], row: Mapping[str, Any]) -> dict[int, bool]:
+def truth(rules: Iterable[Rule], row: Mapping[str, Any] | RowMapping) -> dict[int, bool]:
     """What one row (its mapping) of `columns` says: rule id -> whether its query holds."""
     return {rule.id: bool(row[rule_label(rule.id)]) for rule in rules}
 
@@ -105,7 +119,7 @@ def next_flip(tree: Query, facts: Mapping[str, datetime | None], now: datetime) 
     return min((flip for flip in flips if flip > now), default=None)
 
 
-def like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+def like(column: SQLColumnExpression[str], pattern: str) -> ColumnElement[bool]:
     """How a pattern that the compiler hands out is compared."""
     return column.like(pattern, escape=ESCAPE)
 
@@ -160,11 +174,11 @@ def _escaped(text: str) -> str:
     return folded
 
 
-def _like(column: ColumnElement[str], pattern: str) -> ColumnElement[bool]:
+def _like(column: SQLColumnExpression[str], pattern: str) -> ColumnElement[bool]:
     return _known(column, like(column, pattern))
 
 
-def _known(column: ColumnElement[Any], test: ColumnElement[bool]) -> ColumnElement[bool]:
+def _known(column: SQLColumnExpression[Any], test: ColumnElement[bool]) -> ColumnElement[bool]:
     """False where the column is NULL; unlike coalesce it leaves an index on the column of use."""
     return and_(column.is_not(None), test)
 

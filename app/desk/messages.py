@@ -79,7 +79,7 @@ def receive(
         raw_id=raw_id,
         at=now,
     )
-    message.attachments = [_attachment(file) for file in files]
+    message.attachments = [attachment(file) for file in files]
     db.session.add(message)
     db.session.flush()
     ticket.message_count += 1
@@ -325,7 +325,8 @@ def told(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, **ch
     record(board, kind, ("ticket", ticket.id), by=by, now=now, **changes)
 
 
-def _attachment(file: File) -> Attachment:
+def attachment(file: File) -> Attachment:
+    """The row of a file, under a name nobody can guess."""
     return Attachment(
         token=secrets.token_urlsafe(16),
         sha256=file.sha256,

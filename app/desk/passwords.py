@@ -84,7 +84,7 @@ def matches(stored: str | None, password: str) -> bool:
         right = _hasher.verify(stored or _nobodys(), _normal(password[: 4 * LONGEST]))
     except (VerificationError, InvalidHashError):
         return False
-    return right and stored is not None
+    return right and bool(stored)
 
 
 def _normal(password: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from app.config import settings
 from app.database import db
@@ -168,6 +168,17 @@ def extend(desk: Desk, rota: Rota, now: datetime) -> int:
             desk, "rota.published", ("rota", rota.id), by=CLOCK, now=now, new=planned[-1].ends_at.isoformat()
         )
     return len(planned)
+
+
+def publish_from_start(desk: Desk, rota: Rota, now: datetime) -> None:
+    """Publishes everything from the first version on; what is over counts as worked and tells nobody."""
+    versions = [_version(version) for version in rota.versions]
+    planned = _plan(versions, versions[0].effective_at, now + timedelta(weeks=rota.horizon_weeks))
+    _publish(rota, planned)
+    past = (Shift.rota_id == rota.id, Shift.starts_at <= now)
+    db.session.execute(update(Shift).where(*past).values(wake_at=Shift.ends_at))
+    db.session.execute(update(Shift).where(*past, Shift.ends_at <= now).values(state="worked", wake_at=None))
+    record(desk, "rota.published", ("rota", rota.id), by=CLOCK, now=now, new=planned[-1].ends_at.isoformat())
 
 
 def cover(desk: Desk, shift: Shift, person_id: int, *, expected: int, by: By, now: datetime) -> Shift:

@@ -127,6 +127,21 @@ def save(
     return rule
 
 
+def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, now: datetime) -> Rule:
+    """Adds a rule of the starter pack, switched off."""
+    return save(
+        desk,
+        None,
+        name=starter.name(language),
+        text=starter.text,
+        then=[actions.to_json(action) for action in starter.actions],
+        once_per=starter.once_per,
+        stop_after=starter.stop_after,
+        by=by,
+        now=now,
+    )
+
+
 def matching(rule: Rule, now: datetime) -> int:
     """How many unresolved tickets the rule's query holds for now."""
     where = condition(query.from_json(rule.query), vocabulary.binding(now), now)

@@ -23,7 +23,7 @@ class Event(Base):
     kind: Mapped[str]  # a key of desk.events.KINDS
     subject_kind: Mapped[str]
     subject_id: Mapped[int]
-    by_kind: Mapped[str]  # person, customer, rule or clock
+    by_kind: Mapped[str]  # person, customer, rule, clock or operator
     by_id: Mapped[int | None]
     changes: Mapped[dict[str, Any]] = mapped_column(JSON)  # field -> [old, new], and what the wording needs
     at: Mapped[datetime]
@@ -38,3 +38,4 @@ class By:
 
 
 CLOCK = By("clock")
+OPERATOR = By("operator")  # who runs commands on the machine

@@ -33,7 +33,7 @@ def binding(now: datetime, me: int | None = None) -> Binding:
         body=_body,
         from_=_from,
         channel_kind=select(Channel.kind).where(Channel.id == Ticket.channel_id).scalar_subquery(),
-        channel=Ticket.channel_id,
+        channel_name=Ticket.channel_id,  # names() lets queries store ids
         language=Ticket.language,
         tag=_tag,
         state=Ticket.state,

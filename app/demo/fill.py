@@ -1,0 +1,259 @@
+"""Fills an empty desk with the demo, through the verbs that people and customers use, in the order in which it happened."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, update
+
+from app.database import db
+from app.demo import content
+from app.demo.content import Attachment, Customer, Demo, Message, Ticket, load
+from app.desk import customers, deadlines, messages, people, rotas, setup, tickets
+from app.desk import rules as desk_rules
+from app.models.board import Board, BoardPerson
+from app.models.calendar import Calendar
+from app.models.channel import Channel, channels_in_use
+from app.models.delivery import Delivery
+from app.models.desk import Desk
+from app.models.event import OPERATOR, By
+from app.models.person import Person
+from app.models.policy import Policy
+from app.models.rota import Rota, RotaVersion
+from app.models.ticket import PRIORITY_NAMES
+from app.models.ticket import Ticket as TicketRow
+from rules import rota as rota_rules
+from rules.rule import load_starters
+
+ADMIN = "jordan.lee@northlight.example"
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing somebody did, at its instant."""
+
+    at: datetime
+    do: Callable[[datetime], None]
+
+
+def fill(desk: Desk, *, password: str, now: datetime) -> Board:
+    """Makes the demo in the transaction of the desk; every person signs in with `password`."""
+    demo = load()
+    desk.name, desk.languages = demo.name, list(demo.languages)
+    staff = {one.email: _person(desk, one, password, now) for one in demo.people}
+    board = setup.set_up(
+        desk, admin=staff[ADMIN], board_name="Support", address=demo.address, zone=demo.zone, now=now
+    )
+    _hours_and_policy(board, demo)
+    _belong(board, staff)
+    rota = db.session.get_one(Rota, board.rota_id)
+    _rota(desk, rota, demo, staff, now)
+    _Story(board, demo, staff).tell(now)
+    _rules(desk, demo, staff, now)
+    return board
+
+
+def new_password() -> str:
+    """Four groups that can be read aloud and typed."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+class _Story:
+    """The conversations, told in the order of time over all tickets."""
+
+    def __init__(self, board: Board, demo: Demo, staff: dict[str, Person]) -> None:
+        self._board = board
+        self._demo = demo
+        self._staff = staff
+        self._channels = {channel.kind: channel for channel in channels_in_use()}
+        self._rows: dict[int, TicketRow] = {}
+
+    def tell(self, now: datetime) -> None:
+        happenings = [
+            happening
+            for number, (ticket, written_at) in enumerate(
+                zip(self._demo.tickets, self._demo.written_at(now), strict=True)
+            )
+            for happening in self._of(number, ticket, written_at)
+        ]
+        for happening in sorted(happenings, key=lambda one: one.at):
+            happening.do(happening.at)
+        for number, ticket in enumerate(self._demo.tickets):
+            self._settle(number, ticket, now)
+        db.session.flush()
+        db.session.execute(
+            update(Delivery).values(state="sent", wake_at=None, attempts=1, sent_at=Delivery.created_at)
+        )
+
+    def _of(self, number: int, ticket: Ticket, written_at: tuple[datetime, ...]) -> list[Happening]:
+        """What happened to one ticket: its messages, and shortly after it came who took it and how it was marked."""
+
+        def say(message: Message) -> Callable[[datetime], None]:
+            return lambda at: self._say(number, ticket, message, at)
+
+        told = [Happening(at, say(message)) for message, at in zip(ticket.messages, written_at, strict=True)]
+        following = written_at[1] if len(written_at) > 1 else written_at[0] + timedelta(minutes=6)
+        sorted_at = min(written_at[0] + timedelta(minutes=2), written_at[0] + (following - written_at[0]) / 2)
+        return [told[0], Happening(sorted_at, lambda at: self._sort(number, ticket, at)), *told[1:]]
+
+    def _say(self, number: int, ticket: Ticket, message: Message, at: datetime) -> None:
+        if message.kind == "customer":
+            self._receive(number, ticket, message, at)
+            return
+        row, person = self._rows[number], self._staff[message.by or ""]
+        if message.kind == "note":
+            messages.note(self._board, row, message.text, person=person, now=at)
+            return
+        then = "resolve" if message.resolves else "wait"
+        reply = messages.reply(self._board, row, message.text, person=person, seen=None, then=then, now=at)
+        reply.attachments = [messages.attachment(_file(one)) for one in message.attachments]
+
+    def _receive(self, number: int, ticket: Ticket, message: Message, at: datetime) -> None:
+        wrote = self._demo.customers[ticket.customer]
+        customer = customers.find_or_make(wrote.email, wrote.name, wrote.language, now=at)
+        by = By("customer", customer.id)
+        if number not in self._rows:
+            self._rows[number] = tickets.open_ticket(
+                self._board,
+                channel=self._channel(ticket),
+                customer=customer,
+                subject=ticket.subject,
+                by=by,
+                now=at,
+                language=ticket.language,
+                confidence=99,
+            )
+        messages.receive(
+            self._board,
+            self._rows[number],
+            by=by,
+            now=at,
+            text=message.text,
+            full_text=message.full_text,
+            html=message.html,
+            from_name=wrote.name,
+            from_address=wrote.email,
+            subject=ticket.subject,
+            message_id=_message_id(wrote, number, at),
+            language=ticket.language,
+            files=[_file(one) for one in message.attachments],
+        )
+
+    def _sort(self, number: int, ticket: Ticket, at: datetime) -> None:
+        row = self._rows[number]
+        by = By("person", self._staff[ticket.assignee].id) if ticket.assignee else By("clock")
+        tickets.prioritise(self._board, row, PRIORITY_NAMES.index(ticket.priority), by=by, now=at)
+        for tag in ticket.tags:
+            tickets.add_tag(self._board, row, tag, by=by, now=at)
+        if ticket.assignee:
+            tickets.assign(self._board, row, self._staff[ticket.assignee].id, by=by, now=at)
+
+    def _settle(self, number: int, ticket: Ticket, now: datetime) -> None:
+        """Puts a ticket where the story left it, and gives it its deadlines, so that the first page shows them."""
+        row = self._rows[number]
+        if row.state != ticket.state:
+            by = By("person", self._staff[ticket.assignee or ADMIN].id)
+            tickets.move(
+                self._board,
+                row,
+                to=self._board.column_for(ticket.state).id,
+                by=by,
+                now=min(now, row.last_message_at + timedelta(minutes=4)),
+            )
+        row.unread = row.last_speaker == "customer" and ticket.state == "new"
+        db.session.flush()
+        deadlines.keep(self._board, row, deadlines.of(self._board, row, now), now)
+
+    def _channel(self, ticket: Ticket) -> Channel:
+        return self._channels[ticket.channel]
+
+
+def _person(desk: Desk, one: content.Person, password: str, now: datetime) -> Person:
+    return people.add(
+        desk,
+        name=one.name,
+        email=one.email,
+        role=one.role,
+        password=password,
+        languages=one.languages,
+        locale=one.locale,
+        zone=one.zone,
+        by=OPERATOR,
+        now=now,
+    )
+
+
+def _hours_and_policy(board: Board, demo: Demo) -> None:
+    policy = db.session.get_one(Policy, board.policy_id)
+    calendar = db.session.get_one(Calendar, policy.calendar_id)
+    calendar.name, calendar.hours = demo.calendar_name, demo.calendar.to_json()
+    policy.name, policy.warn_percent = demo.policy.name, demo.policy.warn_percent
+    policy.targets = {priority: dict(kinds) for priority, kinds in demo.policy.targets.items()}
+    policy.round_the_clock = dict(demo.policy.round_the_clock)
+
+
+def _belong(board: Board, staff: dict[str, Person]) -> None:
+    db.session.execute(
+        insert(BoardPerson),
+        [
+            {"board_id": board.id, "person_id": person.id}
+            for email, person in staff.items()
+            if person.role != "member" and email != ADMIN
+        ],
+    )
+
+
+def _rota(desk: Desk, rota: Rota, demo: Demo, staff: dict[str, Person], now: datetime) -> None:
+    """Shifts since the rota began, and the published weeks to come."""
+    wanted = demo.rota
+    anchor = rota_rules.Version(
+        effective_at=now - timedelta(weeks=wanted.began_weeks_ago + 1),
+        zone=wanted.zone,
+        weekday=wanted.weekday,
+        time=wanted.time,
+        people=tuple(staff[email].id for email in wanted.order),
+    )
+    began_at = rota_rules.handovers(anchor, anchor.effective_at, now)[0]
+    rota.name, rota.horizon_weeks = wanted.name, wanted.horizon_weeks
+    rota.versions.append(
+        RotaVersion(
+            effective_at=began_at,
+            zone=wanted.zone,
+            weekday=wanted.weekday,
+            time=wanted.time,
+            people=list(anchor.people),
+            created_at=now,
+        )
+    )
+    db.session.flush()
+    rotas.publish_from_start(desk, rota, now)
+
+
+def _rules(desk: Desk, demo: Demo, staff: dict[str, Person], now: datetime) -> None:
+    """Switched on for new matches only, so that the board is first seen as it was told."""
+    starters = {starter.key: starter for starter in load_starters()}
+    for key in demo.starters:
+        rule = desk_rules.add_starter(desk, starters[key], language="en", by=OPERATOR, now=now)
+        desk_rules.switch(desk, rule, True, by=OPERATOR, now=now)
+    for own in demo.rules:
+        then: list[dict[str, object]] = [{"kind": "add_tag", "tag": tag} for tag in own.tags]
+        if own.priority:
+            then.append({"kind": "set_priority", "priority": own.priority})
+        if own.assign:
+            then.append({"kind": "assign", "person_id": staff[own.assign].id})
+        rule = desk_rules.save(desk, None, name=own.name, text=own.query, then=then, by=OPERATOR, now=now)
+        desk_rules.switch(desk, rule, True, by=OPERATOR, now=now)
+
+
+def _file(attachment: Attachment) -> messages.File:
+    sha256 = hashlib.sha256(attachment.content).hexdigest()
+    messages.store_blob(attachment.content, sha256)
+    return messages.File(sha256, attachment.name, attachment.media_type, len(attachment.content))
+
+
+def _message_id(wrote: Customer, number: int, at: datetime) -> str:
+    digest = hashlib.sha256(f"{number} {wrote.email} {at.isoformat()}".encode()).hexdigest()
+    return f"{digest[:24]}@{wrote.email.partition('@')[2]}"
