@@ -50,7 +50,7 @@ def demand(who: Person | By | None, verb: str, thing: Any, now: datetime) -> Non
     if isinstance(who, By):
         if who.kind != "person":
             return
-        who = db.session.get(Person, who.id)
+        who = db.session.get(Person, who.id) if who.id is not None else None
     if can(who, verb, thing, now):
         return
     seen_with = VERBS[verb].seen_with

@@ -91,13 +91,18 @@ def find(token: str, now: datetime) -> Person | None:
 
 
 def still_valid(token: str, now: datetime) -> bool:
-    """Whether an open stream may go on: the sign-in has not ended and the person still works here."""
-    person = db.session.execute(
+    """Whether an open stream may go on: the sign-in has not ended and the person still works here.
+
+    It looks with a connection of its own, because a stream's session may still read as of long ago.
+    """
+    statement = (
         select(Person.deactivated_at, Person.ends_at)
         .join(SignIn, SignIn.person_id == Person.id)
         .where(SignIn.id == _hashed(token), SignIn.expires_at > now, SignIn.seen_at > now - IDLE_FOR)
-    ).one_or_none()
-    return person is not None and person[0] is None and (person[1] is None or person[1] > now)
+    )
+    with db.engine.connect() as connection:
+        found = connection.execute(statement).one_or_none()
+    return found is not None and found[0] is None and (found[1] is None or found[1] > now)
 
 
 def of(person: Person, now: datetime) -> Sequence[SignIn]:
