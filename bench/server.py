@@ -1,0 +1,84 @@
+"""A real server on a free loopback port for the length of a measurement, and one client that keeps its connection."""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlencode
+
+from app.config import ROOT
+from bench.fill import EMAIL, PASSWORD
+
+
+class Client:
+    """One browser's worth of HTTP: a kept connection, cookies, and seconds per request."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+        self._cookie = ""
+        self.origin = f"http://127.0.0.1:{port}"
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes, float]:
+        """(status, body, seconds from the first byte sent to the last received)."""
+        sent = {"Cookie": self._cookie, "Origin": self.origin, "Sec-Fetch-Site": "same-origin", **headers}
+        begun = time.perf_counter()
+        self._connection.request(method, path, body, sent)
+        response = self._connection.getresponse()
+        data = response.read()
+        took = time.perf_counter() - begun
+        if cookie := response.headers.get("Set-Cookie"):
+            self._cookie = cookie.partition(";")[0]
+        return response.status, data, took
+
+    def post(self, path: str, **form: object) -> tuple[int, bytes, float]:
+        return self.ask(
+            "POST",
+            path,
+            urlencode(form).encode(),
+            **{"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
+        )
+
+    def sign_in(self) -> None:
+        status, _, _ = self.post("/sign-in", email=EMAIL, password=PASSWORD)
+        if status != 303:
+            raise RuntimeError(f"signing in answered {status}")
+
+
+@contextmanager
+def serving(environment: dict[str, str]) -> Iterator[Client]:
+    """The product's own gunicorn settings with the yardsticks beside it; a signed-in client."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "bench.wsgi:app"],
+        cwd=ROOT,
+        env={**os.environ, **environment, "PORT": str(port), "CLOCK": "off"},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        client = _reached(port, process)
+        client.sign_in()
+        yield client
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _reached(port: int, process: subprocess.Popen[bytes]) -> Client:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            client = Client(port)
+            client.ask("GET", "/sign-in")
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return client
+    raise RuntimeError("the server did not start")
