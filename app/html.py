@@ -1,16 +1,24 @@
 """Renders pages and parts: what every template may use, and how an answer becomes a page or a partial."""
 
 import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.exceptions import HTTPException
 
 from app import words
+from app.desk import access
 from app.desk.refused import Refused
+from app.models.card import said
+from app.models.navigation import lines
+from app.models.person import Person
+from app.words import N_
 
 STATIC = Path(__file__).parent / "static"
 
@@ -95,8 +103,63 @@ def _shell() -> dict[str, Any]:
         "locale": words.locale(),
         "theme": person.theme if person else "system",
         "zone": person.zone if person else "UTC",
-        "nav": [],
+        "nav": nav(person, _board_shown(), datetime.now(UTC)) if person else [],
     }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the side navigation; `group` is the heading it stands under."""
+
+    url: str
+    label: str
+    count: str | None = None
+    current: bool = False
+    group: str = ""
+
+
+# Pages beside the boards: endpoint, label, the verb that opens it, which of navigation.Line's counts it shows.
+PAGES = (
+    ("alerts.index", N_("Alerts"), None, "alerts"),
+    ("rotas.show", N_("Rota"), "see_rota", None),
+    ("rules.index", N_("Rules"), "see_rules", None),
+    ("deliveries.index", N_("Not delivered"), None, "undelivered"),
+    ("raw_messages.index", N_("Failed messages"), "see_failed_messages", "failed"),
+    ("settings.index", N_("Settings"), "see_policies", None),
+)
+
+
+def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
+    """The side navigation: their boards, what is theirs on the board shown (else on the first), and the other pages
+    that they may see. One statement."""
+    boards = lines(access.visible_boards(person, now), person.id)
+    entries = [Entry(f"/boards/{b.id}", b.name, said(b.unresolved), _is_here(f"/boards/{b.id}")) for b in boards]
+    if boards:
+        board = next((board for board in boards if board.id == board_id), boards[0])
+        entries += [
+            _filtered(board.id, words.gettext("Mine"), "is:unresolved assignee:me", board.mine),
+            _filtered(board.id, words.gettext("Unassigned"), "is:unresolved is:unassigned", board.unassigned),
+        ]
+    for endpoint, label, verb, counted in PAGES:
+        if endpoint in current_app.view_functions and (verb is None or access.can(person, verb, None, now)):
+            count = getattr(boards[0], counted) if counted and boards else 0
+            url = url_for(endpoint)
+            group = words.gettext("Desk")
+            entries.append(Entry(url, words.gettext(label), said(count) if count else None, _is_here(url), group))
+    return entries
+
+
+def _filtered(board_id: int, label: str, query: str, count: int) -> Entry:
+    path = f"/boards/{board_id}"
+    return Entry(f"{path}?q={quote(query)}", label, said(count), _is_here(path, query))
+
+
+def _is_here(path: str, query: str = "") -> bool:
+    return request.path == path and request.args.get("q", "") == query
+
+
+def _board_shown() -> int | None:
+    return (request.view_args or {}).get("board_id")
 
 
 @cache

@@ -46,7 +46,7 @@ def sign_in(browser: FlaskClient, person: Person, now: datetime) -> str:
             browser="test",
         )
     )
-    with browser.session_transaction() as session:
+    with browser.session_transaction(base_url=settings().base_url) as session:
         session["_user_id"] = token
         session["_fresh"] = True
     return token

@@ -2,10 +2,12 @@
 
 from flask import Blueprint
 
-from app.routes import invitations, people, profile, sign_ins
+from app.routes import boards, invitations, moves, people, profile, sign_ins
 
 BLUEPRINTS: list[Blueprint] = [
+    boards.bp,
     invitations.bp,
+    moves.bp,
     people.bp,
     profile.bp,
     sign_ins.bp,

@@ -73,7 +73,7 @@
         if (node.nodeType !== 1) continue;
         if (node.matches("time[data-relative], time[data-absolute]")) refreshTime(node);
         else refreshTimes(node);
-        if (node.matches(".toast")) dismissLater(node);
+        if (node.matches(".toast:not([data-stays])")) dismissLater(node);
       }
     }
   }).observe(document.body, { childList: true, subtree: true });

@@ -1,0 +1,118 @@
+"""How a board looks to one view, as HTML: its cards, the heads of its columns, and what changed since.
+
+The same cards are in the page, in the answer to who moved one, and in the live stream. What is drawn names neither the
+request nor the reader, so it is drawn once for everybody who looks the same way.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+from flask import current_app
+from markupsafe import Markup
+from sqlalchemy import select
+
+from app.database import db
+from app.desk import rotas
+from app.models import card as cards
+from app.models.board import Board
+from app.models.card import MOST_COUNTED, Card, Head, View
+from app.words import speaking
+
+KEPT = 8192  # drawn cards, about 1 KB each
+
+
+class Delta(NamedTuple):
+    """What changed on a board between two of its events, for one view.
+
+    `reload` asks for the whole page instead: too much has changed, or the columns themselves have. `cards` are the
+    touched cards that belong to the view, `gone` the numbers of those that do not (any more).
+    """
+
+    since: int
+    seq: int
+    reload: bool = False
+    cards: Sequence[dict[str, Any]] = ()
+    gone: Sequence[int] = ()
+    heads: Sequence[dict[str, Any]] = ()
+    on_call: str = ""
+
+    def to_json(self) -> str:
+        return json.dumps(self._asdict(), ensure_ascii=False, separators=(",", ":"))
+
+
+def draw(found: Iterable[Card], locale: str, now: datetime) -> Markup:
+    """These cards as list items, one after the other."""
+    return Markup("\n".join([draw_one(card, locale, now) for card in found]))  # noqa: S704 - each is drawn by a template
+
+
+def draw_one(card: Card, locale: str, now: datetime) -> str:
+    """A card. What it says of the time is part of what it is kept by, so a kept card is never out of date."""
+    since = _rounded((now - card.last_message_at).total_seconds())
+    due = _rounded((card.next_deadline_at - now).total_seconds()) if card.next_deadline_at else 0
+    return _drawn(card, since, card.deadline_state(now), due, locale)
+
+
+def draw_head(head: Head, locale: str) -> Markup:
+    with speaking(locale):
+        return cast(Markup, _macros("boards/_head.html").head(head))
+
+
+def draw_on_call(rota_id: int | None, now: datetime) -> Markup:
+    """Who is on call for a rota, in the language being spoken; empty where there is no rota."""
+    on_call = rotas.on_call(rota_id, now) if rota_id is not None else None
+    return Markup(current_app.jinja_env.get_template("boards/_on_call.html").render(on_call=on_call))  # noqa: S704
+
+
+def changes_since(view: View, since: int, now: datetime) -> Delta:
+    """What a board that shows this view as it was at the event `since` has to change. In its locale."""
+    board = db.session.execute(select(Board.seq, Board.rota_id).where(Board.id == view.board_id)).one_or_none()
+    if board is None or not 0 <= since <= board.seq:
+        return Delta(since, board.seq if board else 0, reload=True)
+    touched = cards.changes(view.board_id, since, board.seq)
+    if touched.reload:
+        return Delta(since, board.seq, reload=True)
+    heads = shown(cards.heads(view, now))
+    columns = {head.id for head in heads}
+    found = cards.cards_of(view, touched.tickets, now) if touched.tickets else []
+    there = [card for card in found if card.column_id in columns]
+    gone = set(touched.tickets) - {card.id for card in there}
+    with speaking(view.locale):
+        on_call = draw_on_call(board.rota_id, now)
+    return Delta(
+        since=since,
+        seq=board.seq,
+        cards=[{"id": card.id, "html": draw_one(card, view.locale, now)} for card in there],
+        gone=sorted(gone),
+        heads=[{"id": head.id, "html": draw_head(head, view.locale)} for head in heads],
+        on_call=on_call,
+    )
+
+
+def shown(heads: Iterable[Head]) -> list[Head]:
+    """The columns that a board shows; what is archived is a link at its end."""
+    return [head for head in heads if head.state != "archived"]
+
+
+def left(head: Head, shown_cards: int) -> int:
+    """How many cards of a column are not shown; MOST_COUNTED when that many or more."""
+    return MOST_COUNTED if head.count >= MOST_COUNTED else max(0, head.count - shown_cards)
+
+
+def _rounded(seconds: float) -> int:
+    """Seconds cut to what a card says: minutes for the first three hours, hours for two days, then days."""
+    minutes, sign = int(abs(seconds) // 60), -1 if seconds <= 0 else 1
+    step = 1 if minutes < 180 else 60 if minutes < 2880 else 1440
+    return sign * max(minutes // step * step * 60, 1)
+
+
+@lru_cache(maxsize=KEPT)
+def _drawn(card: Card, since: int, state: str, due: int, locale: str) -> str:
+    with speaking(locale):
+        return str(_macros("_parts/card.html").card(card, since, state, due))
+
+
+def _macros(template: str) -> Any:
+    return current_app.jinja_env.get_template(template).module

@@ -1,0 +1,57 @@
+"""What the side navigation counts, in one statement."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from app.database import db
+from app.models.alert import Alert
+from app.models.board import Board
+from app.models.card import MOST_COUNTED
+from app.models.delivery import Delivery
+from app.models.message import RawMessage
+from app.models.ticket import Ticket
+
+
+class Line(NamedTuple):
+    """A board and what waits on it; the last three are of all these boards together. Counts stop at MOST_COUNTED."""
+
+    id: int
+    name: str
+    unresolved: int
+    mine: int
+    unassigned: int
+    alerts: int
+    undelivered: int
+    failed: int
+
+
+def lines(boards: Select[int], person_id: int) -> list[Line]:
+    """One for each board whose id `boards` selects, in the order of their ids."""
+    here = boards.order_by(None)
+    statement = (
+        select(
+            Board.id,
+            Board.name,
+            _tickets(),
+            _tickets(Ticket.assignee_id == person_id),
+            _tickets(Ticket.assignee_id.is_(None)),
+            _counted(Alert.id, Alert.state == "open", Alert.board_id.in_(here)),
+            _counted(Delivery.id, Delivery.state.in_(("held", "failed")), Delivery.board_id.in_(here)),
+            _counted(RawMessage.id, RawMessage.state == "failed"),
+        )
+        .where(Board.id.in_(here))
+        .order_by(Board.id)
+    )
+    return [Line._make(row) for row in db.session.execute(statement)]
+
+
+def _tickets(*conditions: ColumnElement[bool]) -> Any:
+    """Unresolved ones, along the index that holds only them."""
+    return _counted(Ticket.id, Ticket.board_id == Board.id, Ticket.closed_at.is_(None), *conditions)
+
+
+def _counted(of: InstrumentedAttribute[int], *conditions: ColumnElement[bool]) -> Any:
+    some = select(literal(1)).select_from(of.class_).where(*conditions).correlate(Board).limit(MOST_COUNTED)
+    return select(func.count()).select_from(some.subquery()).scalar_subquery()

@@ -1,0 +1,206 @@
+"""Boards as the web asks for them: the page, more cards of a column, what changed since, and the live stream."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app import cards, clock, live
+from app.auth import current_person, login_required, now, signed_in_person
+from app.database import db
+from app.desk import access, sign_ins
+from app.html import page
+from app.models import card as rows
+from app.models import vocabulary
+from app.models.board import Board, Column
+from app.models.card import PER_COLUMN, View
+from app.models.person import Person
+from app.words import gettext as _
+from app.words import locale
+from rules.compile import terms
+from rules.query import DID_YOU_MEAN, QueryError, Term, parse
+
+bp = Blueprint("boards", __name__)
+
+SWEEPING = ("tickets", "alerts", "shifts", "deliveries")  # the jobs whose standstill everybody must know
+STREAM = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+TRY_AGAIN_FOR = 30  # seconds, when no stream is free
+
+
+@bp.get("/")
+@login_required
+def index() -> AnyResponse:
+    board_id = db.session.scalars(access.visible_boards(current_person(), now()).limit(1)).one_or_none()
+    if board_id is None:
+        return page("boards/none.html")
+    return redirect(url_for("boards.show", board_id=board_id), code=303)
+
+
+@bp.get("/boards/<int:board_id>")
+@login_required
+def show(board_id: int) -> AnyResponse:
+    person, at = signed_in_person(), now()
+    board = access.board_seen_by(person, board_id, at)
+    text = request.args.get("q", "").strip()
+    error: dict[str, Any] | None = None
+    try:
+        view = view_of(board.id, text, person)
+    except QueryError as wrong:
+        view, error = View(board.id, locale()), said(wrong)
+    heads = rows.heads(view, at)
+    columns = cards.shown(heads)
+    found = rows.first_cards(view, [column.id for column in columns], at)
+    return page(
+        "boards/show.html",
+        status=422 if error else 200,
+        board=board,
+        view=view,
+        text=text,
+        error=error,
+        columns=[_column(column, found[column.id], view, at) for column in columns],
+        archived=[head for head in heads if head.state == "archived"],
+        on_call=cards.draw_on_call(board.rota_id, at),
+        stopped=_clock_stopped(at),
+    )
+
+
+@bp.get("/columns/<int:column_id>/cards")
+@login_required
+def column(column_id: int) -> AnyResponse:
+    """A column from a card on: a page of its own, or the part that "Show more" puts below the others."""
+    person, at = signed_in_person(), now()
+    found = db.session.get(Column, column_id)
+    if found is None:
+        raise access.not_found()
+    board = access.board_seen_by(person, found.board_id, at)
+    text = request.args.get("q", "").strip()
+    try:
+        view = view_of(board.id, text, person)
+        after = rows.cursor(request.args["after"]) if "after" in request.args else None
+    except (QueryError, ValueError):
+        raise access.not_found() from None
+    head = rows.head_of(view, column_id, at)
+    there = rows.more_cards(view, column_id, after, at)
+    return page(
+        "boards/column.html",
+        part="boards/_more_cards.html",
+        board=board,
+        column=head,
+        text=text,
+        first=after is None,
+        cards=cards.draw(there[:PER_COLUMN], view.locale, at),
+        empty=not there,
+        more=there[PER_COLUMN - 1].cursor if len(there) > PER_COLUMN else None,
+    )
+
+
+@bp.get("/boards/<int:board_id>/delta")
+@login_required
+def delta(board_id: int) -> AnyResponse:
+    """JSON: what changed since the event `since`; see cards.Delta. 422 when the filter does not parse."""
+    person, at = signed_in_person(), now()
+    board = access.board_seen_by(person, board_id, at)
+    try:
+        view = view_of(board.id, request.args.get("q", "").strip(), person)
+    except QueryError as wrong:
+        return jsonify(said(wrong)), 422  # type: ignore[return-value]
+    changed = cards.changes_since(view, request.args.get("since", -1, int), at)
+    answer = Response(changed.to_json(), mimetype="application/json")
+    answer.headers["X-Clock"] = "stopped" if _clock_stopped(at) else "running"
+    return answer
+
+
+@bp.get("/boards/<int:board_id>/stream")
+@login_required
+def stream(board_id: int) -> AnyResponse:
+    """The same as a stream of events: delta, clock, reload, ended. 503 when no stream is free: poll then."""
+    person, at = signed_in_person(), now()
+    board = access.board_seen_by(person, board_id, at)
+    try:
+        view = view_of(board.id, request.args.get("q", "").strip(), person)
+    except QueryError as wrong:
+        return jsonify(said(wrong)), 422  # type: ignore[return-value]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    streams = live.of(app)
+    try:
+        seat = streams.sit(person.id)
+    except live.Full:
+        return Response(status=503, headers={"Retry-After": str(TRY_AGAIN_FOR)})
+    try:
+        since = request.headers.get("Last-Event-ID", type=int) or request.args.get("since", -1, int)
+        first = cards.changes_since(view, since, at)
+        beat = _beat(app, person, board_id)
+        db.session.remove()
+        streams.watch(seat, view, first.seq, cards.changes_since)
+    except BaseException:
+        seat.leave()
+        raise
+    answer = Response(streams.told(seat, first, beat), mimetype="text/event-stream", headers=STREAM)
+    answer.call_on_close(seat.leave)
+    return answer
+
+
+def view_of(board_id: int, text: str, person: Person) -> View:
+    """How this person looks at the board with this filter. Raises QueryError."""
+    if not text:
+        return View(board_id, locale())
+    tree = parse(text, me=True, names=vocabulary.names())
+    mine = any(isinstance(leaf, Term) and leaf.field == "assignee" and "me" in leaf.values for leaf in terms(tree))
+    return View(board_id, locale(), tree, text, person.id if mine else None)
+
+
+def said(error: QueryError) -> dict[str, Any]:
+    """What is wrong with a filter, where, and what was probably meant."""
+    text = _(error.message).format(**error.values)
+    if error.suggestion:
+        text += ", " + _(DID_YOU_MEAN).format(suggestion=error.suggestion)
+    return {"column": error.column, "message": text}
+
+
+def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -> dict[str, Any]:
+    """What boards/_column.html takes."""
+    first = found[:PER_COLUMN]
+    return {
+        "id": head.id,
+        "state": head.state,
+        "name": head.name,
+        "late": head.late,
+        "count_said": head.count_said,
+        "head": cards.draw_head(head, view.locale),
+        "cards": cards.draw(first, view.locale, at),
+        "empty": not first,
+        "cursor": first[-1].cursor if len(found) > PER_COLUMN else None,
+        "left": cards.left(head, len(first)),
+    }
+
+
+def _clock_stopped(at: datetime) -> bool:
+    health = clock.health(at)
+    return not all(health[job]["alive"] for job in SWEEPING)
+
+
+def _beat(app: Flask, person: Person, board_id: int) -> Callable[[], str | None]:
+    """Whether the stream may go on, asked at each heartbeat; and whether the clock runs, when that changes."""
+    token, person_id, said_stopped = person.sign_in_token, person.id, False
+
+    def beat() -> str | None:
+        nonlocal said_stopped
+        with app.app_context():
+            at = now()
+            reader = db.session.get(Person, person_id)
+            try:
+                if token is None or not sign_ins.still_valid(token, at):
+                    return None
+                if not access.can(reader, "see_board", Board(id=board_id), at):
+                    return None
+                stopped = _clock_stopped(at)
+            finally:
+                db.session.remove()
+        if stopped == said_stopped:
+            return ""
+        said_stopped = stopped
+        return f"event: clock\ndata: {'stopped' if stopped else 'running'}\n\n"
+
+    return beat

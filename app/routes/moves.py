@@ -1,0 +1,108 @@
+"""Moving a ticket into another column: the dialog, and the one way that drag, menu, keyboard and undo all take."""
+
+from typing import Any
+
+from flask import Blueprint, Response, flash, json, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+from wtforms import IntegerField, StringField
+from wtforms.validators import InputRequired, Optional
+
+from app import cards
+from app.auth import login_required, now, signed_in_person
+from app.database import db, writing
+from app.desk import access, tickets
+from app.desk.refused import Refused
+from app.forms import Form
+from app.html import page
+from app.models.board import Board
+from app.models.event import By
+from app.models.person import Person
+from app.models.ticket import Ticket
+from app.routes.boards import view_of
+from app.words import N_
+from app.words import gettext as _
+from rules.query import QueryError
+
+bp = Blueprint("moves", __name__)
+
+
+class MoveForm(Form):
+    """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile.
+
+    Scripts add how they look at the board: the last event they know of and the filter.
+    """
+
+    column = IntegerField(N_("Column"), [InputRequired()])
+    expected = IntegerField(N_("Column"), [Optional()])
+    since = IntegerField(N_("Column"), [Optional()])
+    q = StringField(N_("Search or filter"))
+
+
+@bp.get("/tickets/<int:number>/move")
+@login_required
+def new(number: int) -> AnyResponse:
+    ticket = access.ticket_seen_by(signed_in_person(), number, now())
+    return _dialog(ticket)
+
+
+@bp.post("/tickets/<int:number>/column")
+@login_required
+def create(number: int) -> AnyResponse:
+    person, at = signed_in_person(), now()
+    ticket = access.ticket_seen_by(person, number, at)
+    access.demand(person, "work_board", ticket, at)
+    form = MoveForm.from_request()
+    try:
+        if not form.validate():
+            raise Refused(N_("Choose a column of this board."), field="column")
+        with writing(db.session.get_one(Board, ticket.board_id)) as board:
+            ticket = access.ticket_seen_by(person, number, at)
+            left = ticket.column_id
+            by = By("person", person.id)
+            tickets.move(board, ticket, to=form.column.data, expected=form.expected.data, by=by, now=at)
+    except Refused as error:
+        return _refused(access.ticket_seen_by(person, number, at), form, error, person)
+    text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
+    if _by_script():
+        return _answer(ticket, form, person, text, left=left)
+    flash(text)
+    return redirect(url_for("boards.show", board_id=ticket.board_id, _anchor=f"ticket_{number}"), code=303)
+
+
+def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = None) -> Response:
+    return page(
+        "boards/move.html",
+        part="boards/_move.html",
+        status=error.status if error else 200,
+        ticket=ticket,
+        columns=db.session.get_one(Board, ticket.board_id).columns,
+        wanted=ticket.column_id if wanted is None else wanted,
+        error=error.said() if error else None,
+    )
+
+
+def _refused(ticket: Ticket, form: MoveForm, error: Refused, person: Person) -> AnyResponse:
+    """Nothing was changed: the reason, and where the ticket truly is."""
+    if error.status not in (409, 422):
+        raise error
+    if _by_script():
+        return _answer(ticket, form, person, error.said(), status=error.status)
+    return _dialog(ticket, form.column.data, error)
+
+
+def _by_script() -> bool:
+    return request.accept_mimetypes.best == "application/json"
+
+
+def _answer(
+    ticket: Ticket, form: MoveForm, person: Person, text: str, *, left: int | None = None, status: int = 200
+) -> Response:
+    """What the asking board has to know: where the ticket is, where it came from, and all that changed meanwhile."""
+    told: dict[str, Any] = {"text": text, "ticket": ticket.id, "column": ticket.column_id, "left": left}
+    try:
+        view = view_of(ticket.board_id, form.q.data or "", person)
+    except QueryError:
+        view = view_of(ticket.board_id, "", person)
+    if form.since.data is not None:
+        told["delta"] = cards.changes_since(view, form.since.data, now())._asdict()
+    return Response(json.dumps(told), status, mimetype="application/json")

@@ -1,0 +1,362 @@
+// The board: puts cards where they belong as changes arrive, moves them by drag and by dialog, loads more of a column.
+// What it shows comes from the server; here nothing is sorted but by the key that each card brings.
+
+const board = document.getElementById("board");
+const words = document.getElementById("words").dataset;
+const texts = board.dataset;
+const toasts = document.getElementById("toasts");
+const told = document.getElementById("told");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const columnOf = (id) => document.getElementById(`column_${id}`);
+const listOf = (column) => column.querySelector("[data-cards]");
+const moreOf = (column) => column.querySelector(".show-more");
+const parse = (html) => document.createRange().createContextualFragment(html).firstElementChild;
+
+let dragged = null; // { card, from, to, cancelled } while a card is being dragged
+const held = []; // changes that arrived meanwhile: a dragged card that is replaced breaks the drag
+const waiting = new Map(); // column id -> Map of card id -> card, new above what is being looked at
+
+// ---- Changes -------------------------------------------------------------------------------------------------------
+
+document.addEventListener("board:delta", (event) => {
+  if (dragged) held.push(event.detail);
+  else apply(event.detail);
+});
+document.addEventListener("board:reload", reload);
+
+function apply(delta) {
+  const changed = delta.cards.map((entry) => parse(entry.html)).filter(place);
+  for (const id of delta.gone) remove(id);
+  for (const head of delta.heads) showHead(head);
+  const duty = document.getElementById("on_call");
+  if (duty && delta.on_call) Idiomorph.morph(duty, delta.on_call, { morphStyle: "outerHTML" });
+  if (!delta.own) tell(changed);
+}
+
+// Puts a card in its place; says whether anything is different now.
+function place(card) {
+  const old = document.getElementById(card.id);
+  if (old && Number(old.dataset.version) > Number(card.dataset.version)) return false;
+  const same = old?.dataset.version === card.dataset.version;
+  forget(card.dataset.id);
+  const column = columnOf(card.dataset.column);
+  if (!column || isBeyond(card, column)) {
+    old?.remove();
+    return Boolean(old);
+  }
+  const next = successor(card, listOf(column));
+  if (!old && isAboveTheLooked(next, column)) {
+    wait(card, column);
+    return true;
+  }
+  const shown = old ? replace(old, card) : card;
+  if (shown.parentElement !== listOf(column) || shown.nextElementSibling !== next) put(shown, listOf(column), next);
+  if (!same) highlight(shown);
+  return !same;
+}
+
+// The card that comes after it in the list, or null.
+function successor(card, list) {
+  return [...list.children].find((other) => other.id !== card.id && compare(card, other) < 0) ?? null;
+}
+
+function compare(one, other) {
+  const [a, b] = [one.dataset.sort, other.dataset.sort];
+  return a < b ? -1 : a > b ? 1 : Number(one.dataset.id) - Number(other.dataset.id);
+}
+
+// Whether it lies behind the cards that are loaded: it is counted, and "Show more" will bring it.
+function isBeyond(card, column) {
+  const after = moreOf(column)?.dataset.after;
+  if (!after) return false;
+  const dot = after.lastIndexOf(".");
+  return compare(card, { dataset: { sort: after.slice(0, dot), id: after.slice(dot + 1) } }) > 0;
+}
+
+// Focus, open menus and scroll positions survive, because the element stays the same one.
+function replace(old, card) {
+  Idiomorph.morph(old, card, { morphStyle: "outerHTML" });
+  return document.getElementById(card.id);
+}
+
+function put(card, list, next) {
+  const focused = card.contains(document.activeElement) ? document.activeElement : null;
+  list.insertBefore(card, next);
+  focused?.focus({ preventScroll: true });
+}
+
+function highlight(card) {
+  card.classList.remove("is-changed");
+  void card.offsetWidth; // begin the fading anew
+  card.classList.add("is-changed");
+  setTimeout(() => card.classList.remove("is-changed"), 2000);
+}
+
+// With a filter, the card somebody works on stays, greyed, until they move on.
+function remove(id) {
+  forget(id);
+  const card = document.getElementById(`ticket_${id}`);
+  if (!card) return;
+  if (!texts.q || !card.matches(":hover, :focus-within")) return void card.remove();
+  card.classList.add("is-leaving");
+  const leave = () => {
+    if (card.matches(":hover, :focus-within") || !card.classList.contains("is-leaving")) return;
+    card.remove();
+    for (const name of ["pointerleave", "focusout"]) card.removeEventListener(name, later);
+  };
+  const later = () => setTimeout(leave);
+  for (const name of ["pointerleave", "focusout"]) card.addEventListener(name, later);
+}
+
+function showHead(head) {
+  const column = columnOf(head.id);
+  if (!column) return;
+  const now = column.querySelector(".column-head");
+  Idiomorph.morph(now, head.html, { morphStyle: "outerHTML" });
+  showCounts(column);
+}
+
+function showCounts(column) {
+  const head = column.querySelector(".column-head");
+  const tab = document.querySelector(`[data-tab="${column.dataset.column}"]`);
+  if (tab) {
+    tab.querySelector(".count").textContent = head.querySelector(".count").textContent;
+    tab.classList.toggle("has-late", head.dataset.late !== "0");
+  }
+  const shown = listOf(column).children.length;
+  column.querySelector(".column-empty").hidden = shown > 0;
+  const more = moreOf(column);
+  const left = Number(head.dataset.count) - shown - (waiting.get(column)?.size ?? 0);
+  if (!more || Number(head.dataset.count) > 999) return;
+  if (left <= 0) return void more.remove();
+  more.textContent = say(texts.more, { n: Math.min(left, 40) });
+  if (left > 40) more.append(" ", Object.assign(document.createElement("span"), { className: "count", textContent: `(${left})` }));
+}
+
+// The columns themselves have changed, or too much else: the page anew, but not under somebody's hands.
+function reload() {
+  if (dragged || document.querySelector("dialog[open]") || document.activeElement?.matches("input, textarea, select")) {
+    return void setTimeout(reload, 2000);
+  }
+  location.reload();
+}
+
+// ---- New above -----------------------------------------------------------------------------------------------------
+
+function isAboveTheLooked(next, column) {
+  const body = column.querySelector(".column-body");
+  if (!next || body.scrollTop === 0 || !column.matches(":hover, :focus-within")) return false;
+  return next.getBoundingClientRect().top < body.getBoundingClientRect().top;
+}
+
+function wait(card, column) {
+  if (!waiting.has(column)) waiting.set(column, new Map());
+  waiting.get(column).set(card.dataset.id, card);
+  showPill(column);
+}
+
+function forget(id) {
+  for (const [column, cards] of waiting) if (cards.delete(String(id))) showPill(column);
+}
+
+function showPill(column) {
+  const pill = column.querySelector(".new-above");
+  const count = waiting.get(column)?.size ?? 0;
+  pill.hidden = count === 0;
+  pill.textContent = say(texts.newAbove, { n: count });
+}
+
+function letIn(column) {
+  const cards = [...(waiting.get(column)?.values() ?? [])];
+  waiting.delete(column);
+  showPill(column);
+  for (const card of cards) put(card, listOf(column), successor(card, listOf(column)));
+  showCounts(column);
+}
+
+for (const column of board.querySelectorAll(".column")) {
+  const body = column.querySelector(".column-body");
+  column.querySelector(".new-above").addEventListener("click", () => {
+    letIn(column);
+    body.scrollTo({ top: 0, behavior: still.matches ? "auto" : "smooth" });
+  });
+  column.addEventListener("pointerleave", () => column.matches(":focus-within") || letIn(column));
+  body.addEventListener("scroll", () => body.scrollTop === 0 && letIn(column), { passive: true });
+}
+
+// ---- Told to screen readers, together --------------------------------------------------------------------------------
+
+let news = [];
+
+function tell(cards) {
+  if (!cards.length) return;
+  if (!news.length) setTimeout(tellAll, 1000);
+  news.push(...cards);
+}
+
+function tellAll() {
+  const [card] = news;
+  const subject = card.querySelector(".card-subject").textContent.trim();
+  const column = columnOf(card.dataset.column)?.dataset.name;
+  told.textContent = new Set(news.map((one) => one.id)).size === 1 && column
+    ? say(texts.arrived, { column, subject })
+    : say(texts.moved, { n: new Set(news.map((one) => one.id)).size });
+  news = [];
+}
+
+// ---- Moving ----------------------------------------------------------------------------------------------------------
+
+// One way for drag, dialog, undo and "move anyway". `expected` is the column the card was seen in.
+async function move(number, column, expected, { undoes = null } = {}) {
+  const card = document.getElementById(`ticket_${number}`);
+  card?.classList.add("is-busy");
+  const again = () => move(number, column, expected, { undoes });
+  let answer;
+  try {
+    answer = await fetch(`/tickets/${number}/column`, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams({ column, expected, since: board.dataset.seq, q: texts.q }),
+      signal: AbortSignal.timeout(15_000),
+    });
+  } catch {
+    return toast(texts.lost, { kind: "error", actions: [[texts.retry, again]] });
+  } finally {
+    document.getElementById(`ticket_${number}`)?.classList.remove("is-busy");
+  }
+  if (![200, 409, 422].includes(answer.status)) return explain(answer, again);
+  const said = await answer.json();
+  if (said.delta) document.dispatchEvent(new CustomEvent("board:told", { detail: said.delta }));
+  if (answer.ok) {
+    if (undoes) return toast(say(texts.undone, { text: undoes }));
+    const back = () => move(number, said.left, said.column, { undoes: said.text });
+    return toast(said.text, { actions: said.left === said.column ? [] : [[texts.undo, back]] });
+  }
+  const anyway = [texts.anyway, () => move(number, column, said.column)];
+  const choices = answer.status === 409 && String(said.column) !== String(column) ? [anyway, [texts.keep, () => {}]] : [];
+  return toast(said.text, { kind: "error", actions: choices, stays: choices.length > 0 });
+}
+
+function explain(answer, again) {
+  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often }[answer.status];
+  const id = answer.headers.get("X-Request-Id");
+  const text = known ?? (id ? `${texts.failed} (${id})` : texts.failed);
+  toast(text, { kind: "error", actions: known ? [] : [[texts.retry, again]] });
+}
+
+function toast(text, { kind = "message", actions = [], stays = false } = {}) {
+  const element = document.createElement("div");
+  element.className = kind === "error" ? "toast toast-error" : "toast";
+  if (stays) element.dataset.stays = "";
+  element.append(Object.assign(document.createElement("span"), { textContent: text }));
+  for (const [label, act] of actions) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "button compact", textContent: label });
+    button.addEventListener("click", () => { element.remove(); act(); });
+    element.append(button);
+  }
+  toasts.append(element);
+}
+
+// The dialog's form, which without script is a page of its own.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-moves]");
+  if (!form || event.defaultPrevented) return;
+  event.preventDefault();
+  form.closest("dialog")?.close();
+  move(form.dataset.moves, form.elements.column.value, form.elements.expected.value);
+});
+
+// ---- Dragging --------------------------------------------------------------------------------------------------------
+
+// A sorted column has no place to drop at: the whole column is the target, so Sortable never puts the card anywhere.
+for (const list of board.querySelectorAll("[data-cards]")) {
+  Sortable.create(list, {
+    group: "cards",
+    draggable: ".card",
+    filter: ".more",
+    preventOnFilter: false,
+    sort: false,
+    delay: 250,
+    delayOnTouchOnly: true,
+    forceFallback: true,
+    fallbackOnBody: true,
+    fallbackTolerance: 4,
+    animation: still.matches ? 0 : 120,
+    ghostClass: "is-ghost",
+    dragClass: "is-dragged",
+    scroll: true,
+    bubbleScroll: true,
+    onStart: (event) => begin(event.item),
+    onMove: () => false,
+    onEnd: (event) => end(event.originalEvent),
+  });
+}
+
+function begin(card) {
+  dragged = { card, from: card.closest(".column"), to: null, cancelled: false };
+  for (const name of ["pointermove", "touchmove"]) document.addEventListener(name, aim, { passive: true });
+  document.addEventListener("keydown", cancel, true);
+}
+
+function aim(event) {
+  const { clientX, clientY } = event.touches?.[0] ?? event.changedTouches?.[0] ?? event;
+  if (clientX === undefined) return;
+  const column = document.elementFromPoint(clientX, clientY)?.closest(".column");
+  const target = column && board.contains(column) && column !== dragged.from ? column : null;
+  if (target === dragged.to) return;
+  dragged.to?.classList.remove("is-target");
+  target?.classList.add("is-target");
+  dragged.to = target;
+}
+
+function cancel(event) {
+  if (event.key !== "Escape") return;
+  event.preventDefault();
+  event.stopPropagation();
+  dragged.cancelled = true;
+  dragged.to?.classList.remove("is-target");
+}
+
+function end(event) {
+  if (event) aim(event);
+  for (const name of ["pointermove", "touchmove"]) document.removeEventListener(name, aim);
+  document.removeEventListener("keydown", cancel, true);
+  const { card, from, to, cancelled } = dragged;
+  to?.classList.remove("is-target");
+  dragged = null;
+  for (const delta of held.splice(0)) apply(delta);
+  if (to && !cancelled) move(card.dataset.id, to.dataset.column, from.dataset.column);
+}
+
+// ---- More of a column ------------------------------------------------------------------------------------------------
+
+board.addEventListener("click", async (event) => {
+  const link = event.target.closest(".show-more");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  if (link.classList.contains("busy")) return;
+  link.classList.add("busy");
+  try {
+    const answer = await fetch(link.href, { headers: { "HX-Request": "true" }, signal: AbortSignal.timeout(15_000) });
+    if (!answer.ok) throw new Error(String(answer.status));
+    showMore(link, parse(await answer.text()));
+  } catch {
+    link.classList.remove("busy");
+    toast(words.failed, { kind: "error" });
+  }
+});
+
+function showMore(link, part) {
+  const column = link.closest(".column");
+  const cards = [...part.querySelectorAll(".card")];
+  const next = part.querySelector(".show-more");
+  if (next) link.replaceWith(next);
+  else link.remove();
+  for (const card of cards) {
+    if (!document.getElementById(card.id)) put(card, listOf(column), successor(card, listOf(column)));
+  }
+  showCounts(column);
+  cards[0]?.querySelector(".card-subject a").focus({ preventScroll: true });
+}

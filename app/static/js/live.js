@@ -1,0 +1,204 @@
+// Hears what changes on the board and hands it on as events of the document, whatever the connection does:
+//   board:delta   what to change (see cards.Delta); each change once, in order, without gaps
+//   board:reload  the page must be read again
+// Others hand in what they were told, such as the answer to a move, by board:told. It knows nothing of cards.
+//
+// One native EventSource while the tab is visible. A browser has six connections to a host over HTTP/1.1, so at most
+// four tabs hold a stream; the others hear it from them, or ask every 30 s.
+
+const board = document.getElementById("board");
+const indicator = document.getElementById("live");
+const words = document.getElementById("words").dataset;
+
+const SLOTS = 4;
+const POLL_FOR = 30_000;
+const LEASE_FOR = 12_000; // of the one stream where there are no locks
+
+const address = (what) => `/boards/${board.dataset.board}/${what}?` +
+  new URLSearchParams({ since: board.dataset.seq, ...(board.dataset.q && { q: board.dataset.q }) });
+const view = ["nightdesk", document.documentElement.dataset.me, document.documentElement.lang, board.dataset.board,
+  board.dataset.q].join(":");
+const channel = "BroadcastChannel" in window ? new BroadcastChannel(view) : null;
+
+let source = null; // the stream
+let release = null; // gives its slot back
+let opening = false;
+let heardAt = 0; // when another tab passed something on
+let failures = 0; // answers in a row that were none
+let quietUntil = 0; // after failures nothing is asked before that
+let stopped = false; // signed out, or not for us any more
+let asking = null; // the request for a delta that is under way
+
+// ---- What was told ---------------------------------------------------------------------------------------------------
+
+function take(delta, own = false) {
+  const seq = Number(board.dataset.seq);
+  if (delta.reload) return emit("board:reload");
+  if (delta.seq < seq) return; // older than what is shown
+  if (delta.since > seq) return void catchUp(); // something between was missed
+  board.dataset.seq = delta.seq;
+  emit("board:delta", { ...delta, own });
+}
+
+function emit(name, detail) {
+  document.dispatchEvent(new CustomEvent(name, { detail }));
+}
+
+function showClock(state) {
+  document.getElementById("clock").hidden = state !== "stopped";
+}
+
+function show(state) {
+  indicator.hidden = false;
+  if (indicator.dataset.state === state) return;
+  indicator.dataset.state = state;
+  indicator.textContent = indicator.dataset[`word${state[0].toUpperCase()}${state.slice(1)}`];
+}
+
+// ---- Asking ----------------------------------------------------------------------------------------------------------
+
+// Resolves to whether the board is up to date now. A second call while one is under way is the same call.
+function catchUp() {
+  asking ??= ask().finally(() => { asking = null; });
+  return asking;
+}
+
+async function ask() {
+  if (stopped) return false;
+  let answer;
+  try {
+    answer = await fetch(address("delta"), { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000) });
+  } catch {
+    show("offline");
+    return backOff();
+  }
+  if (answer.status === 401) return stop(words.signedOut);
+  if (answer.status === 403 || answer.status === 404) return stop(words.gone);
+  if (!answer.ok) {
+    show("connecting");
+    return backOff(Number(answer.headers.get("Retry-After")) * 1000);
+  }
+  failures = 0;
+  showClock(answer.headers.get("X-Clock"));
+  take(await answer.json());
+  return true;
+}
+
+function backOff(atLeast = 0) {
+  failures += 1;
+  quietUntil = Date.now() + Math.max(atLeast, Math.min(POLL_FOR, 1000 * 2 ** failures) * (0.5 + Math.random() / 2));
+  return false;
+}
+
+function stop(text) {
+  stopped = true;
+  close();
+  show("offline");
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, kind: "error" } }));
+  return false;
+}
+
+// ---- The stream --------------------------------------------------------------------------------------------------------
+
+async function open() {
+  if (source || opening || stopped || document.hidden || !navigator.onLine || Date.now() < quietUntil) return;
+  opening = true;
+  release = await takeSlot();
+  opening = false;
+  if (!release) return;
+  if (document.hidden) return close();
+  source = new EventSource(address("stream"));
+  source.addEventListener("open", () => { failures = 0; show("live"); });
+  source.addEventListener("delta", (event) => {
+    show("live");
+    channel?.postMessage(event.data);
+    take(JSON.parse(event.data));
+  });
+  source.addEventListener("clock", (event) => showClock(event.data));
+  source.addEventListener("reload", () => emit("board:reload"));
+  source.addEventListener("ended", () => { close(); catchUp(); });
+  source.addEventListener("error", fail);
+}
+
+// The browser opens a stream that ended again by itself. A refused one is closed and says not why: the delta does.
+async function fail() {
+  show(navigator.onLine ? "connecting" : "offline");
+  if (source?.readyState !== EventSource.CLOSED) return;
+  close();
+  if (!await catchUp()) return;
+  backOff(5000); // the stream alone is refused: none is free
+  show("connecting");
+}
+
+function close() {
+  source?.close();
+  source = null;
+  release?.();
+  release = null;
+}
+
+function tick() {
+  if (document.hidden || stopped) return;
+  open();
+  const streaming = source?.readyState === EventSource.OPEN;
+  if (streaming || Date.now() < quietUntil) return;
+  if (Date.now() - heardAt < POLL_FOR) return show("live");
+  if (Date.now() - (tick.askedAt ?? 0) < POLL_FOR) return;
+  tick.askedAt = Date.now();
+  catchUp();
+}
+
+// ---- Slots -------------------------------------------------------------------------------------------------------------
+
+async function takeSlot() {
+  if (!navigator.locks) return takeLease();
+  for (let slot = 0; slot < SLOTS; slot += 1) {
+    const free = await new Promise((resolve) => {
+      navigator.locks.request(`nightdesk-stream-${slot}`, { ifAvailable: true }, (lock) => {
+        if (!lock) return void resolve(null);
+        return new Promise((done) => resolve(done));
+      });
+    });
+    if (free) return free;
+  }
+  return null;
+}
+
+// Locks need https. Without them one tab of the browser holds the stream, by a lease that it renews.
+function takeLease() {
+  const key = "nightdesk-stream";
+  const me = crypto.getRandomValues(new Uint32Array(2)).join("-");
+  const held = JSON.parse(localStorage.getItem(key) ?? "null");
+  if (held && held.until > Date.now()) return null;
+  const renew = () => localStorage.setItem(key, JSON.stringify({ me, until: Date.now() + LEASE_FOR }));
+  renew();
+  const renewing = setInterval(() => {
+    if (JSON.parse(localStorage.getItem(key) ?? "null")?.me === me) renew();
+    else close();
+  }, LEASE_FOR / 3);
+  return () => {
+    clearInterval(renewing);
+    if (JSON.parse(localStorage.getItem(key) ?? "null")?.me === me) localStorage.removeItem(key);
+  };
+}
+
+// ---- When --------------------------------------------------------------------------------------------------------------
+
+channel?.addEventListener("message", (event) => {
+  heardAt = Date.now();
+  if (!document.hidden) take(JSON.parse(event.data));
+});
+document.addEventListener("board:told", (event) => take(event.detail, true));
+document.addEventListener("visibilitychange", async () => {
+  if (document.hidden) return close();
+  quietUntil = 0;
+  await catchUp();
+  open();
+});
+addEventListener("online", () => { quietUntil = 0; show("connecting"); catchUp().then(open); });
+addEventListener("offline", () => { close(); show("offline"); });
+addEventListener("pagehide", close);
+addEventListener("pageshow", (event) => { if (event.persisted) catchUp().then(open); });
+setInterval(tick, 1000);
+show(navigator.onLine ? "connecting" : "offline");
+open();
