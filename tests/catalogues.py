@@ -1,5 +1,6 @@
 """Every text that people see, as found in code and templates, and the catalogues that must hold it."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,10 +36,21 @@ def extracted() -> Catalog:
             options[pattern] = {"silent": "false", "trimmed": "true"}
     found = Catalog(charset="utf-8")
     for name, _, text, comments, context in extract_from_dir(
-        ROOT, methods, options, keywords=KEYWORDS, comment_tags=["Translators:"], strip_comment_tags=True
+        ROOT,
+        methods,
+        options,
+        keywords=KEYWORDS,
+        comment_tags=["Translators:"],
+        strip_comment_tags=True,
+        directory_filter=_searched,
     ):
         found.add(text, None, [(name, 1)], auto_comments=comments, context=context)
     return found
+
+
+def _searched(folder: str | os.PathLike[str]) -> bool:
+    """Also _layout and _parts, which Babel would pass over."""
+    return not Path(folder).name.startswith((".", "__"))
 
 
 def path_of(locale: str) -> Path:
