@@ -16,8 +16,10 @@ from sqlalchemy import delete, select, update
 from app.channels import smtp
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, writing
-from app.desk import alerts, deadlines, deliveries, inbox, messages, rotas, tickets
+from app.desk import alerts, deadlines, deliveries, inbox, messages, rotas, shifts, tickets
 from app.desk import rules as desk_rules
+from app.desk.events import record
+from app.desk.refused import Refused
 from app.models import vocabulary
 from app.models.alert import Alert
 from app.models.board import Board, all_boards
@@ -25,7 +27,7 @@ from app.models.delivery import Delivery
 from app.models.desk import Desk, the_desk
 from app.models.event import CLOCK, By
 from app.models.person import SignIn, Throttle
-from app.models.rota import Rota, Shift
+from app.models.rota import PRIMARY, Rota, Shift
 from app.models.rule import RuleFiring, RuleState
 from app.models.ticket import Tag, Ticket
 from app.words import N_
@@ -72,31 +74,41 @@ def wake_alerts(now: datetime) -> Counter[str]:
     """Lets alerts climb their ladder."""
     counts: Counter[str] = Counter()
     for board_id, alert_id in alerts.due_alerts(now):
-        with writing(_board(board_id)) as board:
-            alert = db.session.get_one(Alert, alert_id)
-            counts["told"] += alerts.climb(board, alert, now)
+        try:
+            with writing(_board(board_id)) as board:
+                counts["told"] += alerts.climb(board, db.session.get_one(Alert, alert_id), now)
+        except Exception:
+            log.exception("alert %s failed and is tried again in five minutes", alert_id)
+            db.session.rollback()
+            bookkeeping(update(Alert).where(Alert.id == alert_id).values(wake_at=now + RETRY_FOR))
+            counts["failed"] += 1
     return counts
 
 
 def hand_over(now: datetime) -> Counter[str]:
     """Begins and ends shifts: open alerts pass to the next person, who is told; new weeks are published."""
     counts: Counter[str] = Counter()
-    for shift in rotas.due_shifts(now):
-        begins = shift.starts_at <= now < shift.ends_at
-        if begins and shift.role == "primary":
-            for board in _boards_of(shift.rota_id):
-                with writing(board) as locked:
-                    counts["handed_over"] += alerts.hand_over(locked, now)
+    for shift_id in [shift.id for shift in shifts.due(now)]:
         with writing(_desk()) as desk:
-            again = db.session.get(Shift, shift.id)
-            if again is not None and again.wake_at is not None and again.wake_at <= now:
-                rotas.start_or_end(desk, again, now)
-                counts["shifts"] += 1
+            shift = db.session.get(Shift, shift_id)
+            if shift is None or shift.wake_at is None or shift.wake_at > now:
+                continue  # another process was faster, or the shift was published anew
+            counts["shifts"] += 1
+            if shifts.start_or_end(desk, shift, now) and shift.role == PRIMARY:
+                for board in _boards_of(shift.rota_id):
+                    counts["handed_over"] += _hand_over(board, shift, now)
     for rota_id in db.session.scalars(select(Rota.id)).all():
         if _lacks_weeks(rota_id, now):
             with writing(_desk()) as desk:
                 counts["published"] += rotas.extend(desk, db.session.get_one(Rota, rota_id), now)
     return counts
+
+
+def judge_anew(now: datetime) -> None:
+    """Every unresolved ticket is looked at again, because a rule, a rota, a policy or a calendar has changed."""
+    for board in all_boards():
+        with writing(board) as locked:
+            tickets.wake_unresolved(locked, now)
 
 
 def send_due(now: datetime) -> Counter[str]:
@@ -180,8 +192,9 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
         for ticket in due:
             counts["tickets"] += 1
             calendar = desk_promises.calendar(ticket)
-            if calendar is not None and _is_for_on_call(ticket, calendar, now) and duty.primary:
-                tickets.assign(board, ticket, duty.primary.id, by=CLOCK, now=now)
+            on_call = duty.primary or duty.backup
+            if on_call is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
+                tickets.assign(board, ticket, on_call.id, by=CLOCK, now=now)
                 counts["assigned"] += 1
             found = desk_promises.of(ticket, states[ticket.id], now)
             deadlines.keep(board, ticket, found, now)
@@ -194,6 +207,7 @@ def _apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
     tags = dict(db.session.execute(select(Tag.id, Tag.name)).tuples().all()) if rules else {}
+    disputed: dict[int, set[int]] = {}
     for _ in range(MOST_ROUNDS):
         if not rules or not to_judge:
             return counts
@@ -210,15 +224,17 @@ def _apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now
             for firing in judged.firings:
                 _record_firing(ticket_id, firing.rule.id, firing.episode, firing.owed, now)
                 counts["firings"] += 1
-            _forget_owed(ticket_id, settled)
+            _keep_owed(ticket_id, owed.get(ticket_id, ()), settled)
             changes = (*settled.changes, *judged.changes)
             for change in changes:
                 _act(board, ticket, change.action, By("rule", change.rule_id), tags, now)
             if changes:
                 acted[ticket_id] = ticket
+                disputed[ticket_id] = {change.rule_id for change in changes}
         to_judge = acted
-    if to_judge:
-        log.warning("rules still disagree after %s rounds about %s", MOST_ROUNDS, sorted(to_judge))
+    for ticket in to_judge.values():
+        names = ", ".join(rule.name for rule in rules if rule.id in disputed[ticket.id])
+        tickets.changed(board, ticket, "ticket.disputed", by=CLOCK, now=now, rules=[None, names])
     return counts
 
 
@@ -264,9 +280,9 @@ def _guards(ticket: Ticket) -> dict[TicketField, datetime]:
 
 
 def _set_again(ticket: Ticket, owed: Mapping[int, Sequence[Owed]]) -> set[TicketField]:
-    """Fields that a person has set after an action on them was planned."""
-    planned = [one.planned_at for one in owed.get(ticket.id, ())]
-    return {field for field, at in _set_at(ticket).items() if planned and at > min(planned)}
+    """Fields that a person has set after the last action on them was planned; of several, that one would win."""
+    planned = {actions.kind_of(one.action).field: one.planned_at for one in owed.get(ticket.id, ())}
+    return {field for field, at in _set_at(ticket).items() if field in planned and at > planned[field]}
 
 
 def _set_at(ticket: Ticket) -> dict[TicketField, datetime]:
@@ -307,12 +323,11 @@ def _record_firing(ticket_id: int, rule_id: int, episode: int, owed: Sequence[Ow
     db.session.flush()
 
 
-def _forget_owed(ticket_id: int, settled: Settled) -> None:
-    """What was done or dropped is owed no more."""
-    over = {
-        (one.rule_id, one.episode) for one in (*settled.done, *(dropped.owed for dropped in settled.dropped))
-    }
+def _keep_owed(ticket_id: int, owed: Sequence[Owed], settled: Settled) -> None:
+    """What was done or dropped is owed no more; what waits stays on its firing."""
+    over = {(one.rule_id, one.episode) for one in owed if one not in settled.waiting}
     for rule_id, episode in over:
+        left = [one for one in settled.waiting if (one.rule_id, one.episode) == (rule_id, episode)]
         db.session.execute(
             update(RuleFiring)
             .where(
@@ -320,7 +335,10 @@ def _forget_owed(ticket_id: int, settled: Settled) -> None:
                 RuleFiring.rule_id == rule_id,
                 RuleFiring.episode == episode,
             )
-            .values(owed=[], owed_until=None)
+            .values(
+                owed=[actions.to_json(one.action) for one in left],
+                owed_until=max((one.due_at for one in left), default=None),
+            )
         )
 
 
@@ -328,6 +346,15 @@ def _act(
     board: Board, ticket: Ticket, action: Action, by: By, tags: Mapping[int, str], now: datetime
 ) -> None:
     """Carries an action out through the verb that people use. What cannot be any more is passed over."""
+    try:
+        _carry_out(board, ticket, action, by, tags, now)
+    except Refused as refused:
+        log.info("rule %s cannot act on ticket %s: %s", by.id, ticket.id, refused)
+
+
+def _carry_out(
+    board: Board, ticket: Ticket, action: Action, by: By, tags: Mapping[int, str], now: datetime
+) -> None:
     match action:
         case AddTag(tag) if isinstance(tag, int):
             if tag in tags:
@@ -343,6 +370,15 @@ def _act(
             person = duty.primary or duty.backup
             if person is not None:
                 tickets.assign(board, ticket, person.id, by=by, now=now)
+
+
+def _hand_over(board: Board, shift: Shift, now: datetime) -> int:
+    """A primary shift has begun: its alerts, what nobody has, and the head of the board go by the new person. The
+    board's row is locked behind the desk's, as the order of locks asks for."""
+    locked = db.session.get_one(Board, board.id, with_for_update=True, populate_existing=True)
+    record(locked, "duty.changed", ("board", locked.id), by=CLOCK, now=now, person=shift.person_id)
+    tickets.wake_unresolved(locked, now)
+    return alerts.hand_over(locked, now)
 
 
 def _is_for_on_call(ticket: Ticket, calendar: Any, now: datetime) -> bool:

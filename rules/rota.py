@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from rules.hours import DAY, at_wall, clock_second, find_zone, in_utc
+from rules.vocabulary import N_
 
 PRIMARY = "primary"
 BACKUP = "backup"
@@ -27,7 +28,7 @@ BACKUP = "backup"
 class RotaError(ValueError):
     """A version that cannot be used. `message` is an English format string, `values` fills it: `message % values`."""
 
-    def __init__(self, message: str, values: Mapping[str, object] | None = None) -> None:
+    def __init__(self, message: str, values: Mapping[str, Any] | None = None) -> None:
         self.message = message
         self.values = dict(values or {})
         super().__init__(message % self.values)
@@ -52,19 +53,19 @@ class Version:
     def validate(self) -> None:
         """Raises RotaError for an unknown zone, weekday or time, for turns shorter than a week and for double entries."""
         if find_zone(self.zone) is None:
-            raise RotaError("There is no time zone named %(zone)s.", {"zone": self.zone})
+            raise RotaError(N_("There is no time zone named %(zone)s."), {"zone": self.zone})
         if self.weekday not in range(7):
-            raise RotaError("%(day)s is not a weekday. Monday is 0, Sunday is 6.", {"day": self.weekday})
+            raise RotaError(N_("%(day)s is not a weekday. Monday is 0, Sunday is 6."), {"day": self.weekday})
         if clock_second(self.time) in (None, DAY):
             raise RotaError(
-                "%(time)s is not a time. Write it as 09:30, from 00:00 to 23:59.", {"time": self.time}
+                N_("%(time)s is not a time. Write it as 09:30, from 00:00 to 23:59."), {"time": self.time}
             )
         if self.weeks_per_turn < 1:
-            raise RotaError("A turn lasts at least one week.")
+            raise RotaError(N_("A turn lasts at least one week."))
         if len(set(self.people)) < len(self.people):
-            raise RotaError("A person can stand in the order only once.")
+            raise RotaError(N_("A person can stand in the order only once."))
         if not self.roles or len(set(self.roles)) < len(self.roles):
-            raise RotaError("A rota needs at least one role, and each only once.")
+            raise RotaError(N_("A rota needs at least one role, and each only once."))
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _handover_on(version: Version, day: date) -> datetime:
     second = clock_second(version.time)
     if second is None:
         raise RotaError(
-            "%(time)s is not a time. Write it as 09:30, from 00:00 to 23:59.", {"time": version.time}
+            N_("%(time)s is not a time. Write it as 09:30, from 00:00 to 23:59."), {"time": version.time}
         )
     return at_wall(version.zone, day, second)
 

@@ -36,7 +36,10 @@ TITLES = {
 def open_alert(
     board: Board, ticket: Ticket, *, kind: str, level: str, deadline_at: datetime, now: datetime
 ) -> Alert | None:
-    """Opens the alert of a deadline, or raises it to a later one of LEVELS; None when neither is new."""
+    """Opens the alert of a deadline, or raises it to a later one of LEVELS; None when neither is new.
+
+    One whose cause was gone for a while goes on where it was: nobody is told the same thing twice.
+    """
     key = key_of(ticket, kind, deadline_at)
     made = db.session.execute(
         insert_new(Alert)
@@ -64,6 +67,9 @@ def open_alert(
         alert.acknowledged_at = alert.acknowledged_by_id = None
         _told(board, alert, "alert.raised", CLOCK, now, new=level, alert_kind=kind)
         return alert
+    if alert.state == "closed":
+        _return(alert, now)
+        _told(board, alert, "alert.opened", CLOCK, now, new=alert.level, alert_kind=kind)
     return None
 
 
@@ -84,7 +90,8 @@ def due_alerts(now: datetime) -> Sequence[tuple[int, int]]:
 
 def climb(board: Board, alert: Alert, now: datetime) -> int:
     """Tells the next step of the ladder that has somebody on it; returns how many people are told."""
-    if alert.wake_at is None or alert.wake_at > now or alert.state != "open":
+    due_at = alert.wake_at
+    if due_at is None or due_at > now or alert.state != "open":
         return 0
     ladder = ladder_of(alert)
     duty = on_call(board.rota_id, now)
@@ -92,9 +99,10 @@ def climb(board: Board, alert: Alert, now: datetime) -> int:
         told = ladder[alert.step](board, alert.ticket, duty, now)
         alert.step += 1
         if told:
+            further = alert.step < len(ladder)
             for person in told:
-                _page(board, alert, person, now)
-            alert.wake_at = now + STEP_FOR if alert.step < len(ladder) else None
+                _page(board, alert, person, due_at, now, further=further)
+            alert.wake_at = now + STEP_FOR if further else None
             return len(told)
     alert.wake_at = None
     return 0
@@ -136,6 +144,8 @@ def hand_over(board: Board, now: datetime) -> int:
     for alert in moved:
         alert.state, alert.step, alert.wake_at = "open", 0, now
         alert.acknowledged_at = alert.acknowledged_by_id = None
+        deliveries.cancel_pages(alert.id)
+        _told(board, alert, "alert.handed_over", CLOCK, now)
     return len(moved)
 
 
@@ -144,13 +154,19 @@ def sign(alert: Alert, person: Person) -> str:
     return _signer().dumps([alert.id, person.id])
 
 
-def read(token: str) -> tuple[int, int] | None:
-    """(alert, person) of a link; None when it is forged or has expired."""
+def read(token: str, now: datetime) -> tuple[Alert, Person]:
+    """The alert of a link and whose link it is. Refused with 404 when it is forged or cut short, with 410 when it is too
+    old or its person does not work here any more."""
     try:
-        alert_id, person_id = _signer().loads(token, max_age=int(LINK_FOR.total_seconds()))
-    except (BadData, TypeError, ValueError):
-        return None
-    return alert_id, person_id
+        (alert_id, person_id), signed_at = _signer().loads(token, return_timestamp=True)
+    except BadData as error:
+        raise Refused(
+            N_("This link is not complete. Open it from the message again, or copy all of it."), status=404
+        ) from error
+    alert, person = db.session.get(Alert, alert_id), db.session.get(Person, person_id)
+    if alert is None or person is None or not person.works_here(now) or now - signed_at > LINK_FOR:
+        raise Refused(N_("This link is too old. Sign in to see what is open."), status=410)
+    return alert, person
 
 
 Step = Callable[[Board, Ticket, OnCall, datetime], list[Person]]
@@ -184,7 +200,20 @@ def _everyone(_board: Board, _ticket: Ticket, _duty: OnCall, now: datetime) -> l
     return [] if managers else list(people_working(now))
 
 
-def _page(board: Board, alert: Alert, person: Person, now: datetime) -> None:
+def _return(alert: Alert, now: datetime) -> None:
+    """Its ladder goes on behind the step that was told last, unless somebody had acknowledged it."""
+    if alert.acknowledged_at is not None:
+        alert.state = "acknowledged"
+    else:
+        alert.state, alert.wake_at = "open", now + STEP_FOR if alert.step else now
+
+
+def _page(
+    board: Board, alert: Alert, person: Person, due_at: datetime, now: datetime, *, further: bool
+) -> None:
+    """Queues one message to one person. Each step of each climb is due at an instant of its own, which keeps a page from
+    being queued twice, and lets the same person be told again after a hand-over."""
+    cause = f"{alert.id}.{alert.level}.{due_at:%Y%m%dT%H%M%S%f}.{person.id}"
     ticket = alert.ticket
     link = f"{settings().base_url}/a/{sign(alert, person)}"
     with speaking(person.locale):
@@ -192,8 +221,7 @@ def _page(board: Board, alert: Alert, person: Person, now: datetime) -> None:
         text = gettext(
             N_(
                 "%(title)s: #%(number)s %(subject)s\nCustomer: %(customer)s\n\n"
-                "Acknowledge: %(link)s\n\nWithout an acknowledgement somebody else is told in 10 minutes.\n"
-                "The ticket: %(ticket)s"
+                "Acknowledge: %(link)s\nThe ticket: %(ticket)s"
             ),
             title=title,
             number=ticket.id,
@@ -202,8 +230,12 @@ def _page(board: Board, alert: Alert, person: Person, now: datetime) -> None:
             link=link,
             ticket=f"{settings().base_url}/tickets/{ticket.id}",
         )
+        if further:
+            minutes = int(STEP_FOR.total_seconds() // 60)
+            next_step = N_("Without an acknowledgement somebody else is told in %(minutes)s minutes.")
+            text += "\n\n" + gettext(next_step, minutes=minutes)
     queued = deliveries.queue(
-        f"alert:{alert.id}:{alert.level}:{person.id}",
+        f"alert.{cause}",
         at=now,
         now=now,
         kind="page",
@@ -217,7 +249,7 @@ def _page(board: Board, alert: Alert, person: Person, now: datetime) -> None:
         subject=f"{title}: #{ticket.id} {ticket.subject}",
         text=text,
         language=person.locale,
-        header_id=f"alert.{alert.id}.{alert.level}.{person.id}@{settings().host_name}",
+        header_id=f"alert.{cause}@{settings().host_name}",
         automatic=True,
     )
     if queued is not None:

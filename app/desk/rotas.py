@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, true, update
 
-from app.config import settings
 from app.database import db
-from app.desk import deliveries, messages
+from app.desk import shifts
 from app.desk.events import record
 from app.desk.refused import Refused
-from app.models.alert import Alert
-from app.models.board import Board
 from app.models.desk import Desk
 from app.models.event import CLOCK, By
 from app.models.person import Person, people_working
 from app.models.rota import BACKUP, PRIMARY, Rota, RotaVersion, Shift
-from app.words import N_, gettext, speaking
+from app.words import N_
 from rules import rota as rules
 
 LONGEST_ORDER = 100
@@ -48,7 +45,14 @@ def on_call(rota_id: int | None, at: datetime) -> OnCall:
         for shift, person in rows
         if shift.starts_at <= at and person.works_here(at)
     }
-    later = next((person for shift, person in rows if shift.role == PRIMARY and shift.starts_at > at), None)
+    later = next(
+        (
+            person
+            for shift, person in rows
+            if shift.role == PRIMARY and shift.starts_at > at and person.works_here(shift.starts_at)
+        ),
+        None,
+    )
     primary, backup = now.get(PRIMARY), now.get(BACKUP)
     return OnCall(
         primary=primary[1] if primary else None,
@@ -58,90 +62,120 @@ def on_call(rota_id: int | None, at: datetime) -> OnCall:
     )
 
 
-def shifts(rota_id: int, from_: datetime, until: datetime) -> Sequence[Shift]:
-    """The published shifts that touch a stretch, oldest first."""
-    return db.session.scalars(
-        select(Shift)
-        .where(Shift.rota_id == rota_id, Shift.ends_at > from_, Shift.starts_at < until)
-        .order_by(Shift.starts_at, Shift.role.desc())
-    ).all()
-
-
 def published_until(rota_id: int) -> datetime | None:
     """Where the published shifts end."""
     return db.session.scalar(select(func.max(Shift.ends_at)).where(Shift.rota_id == rota_id))
 
 
 @dataclass(frozen=True)
+class Turns:
+    """What an edit means for one person within the weeks that are compared; pairs are shifts before and after it."""
+
+    person_id: int
+    gains: Sequence[rules.Shift]
+    loses: Sequence[rules.Shift]
+    primary: tuple[int, int]
+    backup: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Change:
-    """An edit of the rota before it is saved: what would be published from `from_at` on, and its hash."""
+    """An edit of the rota before it is saved: what would be published from `from_at` on, and its hash.
+
+    `before` and `after` are the weeks from `from_at` on as they would be without and with it. They reach as far as the
+    rota is published ahead, also when the edit itself publishes less.
+    """
 
     version: rules.Version
     from_at: datetime
     planned: tuple[rules.PlannedShift, ...]
     replaced: Sequence[Shift]  # published shifts that would go, covers included
+    before: Sequence[rules.Shift]
+    after: Sequence[rules.Shift]
     digest: str
 
     @property
     def lost_covers(self) -> Sequence[Shift]:
         return [shift for shift in self.replaced if shift.person_id != shift.origin_person_id]
 
-    def compared(self) -> tuple[rules.Change, ...]:
-        """Who gains and who loses by it."""
-        return rules.compare(self.replaced, self.planned)
+    def turns(self) -> list[Turns]:
+        """Everybody who takes turns before or after, with what they gain and lose."""
+        changes = {change.person_id: change for change in rules.compare(self.before, self.after)}
+        people = {shift.person_id for shift in (*self.before, *self.after)}
+        return [
+            Turns(
+                person_id=person_id,
+                gains=changes[person_id].gains if person_id in changes else (),
+                loses=changes[person_id].loses if person_id in changes else (),
+                primary=self._counts(person_id, PRIMARY),
+                backup=self._counts(person_id, BACKUP),
+            )
+            for person_id in sorted(people)
+        ]
+
+    def _counts(self, person_id: int, role: str) -> tuple[int, int]:
+        before, after = (
+            sum(shift.person_id == person_id and shift.role == role for shift in shifts)
+            for shifts in (self.before, self.after)
+        )
+        return before, after
 
 
 def preview(
     rota: Rota, *, zone: str, weekday: int, time: str, people: Sequence[int], at_once: bool, now: datetime
 ) -> Change:
-    """What an edit would publish: after the published shifts or, `at_once`, from the next hand-over on. Pure but for
-    reading what is published."""
+    """What an edit would publish: after the published shifts or, `at_once`, from the next hand-over on. Changes nothing."""
     if len(people) > LONGEST_ORDER:
         raise Refused(N_("At most %(most)s people can take turns."), field="people", most=LONGEST_ORDER)
     if not set(people) <= {person.id for person in people_working(now)}:
         raise Refused(N_("Somebody in this order does not work here any more."), field="people")
-    running = db.session.scalar(
-        select(func.max(Shift.ends_at)).where(
-            Shift.rota_id == rota.id, Shift.starts_at <= now, Shift.ends_at > now
-        )
-    )
-    start = (running if at_once else published_until(rota.id)) or now
-    version = rules.Version(max(start, now), zone, weekday, time, tuple(people))
+    version = rules.Version(_begin(rota, at_once, now), zone, weekday, time, tuple(people))
     try:
         version.validate()
     except rules.RotaError as error:
         raise Refused(error.message, field="people", **error.values) from error
-    planned = _plan([version], version.effective_at, now + timedelta(weeks=rota.horizon_weeks))
+    from_at, ahead = version.effective_at, timedelta(weeks=rota.horizon_weeks)
+    planned = _plan([version], from_at, now + ahead)
+    replaced = db.session.scalars(
+        select(Shift)
+        .where(Shift.rota_id == rota.id, Shift.starts_at >= from_at)
+        .order_by(Shift.starts_at, Shift.id)
+    ).all()
+    after = _plan([version], from_at, from_at + ahead)
+    until = max((shift.ends_at for shift in after), default=from_at + ahead)
+    as_it_was = max((shift.ends_at for shift in replaced), default=from_at)
     return Change(
         version=version,
-        from_at=version.effective_at,
+        from_at=from_at,
         planned=planned,
-        replaced=db.session.scalars(
-            select(Shift)
-            .where(Shift.rota_id == rota.id, Shift.starts_at >= version.effective_at)
-            .order_by(Shift.starts_at, Shift.id)
-        ).all(),
-        digest=rules.digest(planned),
+        replaced=replaced,
+        before=[
+            *(shift for shift in replaced if shift.starts_at < until),
+            *rules.generate(_versions(rota), as_it_was, until),
+        ],
+        after=after,
+        digest=f"{rules.digest(planned)}{rules.digest(replaced)}",
     )
 
 
 def change(desk: Desk, rota: Rota, edit: Change, *, digest: str, by: By, now: datetime) -> None:
-    """Saves an edit and publishes exactly what its preview showed; 409 when that has changed since."""
+    """Saves an edit, publishes exactly what its preview showed, and tells who gains or loses by it; 409 when that has
+    changed since."""
     if edit.digest != digest:
         raise Refused(
             N_("The shifts have changed since this preview. Look at it again, then publish."), status=409
         )
-    db.session.add(
-        RotaVersion(
-            rota_id=rota.id,
-            effective_at=edit.from_at,
-            zone=edit.version.zone,
-            weekday=edit.version.weekday,
-            time=edit.version.time,
-            people=list(edit.version.people),
-            created_at=now,
-        )
+    concerned = [turns.person_id for turns in edit.turns() if turns.gains or turns.loses]
+    version = RotaVersion(
+        rota_id=rota.id,
+        effective_at=edit.from_at,
+        zone=edit.version.zone,
+        weekday=edit.version.weekday,
+        time=edit.version.time,
+        people=list(edit.version.people),
+        created_at=now,
     )
+    db.session.add(version)
     db.session.execute(delete(Shift).where(Shift.rota_id == rota.id, Shift.starts_at >= edit.from_at))
     _publish(rota, edit.planned)
     record(
@@ -153,6 +187,8 @@ def change(desk: Desk, rota: Rota, edit: Change, *, digest: str, by: By, now: da
         people=list(edit.version.people),
         from_at=edit.from_at.isoformat(),
     )
+    for person_id in concerned:
+        shifts.tell_of_change(f"rota:{version.id}", person_id, now)
 
 
 def extend(desk: Desk, rota: Rota, now: datetime) -> int:
@@ -161,7 +197,7 @@ def extend(desk: Desk, rota: Rota, now: datetime) -> int:
     horizon = now + timedelta(weeks=rota.horizon_weeks)
     if end is None or end >= horizon or not rota.versions:
         return 0
-    planned = _plan([_version(version) for version in rota.versions], end, horizon)
+    planned = _plan(_versions(rota), end, horizon)
     _publish(rota, planned)
     if planned:
         record(
@@ -172,53 +208,13 @@ def extend(desk: Desk, rota: Rota, now: datetime) -> int:
 
 def publish_from_start(desk: Desk, rota: Rota, now: datetime) -> None:
     """Publishes everything from the first version on; what is over counts as worked and tells nobody."""
-    versions = [_version(version) for version in rota.versions]
+    versions = _versions(rota)
     planned = _plan(versions, versions[0].effective_at, now + timedelta(weeks=rota.horizon_weeks))
     _publish(rota, planned)
     past = (Shift.rota_id == rota.id, Shift.starts_at <= now)
     db.session.execute(update(Shift).where(*past).values(wake_at=Shift.ends_at))
     db.session.execute(update(Shift).where(*past, Shift.ends_at <= now).values(state="worked", wake_at=None))
     record(desk, "rota.published", ("rota", rota.id), by=CLOCK, now=now, new=planned[-1].ends_at.isoformat())
-
-
-def cover(desk: Desk, shift: Shift, person_id: int, *, expected: int, by: By, now: datetime) -> Shift:
-    """Somebody else takes one shift; 409 when it is not the `expected` person's any more."""
-    if shift.person_id != expected:
-        raise Refused(N_("Somebody else has taken this shift meanwhile."), status=409)
-    if shift.ends_at <= now:
-        raise Refused(N_("This shift is over."))
-    person = db.session.get(Person, person_id)
-    if person is None or not person.works_here(now):
-        raise Refused(N_("That person does not work here any more."), field="person")
-    if person_id == shift.person_id:
-        return shift
-    old = shift.person_id
-    shift.person_id = person_id
-    shift.reason = {"kind": "turn" if person_id == shift.origin_person_id else "covers", "for": old}
-    shift.wake_at = max(shift.starts_at, now)
-    db.session.flush()
-    db.session.expire(shift, ["person"])
-    record(desk, "shift.covered", ("shift", shift.id), by=by, now=now, person=[old, person_id])
-    return shift
-
-
-def due_shifts(now: datetime) -> Sequence[Shift]:
-    """Shifts that begin or end and have not been handed over yet."""
-    return db.session.scalars(
-        select(Shift).where(Shift.wake_at <= now).order_by(Shift.wake_at, Shift.id)
-    ).all()
-
-
-def start_or_end(desk: Desk, shift: Shift, now: datetime) -> None:
-    """The hand-over of one shift: who begins is told once, with what is open; what is over is marked as worked."""
-    if shift.ends_at <= now:
-        shift.state, shift.wake_at = "worked", None
-        return
-    shift.wake_at = shift.ends_at
-    record(
-        desk, "shift.started", ("shift", shift.id), by=CLOCK, now=now, person=shift.person_id, role=shift.role
-    )
-    _tell(shift, now)
 
 
 def _plan(
@@ -247,55 +243,32 @@ def _publish(rota: Rota, planned: Sequence[rules.PlannedShift]) -> None:
     db.session.flush()
 
 
-def _version(row: RotaVersion) -> rules.Version:
-    return rules.Version(
-        effective_at=row.effective_at,
-        zone=row.zone,
-        weekday=row.weekday,
-        time=row.time,
-        people=tuple(row.people),
-    )
+def _begin(rota: Rota, at_once: bool, now: datetime) -> datetime:
+    """Where an edit takes effect: at the end of what is published or is running. Where nothing is, at the full hour that
+    runs now: the preview and what is published a minute later must be the same."""
+    ends_at = db.session.scalars(
+        select(Shift.ends_at)
+        .where(Shift.rota_id == rota.id, Shift.starts_at <= now if at_once else true())
+        .order_by(Shift.ends_at.desc())
+        .limit(1)
+    ).one_or_none()
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    return max(ends_at, hour) if ends_at else hour
 
 
-def _tell(shift: Shift, now: datetime) -> None:
-    person = shift.person
-    if not person.works_here(now):
-        return
-    open_alerts = db.session.scalars(
-        select(Alert)
-        .join(Board, Alert.board_id == Board.id)
-        .where(Board.rota_id == shift.rota_id, Alert.state != "closed")
-        .order_by(Alert.deadline_at)
-    ).all()
-    with speaking(person.locale):
-        if shift.role == PRIMARY:
-            subject = gettext(N_("You are on call now"))
-        else:
-            subject = gettext(N_("You are the backup on call now"))
-        lines = [
-            f"#{a.ticket_id} {a.ticket.subject}\n{settings().base_url}/tickets/{a.ticket_id}"
-            for a in open_alerts
-        ]
-        handed = "\n\n".join(lines) if lines else gettext(N_("Nothing is open from the shift before."))
-        text = gettext(
-            N_("Hello %(name)s,\n\nyour shift has begun. What is open:\n\n%(handed)s\n\nThe board: %(link)s"),
-            name=person.name,
-            handed=handed,
-            link=settings().base_url,
+def _versions(rota: Rota) -> list[rules.Version]:
+    """The versions that count: a later edit that takes effect earlier stands in for those that it overtakes."""
+    counting: list[RotaVersion] = []
+    for row in sorted(rota.versions, key=lambda version: version.id):
+        counting = [earlier for earlier in counting if earlier.effective_at < row.effective_at]
+        counting.append(row)
+    return [
+        rules.Version(
+            effective_at=row.effective_at,
+            zone=row.zone,
+            weekday=row.weekday,
+            time=row.time,
+            people=tuple(row.people),
         )
-    deliveries.queue(
-        f"shift:{shift.id}:{person.id}",
-        at=now,
-        now=now,
-        kind="notice",
-        person_id=person.id,
-        from_name="Nightdesk",
-        from_address=messages.default_from(),
-        to_name=person.name,
-        to_address=person.email,
-        subject=subject,
-        text=text,
-        language=person.locale,
-        header_id=f"shift.{shift.id}.{person.id}@{settings().host_name}",
-        automatic=True,
-    )
+        for row in counting
+    ]

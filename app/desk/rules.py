@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import exists, func, literal, select, update
 
 from app.database import db, insert_new
 from app.desk import tickets
@@ -13,12 +13,13 @@ from app.desk.refused import Refused
 from app.models import vocabulary
 from app.models.desk import Desk
 from app.models.event import By
-from app.models.rule import Rule, RuleState
+from app.models.person import Person
+from app.models.rule import Rule, RuleFiring, RuleState
 from app.models.ticket import Ticket
 from app.words import N_, gettext
 from rules import actions, query
 from rules import rule as rules
-from rules.compile import condition
+from rules.compile import condition, terms
 from rules.vocabulary import DID_YOU_MEAN, QueryError
 
 MOST_RULES = 200
@@ -73,7 +74,7 @@ def said(error: QueryError) -> dict[str, Any]:
     return {"column": error.column, "mistake": mistake}
 
 
-def read_actions(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def read_actions(data: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
     """The actions of a form, checked; a new tag is made, so that its id can be stored."""
     if not data:
         raise Refused(N_("A rule needs something to do."), field="actions")
@@ -89,6 +90,10 @@ def read_actions(data: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             ) from error
         if isinstance(action, actions.AddTag):
             action = actions.AddTag(tickets.tag_named(str(action.tag)).id)
+        if isinstance(action, actions.Assign):
+            person = db.session.get(Person, action.person_id)
+            if person is None or not person.works_here(now):
+                raise Refused(N_("That person does not work here any more."), field="actions")
         kept.append(actions.to_json(action))
     return kept
 
@@ -105,11 +110,12 @@ def save(
     by: By,
     now: datetime,
 ) -> Rule:
-    """Adds a rule at the end, switched off, or changes one."""
+    """Adds a rule at the end, switched off, or changes one. With another query a rule that is on acts on new matches
+    only."""
     name = name.strip()[:LONGEST_NAME]
     if not name:
         raise Refused(N_("Give the rule a name."), field="name")
-    tree, kept = read_query(text), read_actions(then)
+    tree, kept = read_query(text), read_actions(then, now)
     fresh = rule is None
     if rule is None:
         count, last = db.session.execute(
@@ -119,16 +125,23 @@ def save(
             raise Refused(N_("A desk has at most %(most)s rules."), most=MOST_RULES)
         rule = Rule(position=(last or 0) + 1, enabled=False, version=0)
         db.session.add(rule)
+    other_query = not fresh and rule.query != query.to_json(tree)
     rule.name, rule.query, rule.actions = name, query.to_json(tree), kept
     rule.once_per, rule.stop_after = once_per, stop_after
     rule.version += 1
     db.session.flush()
+    if rule.enabled and other_query:
+        _settle_present(rule, now, act=False)
     record(desk, "rule.added" if fresh else "rule.changed", ("rule", rule.id), by=by, now=now, new=name)
     return rule
 
 
 def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, now: datetime) -> Rule:
-    """Adds a rule of the starter pack, switched off."""
+    """Adds a rule of the starter pack, switched off. The tags it asks for are made, if another one was to add them."""
+    for term in terms(starter.query):
+        if isinstance(term, query.Term) and term.field == "tag":
+            for tag in term.values:
+                tickets.tag_named(str(tag))
     return save(
         desk,
         None,
@@ -157,10 +170,17 @@ def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: 
         return rule
     rule.enabled = on
     rule.version += 1
-    if on and not also_present:
-        _remember_present(rule, now)
+    if on:
+        _settle_present(rule, now, act=also_present)
     record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name, enabled=[not on, on])
     return rule
+
+
+def switch_all(desk: Desk, on: bool, *, by: By, now: datetime) -> None:
+    """The switch that stops all rules. Each keeps its own; what they missed in between they do when all are on again."""
+    if desk.rules_on != on:
+        desk.rules_on = on
+        record(desk, "desk.changed", ("desk", desk.id), by=by, now=now, rules_on=[not on, on])
 
 
 def reorder(desk: Desk, rule: Rule, up: bool, *, by: By, now: datetime) -> None:
@@ -182,11 +202,26 @@ def remove(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
     record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
 
 
-def _remember_present(rule: Rule, now: datetime) -> None:
-    """For tickets that it holds for already the episode has begun without it."""
+def _settle_present(rule: Rule, now: datetime, *, act: bool) -> None:
+    """What is remembered of the rule from before is put right: it was not asked while it was off.
+
+    `act`: tickets that it holds for and has not acted on are taken for new matches; otherwise their episode has begun
+    without it.
+    """
     where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+    states = update(RuleState).where(RuleState.rule_id == rule.id, RuleState.holds)
+    states = states.values(holds=False).execution_options(synchronize_session=False)
+    db.session.execute(states.where(RuleState.ticket_id.not_in(select(Ticket.id).where(where))))
+    if act:
+        acted = exists().where(
+            RuleFiring.rule_id == RuleState.rule_id,
+            RuleFiring.ticket_id == RuleState.ticket_id,
+            RuleFiring.episode == RuleState.episode,
+        )
+        db.session.execute(states.where(~acted))
+        return
     present = select(Ticket.id, literal(rule.id), literal(True), literal(0)).where(where)
-    statement = insert_new(RuleState).from_select(["ticket_id", "rule_id", "holds", "episode"], present)
+    remembered = insert_new(RuleState).from_select(["ticket_id", "rule_id", "holds", "episode"], present)
     db.session.execute(
-        statement.on_conflict_do_update(index_elements=["ticket_id", "rule_id"], set_={"holds": True})
+        remembered.on_conflict_do_update(index_elements=["ticket_id", "rule_id"], set_={"holds": True})
     )

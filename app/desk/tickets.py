@@ -197,6 +197,16 @@ def read(board: Board, ticket: Ticket, *, by: By, now: datetime) -> None:
         record(board, "ticket.read", ("ticket", ticket.id), by=by, now=now)
 
 
+def wake_unresolved(board: Board, now: datetime) -> None:
+    """Lets the sweep look at every unresolved ticket of a board again: something that they are judged by has changed."""
+    db.session.execute(
+        update(Ticket)
+        .where(Ticket.board_id == board.id, Ticket.closed_at.is_(None))
+        .values(wake_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def changed(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, **changes: Any) -> Event:
     """Records a change of a ticket, keeps its order key, and wakes the sweep for it."""
     ticket.version += 1
