@@ -42,6 +42,7 @@ BEAT_FOR = timedelta(seconds=10)  # a heartbeat is written at most this often
 STOPPED_AFTER = timedelta(seconds=60)  # without a heartbeat of its sweep the clock counts as stopped
 LEASE_FOR = timedelta(seconds=15)
 LEASE = "clock"
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def start(app: Flask) -> Callable[[], None]:
@@ -125,8 +126,7 @@ def hold(name: str, owner: str, length: timedelta) -> int | None:
 
 def release(name: str, owner: str) -> None:
     """Gives a lease back, so that the next process need not wait for its end."""
-    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    bookkeeping(update(Lease).where(Lease.name == name, Lease.owner == owner).values(until=long_ago))
+    bookkeeping(update(Lease).where(Lease.name == name, Lease.owner == owner).values(until=LONG_AGO))
 
 
 class _Beating:
@@ -136,7 +136,7 @@ class _Beating:
         self._app = app
         self._owner = f"{_me()}:{secrets.token_hex(4)}"
         self._last: dict[str, datetime] = {}
-        self._held_until = datetime.min.replace(tzinfo=UTC)
+        self._ask_again_at = LONG_AGO
         self._lock = threading.Lock()
 
     def run(self, job: Job) -> None:
@@ -167,7 +167,7 @@ class _Beating:
             beat(job.sweep, now, f"{type(error).__name__}: {error}"[:500])
             self._last.pop(job.sweep, None)
             raise
-        if now - self._last.get(job.sweep, datetime.min.replace(tzinfo=UTC)) >= BEAT_FOR:
+        if now - self._last.get(job.sweep, LONG_AGO) >= BEAT_FOR:
             db.session.rollback()
             beat(job.sweep, now)
             self._last[job.sweep] = now
@@ -176,11 +176,11 @@ class _Beating:
         """Asks the database for the lease when a third of it is used up."""
         with self._lock:
             now = datetime.now(UTC)
-            if now < self._held_until - LEASE_FOR * 2 / 3:
+            if now < self._ask_again_at:
                 return True
             if hold(LEASE, self._owner, LEASE_FOR) is None:
                 return False
-            self._held_until = now + LEASE_FOR
+            self._ask_again_at = now + LEASE_FOR / 3
             return True
 
 
