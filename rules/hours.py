@@ -17,6 +17,8 @@ from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from rules.vocabulary import N_
+
 WEEKDAYS = range(7)
 DAY = 86_400
 # A search that walks further than this is answered with an error: the calendar opens too rarely to be meant.
@@ -60,10 +62,10 @@ class Calendar:
     def from_json(cls, data: Any) -> "Calendar":
         """The calendar that `to_json` wrote. Raises CalendarError when the shape is wrong; `validate` checks the values."""
         if not isinstance(data, Mapping) or not isinstance(data.get("zone"), str):
-            raise CalendarError("A calendar needs a time zone.")
+            raise CalendarError(N_("A calendar needs a time zone."))
         weekly, holidays = data.get("weekly", {}), data.get("holidays", {})
         if not isinstance(weekly, Mapping) or not isinstance(holidays, Mapping):
-            raise CalendarError("Weekly hours and holidays are written as objects.")
+            raise CalendarError(N_("Weekly hours and holidays are written as objects."))
         return cls(
             zone=data["zone"],
             weekly={_weekday(key): _intervals(value) for key, value in weekly.items()},
@@ -83,9 +85,9 @@ class Calendar:
     def validate(self) -> None:
         """Raises CalendarError for an unknown zone, a bad weekday or time, and for hours that can never open."""
         if find_zone(self.zone) is None:
-            raise CalendarError("There is no time zone named %(zone)s.", {"zone": self.zone})
+            raise CalendarError(N_("There is no time zone named %(zone)s."), {"zone": self.zone})
         if not self.always and not self.week_seconds:
-            raise CalendarError("This calendar would never open. Give at least one weekday opening hours.")
+            raise CalendarError(N_("This calendar would never open. Give at least one weekday opening hours."))
 
     @cached_property
     def days(self) -> tuple[Pieces, ...]:
@@ -93,7 +95,7 @@ class Calendar:
         found: list[list[tuple[int, int]]] = [[] for _ in WEEKDAYS]
         for weekday, intervals in self.weekly.items():
             if weekday not in WEEKDAYS:
-                raise CalendarError("%(day)s is not a weekday. Monday is 0, Sunday is 6.", {"day": weekday})
+                raise CalendarError(N_("%(day)s is not a weekday. Monday is 0, Sunday is 6."), {"day": weekday})
             for start, end in intervals:
                 opens, closes = _opening_second(start), _second(end)
                 if closes > opens:
@@ -165,7 +167,7 @@ def after(calendar: Calendar, start: datetime, seconds: int) -> datetime:
         if day.year > start.year + FURTHEST_YEARS:
             break
     raise CalendarError(
-        "%(hours)s working hours of this calendar lie more than %(years)s years ahead.",
+        N_("%(hours)s working hours of this calendar lie more than %(years)s years ahead."),
         {"hours": seconds // 3600, "years": FURTHEST_YEARS},
     )
 
@@ -351,20 +353,20 @@ def _merged(pieces: list[tuple[int, int]]) -> Pieces:
 def _second(text: str) -> int:
     seconds = clock_second(text)
     if seconds is None:
-        raise CalendarError("%(time)s is not a time. Write it as 09:30, from 00:00 to 24:00.", {"time": text})
+        raise CalendarError(N_("%(time)s is not a time. Write it as 09:30, from 00:00 to 24:00."), {"time": text})
     return seconds
 
 
 def _opening_second(text: str) -> int:
     seconds = _second(text)
     if seconds == DAY:
-        raise CalendarError("24:00 can only end an interval. Start it at 00:00 of the next day.")
+        raise CalendarError(N_("24:00 can only end an interval. Start it at 00:00 of the next day."))
     return seconds
 
 
 def _weekday(key: object) -> int:
     if not re.fullmatch(r"[0-6]", str(key)):
-        raise CalendarError("%(day)s is not a weekday. Monday is 0, Sunday is 6.", {"day": key})
+        raise CalendarError(N_("%(day)s is not a weekday. Monday is 0, Sunday is 6."), {"day": key})
     return int(str(key))
 
 
@@ -377,11 +379,11 @@ def _interval(row: object) -> tuple[str, str]:
     match row:
         case [str(start), str(end)]:
             return start, end
-    raise CalendarError("Opening hours are written as pairs of times, such as 09:00 and 18:00.")
+    raise CalendarError(N_("Opening hours are written as pairs of times, such as 09:00 and 18:00."))
 
 
 def _holiday(key: object) -> date:
     try:
         return date.fromisoformat(str(key))
     except ValueError:
-        raise CalendarError("%(date)s is not a date. Write it as 2026-12-25.", {"date": key}) from None
+        raise CalendarError(N_("%(date)s is not a date. Write it as 2026-12-25."), {"date": key}) from None

@@ -4,23 +4,19 @@ All of this is bookkeeping, one statement each, except `end_all`, which belongs 
 """
 
 import hashlib
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
-from app.database import bookkeeping, db, insert_new
-from app.desk import passwords
-from app.desk.refused import Refused
+from app.database import bookkeeping, db
+from app.desk import passwords, throttle
 from app.models.person import Person, SignIn, Throttle, person_by_email
-from app.words import N_
 
 IDLE_FOR = timedelta(days=14)  # unused for so long, it ends
 LASTS_FOR = timedelta(days=90)  # and at the latest then
 SEEN_EVERY = timedelta(minutes=1)
-WINDOW_FOR = timedelta(minutes=15)
 MOST_PER_ACCOUNT = 10  # tries within the window that do not succeed
 MOST_PER_ADDRESS = 50  # an office shares one
 LONGEST_BROWSER = 200
@@ -144,29 +140,8 @@ def _hashed(token: str) -> str:
 
 def _count_try(email: str, address: str, now: datetime) -> None:
     """Counts before the password is looked at, so that tries made at the same instant are all counted."""
-    for key, most in (_account(email), MOST_PER_ACCOUNT), (_network(address), MOST_PER_ADDRESS):
-        count, until = _counted(key, now)
-        if count > most:
-            minutes = max(1, -(-int((until - now).total_seconds()) // 60))
-            raise Refused(N_("Too many tries. Try again in %(minutes)s min."), status=429, minutes=minutes)
-
-
-def _counted(key: str, now: datetime) -> tuple[int, datetime]:
-    over = Throttle.until <= now
-    kept = bookkeeping(
-        insert_new(Throttle)
-        .values(key=key, count=1, until=now + WINDOW_FOR)
-        .on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "count": case((over, 1), else_=Throttle.count + 1),
-                "until": case((over, now + WINDOW_FOR), else_=Throttle.until),
-            },
-        )
-        .returning(Throttle.count, Throttle.until)
-    )
-    count, until = kept.rows[0]
-    return count, until
+    throttle.count(_account(email), MOST_PER_ACCOUNT, now)
+    throttle.count(_network(address), MOST_PER_ADDRESS, now)
 
 
 def _forgive_try(email: str, address: str) -> None:
@@ -180,11 +155,4 @@ def _account(email: str) -> str:
 
 
 def _network(address: str) -> str:
-    """The key of a network address; with IPv6 a household has 2^64 of them and counts as one."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "address:unknown"
-    if ip.version == 6 and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return f"address:{ipaddress.ip_network((ip, 64 if ip.version == 6 else 32), strict=False)}"
+    return f"address:{throttle.network(address)}"

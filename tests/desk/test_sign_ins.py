@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event, select
 
 from app.database import db, writing
-from app.desk import people, sign_ins
+from app.desk import people, sign_ins, throttle
 from app.desk.refused import Refused
 from app.models.event import CLOCK
 from app.models.person import SignIn, Throttle
@@ -187,7 +187,7 @@ def test_an_account_is_throttled_from_everywhere(desk: SmallDesk, now: datetime,
     assert not tries_left(email.upper(), now, "198.51.100.201")
     with pytest.raises(Refused, match="15 min"):
         enter(email, now, PASSWORD)  # the right password does not help
-    assert tries_left(email, now + sign_ins.WINDOW_FOR)
+    assert tries_left(email, now + throttle.WINDOW_FOR)
 
 
 def test_a_network_is_throttled_over_accounts(
