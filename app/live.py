@@ -213,7 +213,7 @@ class Live:
             self._look_again = False
             views = list(self._views.values())
         try:
-            boards: dict[int, int] = dict(db.session.execute(select(Board.id, Board.seq)).tuples().all())
+            boards = {board: seq for board, seq in db.session.execute(select(Board.id, Board.seq))}
             desk_seq = db.session.scalar(select(Desk.seq)) or 0
             for watched in views:
                 if watched.desk_seq is None:

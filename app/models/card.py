@@ -184,7 +184,7 @@ def changes(board_id: int, since: int, until: int) -> Changes:
 def cursor(text: str) -> tuple[str, int]:
     """What Card.cursor wrote; ValueError for anything else."""
     key, _, ticket = text.rpartition(".")
-    if not key.isdecimal() or not ticket.isdecimal() or len(text) > 60:
+    if not (text.isascii() and key.isdecimal() and ticket.isdecimal()) or len(key) > 40 or len(ticket) > 9:
         raise ValueError(text)
     return key, int(ticket)
 

@@ -20,9 +20,9 @@ def names() -> Names:
     """Tags, people and channels by the names that a query may use for them."""
     people = db.session.execute(select(Person.id, Person.name, Person.email)).all()
     return {
-        "tag": {name: id for id, name in db.session.execute(select(Tag.id, Tag.name)).tuples()},
+        "tag": {name: id for id, name in db.session.execute(select(Tag.id, Tag.name))},
         "assignee": {name: id for id, name, _ in people} | {email: id for id, _, email in people},
-        "channel": {name: id for id, name in db.session.execute(select(Channel.id, Channel.name)).tuples()},
+        "channel": {name: id for id, name in db.session.execute(select(Channel.id, Channel.name))},
     }
 
 

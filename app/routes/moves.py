@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, json, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import IntegerField, StringField
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import InputRequired, NumberRange, Optional
 
 from app import cards
 from app.auth import login_required, now, signed_in_person
@@ -25,6 +25,8 @@ from rules.query import QueryError
 
 bp = Blueprint("moves", __name__)
 
+_ID = NumberRange(1, 2**31 - 1)  # what a database knows as a number of a row
+
 
 class MoveForm(Form):
     """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile.
@@ -32,8 +34,8 @@ class MoveForm(Form):
     Scripts add how they look at the board: the last event they know of and the filter.
     """
 
-    column = IntegerField(N_("Column"), [InputRequired()])
-    expected = IntegerField(N_("Column"), [Optional()])
+    column = IntegerField(N_("Column"), [InputRequired(), _ID])
+    expected = IntegerField(N_("Column"), [Optional(), _ID])
     since = IntegerField(N_("Column"), [Optional()])
     q = StringField(N_("Search or filter"))
 
