@@ -205,7 +205,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("origin_person_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
-        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("reason", sa.JSON(), nullable=False),
         sa.Column("wake_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("role IN ('primary', 'backup')", name=op.f("ck_shifts_role")),
         sa.CheckConstraint("state IN ('published', 'worked')", name=op.f("ck_shifts_state")),
