@@ -260,9 +260,9 @@ def _event(name: str, data: str, seq: int | None = None) -> str:
 def _waiting(engine: Engine) -> Iterator[Callable[[], bool]]:
     """A function that waits a moment and says whether something was committed, on a connection of its own."""
     connection = engine.raw_connection()
+    raw: Any = connection.driver_connection  # a detached connection no longer tells it
     connection.detach()
     try:
-        raw: Any = connection.driver_connection
         yield _wait_postgresql(raw) if engine.dialect.name == "postgresql" else _wait_sqlite(raw)
     finally:
         connection.close()

@@ -45,6 +45,8 @@
     return (Math.abs(at - now) < 180 * 86400000 ? forms.near : forms.far).format(at);
   }
 
+  const times = "time[data-relative], time[data-absolute]";
+
   function refreshTime(element) {
     const at = new Date(element.dateTime);
     const minutes = Math.floor(Math.abs(Date.now() - at) / 60000);
@@ -59,24 +61,28 @@
       text = absolute(at, element.dataset.absolute);
     }
     if (element.textContent !== text) element.textContent = text;
-    if (!element.title) element.title = forms.full.format(at);
+    const title = forms.full.format(at);
+    if (element.title !== title) element.title = title;
   }
 
   function refreshTimes(within = document) {
-    for (const element of within.querySelectorAll("time[data-relative], time[data-absolute]")) refreshTime(element);
+    for (const element of within.querySelectorAll(times)) refreshTime(element);
   }
 
-  // What arrives later (an answer, the live stream) is refreshed as it arrives; the rest once a minute while visible.
+  // What arrives later (an answer, the live stream, a morphed text) is refreshed as it arrives; the rest every half minute
+  // while visible. A refresh that changes nothing writes nothing, so this does not call itself for ever.
   new MutationObserver((changes) => {
     for (const change of changes) {
+      const changed = change.target.nodeType === 1 ? change.target : change.target.parentElement;
+      if (changed?.matches(times)) refreshTime(changed);
       for (const node of change.addedNodes) {
         if (node.nodeType !== 1) continue;
-        if (node.matches("time[data-relative], time[data-absolute]")) refreshTime(node);
+        if (node.matches(times)) refreshTime(node);
         else refreshTimes(node);
-        if (node.matches(".toast:not([data-stays])")) dismissLater(node);
+        if (node.matches(".toast")) dismissLater(node);
       }
     }
-  }).observe(document.body, { childList: true, subtree: true });
+  }).observe(document.body, { childList: true, characterData: true, attributes: true, attributeFilter: ["datetime"], subtree: true });
   setInterval(() => document.hidden || refreshTimes(), 30000);
   document.addEventListener("visibilitychange", () => document.hidden || refreshTimes());
   refreshTimes();
