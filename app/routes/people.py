@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 from wtforms import DateField, SelectField, SelectMultipleField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.auth import acting, allowed, now, signed_in_person
@@ -34,8 +34,8 @@ class Checkboxes(SelectMultipleField):
 
 
 class PersonForm(Form):
-    name = StringField(N_("Name"), [InputRequired(), Length(max=people.LONGEST_NAME)])
-    email = StringField(N_("E-mail address"), [InputRequired(), Length(max=320)])
+    name = StringField(N_("Name"), [DataRequired(), Length(max=people.LONGEST_NAME)])
+    email = StringField(N_("E-mail address"), [DataRequired(), Length(max=320)])
     role = SelectField(N_("Role"), choices=said(ROLES))
     boards = Checkboxes(N_("Boards"), coerce=int)
     languages = Checkboxes(N_("Languages spoken with customers"))

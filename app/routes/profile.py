@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
 from wtforms import PasswordField, SelectField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from app import words
 from app.auth import acting, login_required, now, signed_in_person
@@ -34,7 +34,7 @@ SYSTEMS = {
 
 
 class ProfileForm(Form):
-    name = StringField(N_("Name"), [InputRequired(), Length(max=people.LONGEST_NAME)])
+    name = StringField(N_("Name"), [DataRequired(), Length(max=people.LONGEST_NAME)])
     languages = Checkboxes(N_("Languages spoken with customers"))
     zone = SelectField(N_("Time zone"))
     locale = SelectField(N_("Language of the pages"), choices=lambda: list(LOCALES.items()))

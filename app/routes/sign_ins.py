@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, PasswordField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.auth import begin_session, current_person, end_session, local_path, now
 from app.desk import passwords, sign_ins
@@ -16,7 +16,7 @@ bp = Blueprint("sign_ins", __name__)
 
 
 class SignInForm(Form):
-    email = StringField(N_("E-mail address"), [InputRequired(), Length(max=320)])
+    email = StringField(N_("E-mail address"), [DataRequired(), Length(max=320)])
     password = PasswordField(N_("Password"), [InputRequired(), Length(max=passwords.LONGEST)])
     next = HiddenField()
 
