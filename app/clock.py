@@ -84,13 +84,15 @@ def run_alone(app: Flask) -> None:
 def health(now: datetime) -> dict[str, dict[str, object]]:
     """sweep -> when it last ran to its end and whether it is alive, by the heartbeats."""
     beats = {beat.job: beat for beat in db.session.scalars(select(Heartbeat))}
+    desk = the_desk()
+    began_at = desk.created_at if desk else now  # a sweep has its time to run first once there is a desk
     found: dict[str, dict[str, object]] = {}
     for job in JOBS:
         beat = beats.get(job.sweep)
         late = max(STOPPED_AFTER, timedelta(seconds=2 * job.every))
         found[job.sweep] = {
             "at": beat.at.isoformat() if beat else None,
-            "alive": beat is not None and beat.error is None and now - beat.at <= late,
+            "alive": (beat is None or beat.error is None) and now - (beat.at if beat else began_at) <= late,
             "error": beat.error if beat else None,
         }
     return found

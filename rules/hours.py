@@ -30,7 +30,7 @@ Pieces = tuple[tuple[int, int], ...]
 class CalendarError(ValueError):
     """A calendar that cannot be used. `message` is an English format string, `values` fills it: `message % values`."""
 
-    def __init__(self, message: str, values: Mapping[str, object] | None = None) -> None:
+    def __init__(self, message: str, values: Mapping[str, Any] | None = None) -> None:
         self.message = message
         self.values = dict(values or {})
         super().__init__(message % self.values)

@@ -26,7 +26,9 @@ def read_intervals(text: str) -> tuple[tuple[str, str], ...]:
     empty. An end at or before its start lies on the next day. Raises CalendarError for a person to read."""
     pieces = [piece for piece in re.split(r"[,;\n]", _plain(text)) if piece.strip()]
     if len(pieces) > MOST_INTERVALS:
-        raise CalendarError(N_("A day has at most %(most)s stretches of opening hours."), {"most": MOST_INTERVALS})
+        raise CalendarError(
+            N_("A day has at most %(most)s stretches of opening hours."), {"most": MOST_INTERVALS}
+        )
     return tuple(_interval(piece) for piece in pieces)
 
 

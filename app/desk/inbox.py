@@ -32,11 +32,17 @@ from app.words import N_
 
 log = logging.getLogger(__name__)
 
-LARGEST = 25 * 1024 * 1024  # bytes of one message
+LARGEST = 25 * 1024 * 1024  # bytes of one message; what the form takes is limited there, before it is encoded
 LEFT_FOR = timedelta(
     minutes=1
 )  # what was archived longer ago and not handled was left by a process that died
 NO_SUBJECT = N_("(no subject)")
+# What mail.parse may say of a message that failed; it knows no catalogue, the list of failed messages says it.
+PARSE_TEXTS = (
+    N_("The message is empty."),
+    N_("The message has no headers."),
+    N_("The message names no usable sender address."),
+)
 
 
 class Unavailable(Exception):
@@ -96,7 +102,7 @@ def handle(raw_id: int, *, now: datetime) -> Receipt:
     source, sent_to = raw.source, raw.sent_to
     db.session.rollback()
     try:
-        if len(data) > LARGEST:
+        if source != "form" and len(data) > LARGEST:
             raise ParseError(N_("The message is larger than 25 MB."))
         return _deliver(raw_id, _parsed(data), source, sent_to, now)
     except ParseError as error:

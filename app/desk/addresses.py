@@ -1,0 +1,190 @@
+"""What is done with channels: the addresses of the desk and its contact form. Every verb works under the desk's lock."""
+
+from datetime import datetime
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import select
+
+from app.database import db
+from app.desk import access
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.mail.addresses import canonical
+from app.models.board import Board
+from app.models.calendar import Calendar
+from app.models.channel import Channel, channels_in_use
+from app.models.desk import Desk
+from app.models.event import By
+from app.models.person import Person
+from app.words import N_
+
+LONGEST_NAME = 60
+LONGEST_SIGNATURE = 2000
+TO_ADD = ("email", "form")  # each board has its own channel for tickets made by hand
+
+
+def add(
+    desk: Desk,
+    *,
+    kind: str,
+    name: str,
+    address: str,
+    board_id: int,
+    calendar_id: int | None,
+    owner_id: int | None,
+    signature: str,
+    by: By,
+    now: datetime,
+) -> Channel:
+    """Adds an e-mail address or the contact form. Refused, with the field at fault, when a value cannot be used."""
+    access.demand(by, "edit_channels", None, now)
+    if kind not in TO_ADD:
+        raise Refused(N_("That is not one of the choices."), field="kind")
+    if kind == "form" and channels_in_use("form"):
+        raise Refused(N_("There is a contact form already."), field="kind")
+    channel = Channel(
+        kind=kind,
+        address=_address(address, None) if kind == "email" else None,
+        **_values(name, board_id, calendar_id, owner_id, signature, now),
+    )
+    db.session.add(channel)
+    db.session.flush()
+    record(desk, "channel.added", ("channel", channel.id), by=by, now=now, new=_told(channel))
+    return channel
+
+
+def change(
+    desk: Desk,
+    channel_id: int,
+    *,
+    name: str,
+    address: str,
+    board_id: int,
+    calendar_id: int | None,
+    owner_id: int | None,
+    signature: str,
+    by: By,
+    now: datetime,
+) -> Channel:
+    """Changes a channel. What has arrived by it stays on its board; what comes from now on goes to the chosen one."""
+    access.demand(by, "edit_channels", None, now)
+    channel = _found(channel_id)
+    values = _values(name, board_id, calendar_id, owner_id, signature, now)
+    if channel.kind == "email":
+        values["address"] = _address(address, channel)
+    if channel.kind == "manual" and board_id != channel.board_id:
+        raise Refused(N_("Every board keeps its own channel for tickets made by hand."), field="board")
+    changes = {
+        field: [getattr(channel, field), value]
+        for field, value in values.items()
+        if getattr(channel, field) != value
+    }
+    if changes:
+        for field, value in values.items():
+            setattr(channel, field, value)
+        record(
+            desk, "channel.changed", ("channel", channel.id), by=by, now=now, new=_told(channel), **changes
+        )
+    return channel
+
+
+def close(desk: Desk, channel_id: int, *, by: By, now: datetime) -> Channel:
+    """Takes a channel out of use. Its tickets keep it and can still be answered."""
+    access.demand(by, "edit_channels", None, now)
+    channel = _found(channel_id)
+    if channel.closed_at is not None:
+        return channel
+    if channel.kind == "manual":
+        raise Refused(N_("Every board keeps its own channel for tickets made by hand."))
+    if channel.kind == "email" and len(channels_in_use("email")) == 1:
+        raise Refused(N_("Add another address first: without one, mail that arrives cannot be handled."))
+    channel.closed_at = now
+    _record_closed(desk, channel, [None, now.isoformat()], by, now)
+    return channel
+
+
+def reopen(desk: Desk, channel_id: int, *, by: By, now: datetime) -> Channel:
+    """Takes a closed channel into use again."""
+    access.demand(by, "edit_channels", None, now)
+    channel = _found(channel_id)
+    if channel.closed_at is None:
+        return channel
+    if channel.kind == "form" and channels_in_use("form"):
+        raise Refused(N_("There is a contact form already."))
+    old, channel.closed_at = channel.closed_at, None
+    _record_closed(desk, channel, [old.isoformat(), None], by, now)
+    return channel
+
+
+def checked(address: str) -> str:
+    """The spelling in which an address of the desk is kept and compared. Refused, at the field `address`, when it is
+    none."""
+    try:
+        # .local and the like are addresses too where a desk is reached inside a house only
+        validate_email(address.strip(), check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        raise Refused(N_("This is not an e-mail address."), field="address") from error
+    kept = canonical(address)
+    if kept is None:
+        raise Refused(N_("This is not an e-mail address."), field="address")
+    return kept
+
+
+def _found(channel_id: int) -> Channel:
+    channel = db.session.get(Channel, channel_id)
+    if channel is None:
+        raise access.not_found()
+    return channel
+
+
+def _address(address: str, channel: Channel | None) -> str:
+    kept = checked(address)
+    other = db.session.scalars(select(Channel).where(Channel.address == kept)).one_or_none()
+    if other is not None and other is not channel:
+        if other.closed_at is not None:
+            raise Refused(N_("This address was closed. Open it again instead."), field="address")
+        raise Refused(N_("This address is there already."), field="address")
+    return kept
+
+
+def _values(
+    name: str, board_id: int, calendar_id: int | None, owner_id: int | None, signature: str, now: datetime
+) -> dict[str, Any]:
+    name, signature = " ".join(name.split()), signature.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not name:
+        raise Refused(N_("Give the channel a name."), field="name")
+    if len(name) > LONGEST_NAME:
+        raise Refused(N_("Use at most %(most)s characters."), field="name", most=LONGEST_NAME)
+    if len(signature) > LONGEST_SIGNATURE:
+        raise Refused(N_("Use at most %(most)s characters."), field="signature", most=LONGEST_SIGNATURE)
+    if db.session.get(Board, board_id) is None:
+        raise Refused(N_("That is not one of the choices."), field="board")
+    if calendar_id is not None and db.session.get(Calendar, calendar_id) is None:
+        raise Refused(N_("That is not one of the choices."), field="calendar")
+    owner = db.session.get(Person, owner_id) if owner_id is not None else None
+    if owner_id is not None and (owner is None or not owner.works_here(now)):
+        raise Refused(N_("That person does not work here any more."), field="owner")
+    return {
+        "name": name,
+        "board_id": board_id,
+        "calendar_id": calendar_id,
+        "owner_id": owner_id,
+        "signature": signature,
+    }
+
+
+def _told(channel: Channel) -> str:
+    return channel.address or channel.name
+
+
+def _record_closed(desk: Desk, channel: Channel, closed_at: list[str | None], by: By, now: datetime) -> None:
+    record(
+        desk,
+        "channel.changed",
+        ("channel", channel.id),
+        by=by,
+        now=now,
+        new=_told(channel),
+        closed_at=closed_at,
+    )
