@@ -24,7 +24,7 @@ workers = 1
 worker_class = "gthread"
 threads = settings.threads
 worker_connections = max(1000, 2 * threads)
-graceful_timeout = 1
+graceful_timeout = 1  # then the master kills; a worker gives its requests a little less, see post_worker_init
 loglevel = "warning"
 control_socket_disable = True
 forwarded_allow_ips = (
@@ -59,6 +59,7 @@ def when_ready(_server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """The clock starts after the fork. Streams are woken on every way out, or each would hold the end up."""
     worker.stop_clock = clock.start(worker.wsgi) if settings.clock else None
+    worker.cfg.settings["graceful_timeout"].value = 0.5
 
     def end(number: int, frame: FrameType | None) -> None:
         live.close()

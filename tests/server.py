@@ -33,15 +33,13 @@ class Server:
         """Starts it again, after `kill` or `stop`, at the same address on the same data."""
         self.process = self._start()
 
-    def stop(self, by: signal.Signals = signal.SIGTERM) -> float:
-        """Asks it to end, as Ctrl-C or a service manager does; returns how many seconds it took."""
-        asked_at = time.monotonic()
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Asks it to end, as Ctrl-C or a service manager does, and waits until it has."""
         if by == signal.SIGINT:
             os.killpg(self.process.pid, by)  # a terminal's Ctrl-C reaches the whole group
         else:
             self.process.send_signal(by)
         self.process.wait(timeout=30)
-        return time.monotonic() - asked_at
 
     def kill(self) -> None:
         """kill -9, workers too."""
