@@ -54,12 +54,19 @@ def punycode(domain: str) -> str | None:
     domain = unicodedata.normalize("NFKC", domain.strip().rstrip(".")).lower()
     if len(domain) > 253:
         return None
-    if not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode("ascii").lower()
-        except (UnicodeError, IndexError):
-            return None
+    try:
+        domain = ".".join(_label(label) for label in domain.split("."))
+    except UnicodeError:
+        return None
     return domain if _DOMAIN.fullmatch(domain) and ".." not in domain else None
+
+
+def _label(label: str) -> str:
+    # The standard library's codec is the IDNA of 2003, which writes straße.de as strasse.de: since 2008 that is
+    # another domain, and a letter would reach a stranger.
+    if "ß" in label or "ς" in label:
+        return "xn--" + label.encode("punycode").decode("ascii")
+    return label.encode("idna").decode("ascii").lower() if not label.isascii() else label
 
 
 def _pieces(value: str) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Message -> bytes, ready for SMTP."""
 
+import hashlib
 import html
 import re
 from collections.abc import Sequence
@@ -67,15 +68,18 @@ def compose(
     # The fields are written here, because the modern policy encodes ids longer than a line as words (bpo-35805),
     # and then nobody's client threads.
     head = "".join(f"{name}: {value}\r\n" for name, value in fields if value or name == "Subject")
-    return head.encode() + _body(clean(text), clean(signature or ""), language)
+    return head.encode() + _body(clean(text), clean(signature or ""), language, seed=message_id)
 
 
-def _body(text: str, signature: str, language: str) -> bytes:
+def _body(text: str, signature: str, language: str, *, seed: str) -> bytes:
     plain = text.rstrip() + "\n" + (f"\n-- \n{signature.strip()}\n" if signature.strip() else "")
     message = EmailMessage(policy=SMTP)
     message.set_content(plain, charset="utf-8", cte=_encoding(plain))
     markup = _markup(text, signature, language)
     message.add_alternative(markup, subtype="html", charset="utf-8", cte=_encoding(markup))
+    # Not random: the same row gives the same bytes, and no line of the content can be the boundary.
+    boundary = hashlib.sha256(f"{seed}\n{plain}".encode()).hexdigest()[:40]
+    message.set_boundary(f"=_{boundary}")
     return message.as_bytes()
 
 

@@ -1,11 +1,13 @@
 """A customer's HTML made safe to show in a frame without scripts."""
 
+import html as entities
 import re
 from collections.abc import Callable, Mapping
 
 import nh3
 
 from app.mail.charsets import clean
+from app.mail.weight import heavy, without_tags
 
 MAX_HTML = 2_000_000
 
@@ -55,7 +57,8 @@ _BLOCKED_SOURCE = re.compile(r' src="' + re.escape(_BLOCKED) + r'([^"]*)"')
 def sanitise(html: str, inline: Mapping[str, str] | None = None, *, remote_images: bool = False) -> str:
     """`html` without anything that runs, loads, submits or reaches outside its frame. `inline` maps a Content-ID to
     the URL of its attachment. Pictures from elsewhere lose their src, and carry its URL as title, unless
-    `remote_images`. Links open elsewhere and tell nobody where from. Reads at most 2 MB."""
+    `remote_images`. Links open elsewhere and tell nobody where from. Reads at most 2 MB; of what is built to
+    choke a reader only the words remain."""
     pictures = {cid.lower(): url for cid, url in (inline or {}).items()}
 
     def source(value: str) -> str | None:
@@ -94,8 +97,11 @@ def _cleaned(html: str, source: Callable[[str], str | None]) -> str:
             return value if _LINK.match(value) else None
         return source(value) if tag == "img" and name == "src" else value
 
+    html = clean(html[:MAX_HTML])
+    if heavy(html):
+        return f'<div style="white-space:pre-wrap">{entities.escape(without_tags(html))}</div>'
     return nh3.clean(
-        clean(html[:MAX_HTML]),
+        html,
         tags=_TAGS,
         clean_content_tags=_DROPPED_WHOLE,
         attributes=_ATTRIBUTES,

@@ -103,18 +103,19 @@ def _without_last_newline(piece: bytes) -> bytes:
 
 def _unflowed(text: str, delete_space: bool) -> str:
     """RFC 3676: a line that ends in a space goes on in the next line of the same quote depth."""
-    out: list[str] = []
+    lines: list[list[str]] = []
     open_depth: int | None = None
     for line in text.split("\n"):
         content = line.lstrip(">")
         depth = len(line) - len(content)
         content = content.removeprefix(" ")
-        soft = content.endswith(" ") and content != "-- "
+        signature = content == "-- "
+        soft = content.endswith(" ") and not signature
         if soft and delete_space:
             content = content[:-1]
-        if open_depth == depth and content != "-- ":
-            out[-1] += content
+        if open_depth == depth and not signature:
+            lines[-1].append(content)
         else:
-            out.append(">" * depth + (" " if depth else "") + content)
+            lines.append([">" * depth + (" " if depth else ""), content])
         open_depth = depth if soft else None
-    return "\n".join(out)
+    return "\n".join("".join(pieces) for pieces in lines)

@@ -11,6 +11,7 @@ _MAX_LINE = 400
 _MAX_INTRODUCTION = 500
 
 _QUOTED = re.compile(r"[ \t]?>")
+_DIGIT_OR_ADDRESS = re.compile(r"[0-9@]")
 _CLOCK = re.compile(r"\d{1,2}\s?[:.h時시]\s?\d{2}")
 _ADDRESS = re.compile(r"[<\[(][^<>\s]{1,100}@[^<>\s]{1,100}[>\])]")
 _VERB = re.compile(
@@ -108,7 +109,7 @@ def _introduction(lines: list[str], at: int) -> tuple[int, bool] | None:
         if not line or line.startswith(">") or len(joined) + len(line) > _MAX_INTRODUCTION:
             return None
         joined = f"{joined} {line}".strip()
-        if not joined.endswith((":", "：")):
+        if not joined.endswith((":", "：")) or not _DIGIT_OR_ADDRESS.search(joined):
             continue
         addressed = bool(_ADDRESS.search(joined))
         if _VERB.fullmatch(joined) or (_DATED.fullmatch(joined) and addressed):

@@ -7,25 +7,30 @@ import nh3
 
 from app.mail.charsets import clean
 from app.mail.quotes import written
+from app.mail.weight import heavy, without_tags
 
 MAX_HTML = 2_000_000
 MAX_TEXT = 1_000_000
 
 # A signature is short; a customer who draws a line with "--" writes on below it.
 _MAX_SIGNATURE = 20
+_MAILERS = (
+    r"(?:outlook|mail\b|yahoo|gmail|google|samsung|galaxy|proton|gmx|web\.de|t-online|telekom|orange|thunderbird|spark"
+    r"|airmail|bluemail|windows|naver|iphone|ipad|android|mobile)"
+)
+# Whole lines only, and only what programs write: "昨日フォームから送信しました" is a customer telling what they did.
 _DEVICE = re.compile(
-    r"""(?ix)
-      sent\s(?:from|via|using|with)\s(?:my\s|the\s)?(?:[\w.'’&-]+\s?){1,6}(?:<[^<>]{1,200}>)?\.?
-    | get\soutlook\sfor\s\w+ .{0,200}
-    | (?:von|mit)\smeine[mr]\s.{1,40}\sgesendet\.?
-    | gesendet\s(?:von|mit|über|via)\s.{1,80}
-    | diese\snachricht\swurde\svon\smeinem\s.{1,80}\sgesendet\.?
-    | envoyé\s(?:de|depuis|à\spartir\sde|avec)\s.{1,80}
-    | télécharger\soutlook\spour\s.{1,80}
-    | (?:나의|내)\s?.{1,30}에서\s?(?:보냄|보낸\s?메일|보냈습니다)\.?
-    | .{1,30}(?:앱|메일|휴대폰|스마트폰)에서\s?(?:보냄|보냈습니다|보낸\s?메일입니다|보낸\s?메일)\.?
-    | .{1,30}(?:から|より)送信(?:されました|しました)?。?
-    | (?:inviato\sda|enviado\sdesde|verzonden\svanaf|skickat\sfrån)\s.{1,60}
+    rf"""(?ix)
+      sent\s(?:from|via|using|with)\s (?: my\s[\w.-]+(?:\s[\w.-]+){{0,3}} | (?:the\s)?{_MAILERS}.{{0,60}}(?:<[^<>]{{1,100}}>)?) \.?
+    | get\soutlook\sfor\s\w+ .{{0,100}}
+    | (?:von|mit)\smeine[mr]\s.{{1,40}}\sgesendet\.?
+    | gesendet\s(?:von|mit|über|via|aus)\s (?: meine[mr]\s.{{1,40}} | {_MAILERS}.{{0,60}} | de[rm]\s.{{1,40}}\b(?:app|mail)\b.{{0,20}} )
+    | diese\snachricht\swurde\svon\smeinem\s.{{1,80}}\sgesendet\.?
+    | envoyé\s(?:de|depuis|à\spartir\sde|avec)\s (?: m(?:on|a)\s.{{1,40}} | l['’]application\s.{{1,40}} | {_MAILERS}.{{0,60}} )
+    | (?:나의|내)\s?.{{1,30}}에서\s?(?:보냄|보낸\s?메일(?:입니다)?)\.?
+    | .{{1,20}}(?:앱|폰)에서\s?보(?:냄|낸\s?메일(?:입니다)?)\.?
+    | (?:iphone|ipad|android|outlook|スマートフォン|携帯|.{{0,15}}メールアプリ).{{0,20}}(?:から|より)送信
+    | (?:inviato\sda|enviado\sdesde|verzonden\svanaf|skickat\sfrån)\s(?:mi|mio|il\smio|mijn|min)\s.{{1,40}}
     """
 )
 _SIGNED = "-----BEGIN PGP SIGNED MESSAGE-----"
@@ -70,9 +75,12 @@ def newest(text: str, *, forwarded: bool = False) -> str:
 def html_to_text(html: str) -> str:
     """HTML as plain text: paragraphs and lines as seen, "- " before list items, "> " before quotes, links with their
     address in <>. Reads at most 2 MB."""
+    html = clean(html[:MAX_HTML])
+    if heavy(html):
+        return _EMPTY_LINES.sub("\n\n", clean(without_tags(html)))[:MAX_TEXT]
     # nh3 first: html.parser takes quadratic time on some broken markup, and what nh3 writes is never broken.
     tidy = nh3.clean(
-        clean(html[:MAX_HTML]),
+        html,
         tags=_TAGS,
         clean_content_tags=_NOT_TEXT,
         attributes={"a": {"href"}, "img": {"alt"}},
@@ -150,8 +158,10 @@ class _Reader(HTMLParser):
         if tag == "a":
             self._end_link()
         elif tag in _PARAGRAPHS or tag in _LINES:
+            if tag == "blockquote":
+                self._end_line()
+                self._depth = max(0, self._depth - 1)
             self._end_line(gap=tag in _PARAGRAPHS)
-            self._depth = max(0, self._depth - (tag == "blockquote"))
             self._pre = max(0, self._pre - (tag == "pre"))
 
     def handle_data(self, data: str) -> None:
