@@ -1,6 +1,7 @@
 """Renders pages and parts: what every template may use, and how an answer becomes a page or a partial."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, current_app, make_response, render_template, request, url_for
 from flask_login import current_user
+from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
 from app import words
@@ -22,6 +24,10 @@ from app.words import N_
 
 STATIC = Path(__file__).parent / "static"
 
+# ASCII only: a Korean or Japanese particle follows an address without a blank, and browsers copy addresses as ASCII.
+_ADDRESS = re.compile(r"https?://[!#-;=?-~]+")
+_LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
+
 
 def init_app(app: Flask) -> None:
     env = app.jinja_env
@@ -29,6 +35,7 @@ def init_app(app: Flask) -> None:
     env.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
     env.trim_blocks = env.lstrip_blocks = True
     env.globals["asset"] = asset
+    env.filters["linked"] = linked
     app.before_request(_speak)
     app.context_processor(_shell)
     app.register_error_handler(Refused, refused)
@@ -52,6 +59,17 @@ def wants_part() -> bool:
 def asset(path: str) -> str:
     """The address of a static file, which changes with its bytes, so that it may be cached for ever."""
     return url_for("static", filename=path, v=_version(path) if not current_app.debug else _digest(path))
+
+
+def linked(text: str) -> Markup:
+    """A plain text, escaped, with links on its web addresses."""
+    parts: list[Markup] = []
+    end = 0
+    for found in _ADDRESS.finditer(text):
+        address = found[0].rstrip(".,;:!?)]}'*_")
+        parts += [escape(text[end : found.start()]), _LINK.format(address, address)]
+        end = found.start() + len(address)
+    return Markup("").join([*parts, escape(text[end:])])
 
 
 def refused(error: Refused) -> Response:

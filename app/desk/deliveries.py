@@ -6,14 +6,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 
 from app.database import bookkeeping, db, insert_new
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.models.board import Board
 from app.models.delivery import Delivery
+from app.models.desk import Desk
+from app.models.event import By
+from app.words import N_
 
 CLAIM_FOR = timedelta(minutes=5)
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))  # then it has failed
 
 
 def queue(key: str, *, at: datetime, now: datetime, **fields: object) -> int | None:
-    """Queues a delivery to leave at `at`; None when its cause has queued it already."""
+    """Queues a delivery to leave at `at`, also one that was cancelled; None when its cause has queued it already."""
     return db.session.execute(
         insert_new(Delivery)
         .values(
@@ -24,7 +30,11 @@ def queue(key: str, *, at: datetime, now: datetime, **fields: object) -> int | N
             attempts=0,
             **{"to_name": "", "references": "", "language": "en", "automatic": False, **fields},
         )
-        .on_conflict_do_nothing()
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={"state": "queued", "wake_at": at, "error": None},
+            where=Delivery.state == "cancelled",
+        )
         .returning(Delivery.id)
     ).scalar_one_or_none()
 
@@ -94,6 +104,11 @@ def mark_failed(delivery: Delivery, error: str, now: datetime, *, permanent: boo
         delivery.state, delivery.wake_at = "queued", now + PAUSES[delivery.attempts - 1]
 
 
-def try_again(delivery: Delivery, now: datetime) -> None:
-    """A person asks for another try of what was held or failed."""
+def try_again(stream: Board | Desk, delivery: Delivery, *, by: By, now: datetime) -> None:
+    """A person asks for another try. Refused with 409 for what is neither held nor failed (any more)."""
+    if delivery.state not in ("held", "failed"):
+        raise Refused(N_("This message is being sent already."), status=409)
     delivery.state, delivery.wake_at, delivery.attempts = "queued", now, 0
+    message = delivery.message
+    subject = ("ticket", message.ticket_id) if message is not None else ("delivery", delivery.id)
+    record(stream, "delivery.retried", subject, by=by, now=now, delivery=delivery.id)

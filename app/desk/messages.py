@@ -108,24 +108,19 @@ def reply(
     `seen` is the id of the newest message the writer has read: what was written since refuses with 409, None sends
     anyway. `then` is a key of THEN.
     """
-    text = _checked(text)
+    text = checked(text)
     if then not in THEN:
         raise Refused(N_("Choose what happens after sending."))
     _refuse_unseen(ticket, seen)
     address = _address_of(ticket)
     state = THEN[then]
-    before = {
-        "waiting_since": _iso(ticket.waiting_since),
-        "first_answered_at": _iso(ticket.first_answered_at),
-        "column": ticket.column_id,
-    }
     message = _add(ticket, "reply", text, person, now)
     message.message_id = ids.mint(ticket.id, message.id, settings().secret_key, settings().host_name)
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
     ticket.waiting_since = None
     ticket.first_answered_at = ticket.first_answered_at or now
     by = By("person", person.id)
-    tickets.changed(board, ticket, "message.replied", by=by, now=now, message=message.id, before=before)
+    tickets.changed(board, ticket, "message.replied", by=by, now=now, message=message.id)
     _queue(board, ticket, message, person, address, now)
     if state is not None and ticket.state != state:
         tickets.move(board, ticket, to=board.column_for(state).id, by=by, now=now)
@@ -136,7 +131,7 @@ def reply(
 
 def note(board: Board, ticket: Ticket, text: str, *, person: Person, now: datetime) -> Message:
     """Writes an internal note. It answers nothing and moves nothing."""
-    message = _add(ticket, "note", _checked(text), person, now)
+    message = _add(ticket, "note", checked(text), person, now)
     tickets.changed(board, ticket, "message.noted", by=By("person", person.id), now=now, message=message.id)
     return message
 
@@ -148,42 +143,28 @@ def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, n
         raise Refused(N_("There is no answer to take back."), status=409)
     if not deliveries.cancel(message.id):
         raise Refused(N_("Too late: this answer has left already."), status=409)
-    event = db.session.scalars(
-        select(Event)
-        .where(Event.subject_kind == "ticket", Event.subject_id == ticket.id, Event.kind == "message.replied")
-        .order_by(Event.id.desc())
-    ).first()
     message.withdrawn_at = now
+    db.session.flush()
     by = By("person", person.id)
-    newest = db.session.scalar(
-        select(func.max(Message.id)).where(Message.ticket_id == ticket.id, Message.kind != "note")
-    )
-    if event is not None and event.changes["message"] == message.id == newest:
-        before = event.changes["before"]
-        ticket.waiting_since = _at(before["waiting_since"])
-        ticket.first_answered_at = _at(before["first_answered_at"])
-        ticket.last_speaker = "customer" if ticket.waiting_since else "us"
-        last = db.session.scalar(
-            select(func.max(Message.at)).where(
-                Message.ticket_id == ticket.id, Message.withdrawn_at.is_(None), Message.kind != "note"
-            )
-        )
-        ticket.last_message_at = last or ticket.created_at
-        moved_to = db.session.scalars(
-            select(Event)
-            .where(
-                Event.subject_kind == "ticket",
-                Event.subject_id == ticket.id,
-                Event.kind == "ticket.moved",
-                Event.id > event.id,
-            )
-            .order_by(Event.id)
-        ).first()
-        if moved_to and moved_to.changes["column"] == [before["column"], ticket.column_id]:
-            tickets.move(board, ticket, to=before["column"], by=by, now=now)
+    _recall(ticket)
+    move = _move_of(ticket, message)
+    if move is not None and move.changes["column"][1] == ticket.column_id:
+        tickets.move(board, ticket, to=move.changes["column"][0], by=by, now=now)
     ticket.message_count -= 1
     tickets.changed(board, ticket, "message.withdrawn", by=by, now=now, message=message.id)
     return message
+
+
+def checked(text: str) -> str:
+    """What somebody wrote, ready to be kept. Refused when it is empty or too long."""
+    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
+    if not text:
+        raise Refused(N_("Write something first."), field="text")
+    if len(text) > LONGEST_TEXT:
+        raise Refused(
+            N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT
+        )
+    return text
 
 
 def store_blob(data: bytes, sha256: str) -> None:
@@ -210,15 +191,45 @@ def _add(ticket: Ticket, kind: str, text: str, person: Person, now: datetime) ->
     return message
 
 
-def _checked(text: str) -> str:
-    text = text.replace("\r\n", "\n").replace("\x00", "").strip()
-    if not text:
-        raise Refused(N_("Write something first."), field="text")
-    if len(text) > LONGEST_TEXT:
-        raise Refused(
-            N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT
+def _recall(ticket: Ticket) -> None:
+    """Sets what the ticket knows of its conversation from the messages that still count.
+
+    Computed and not put back from before: of two answers, either may be taken back first.
+    """
+    said = db.session.execute(
+        select(Message.kind, Message.automatic, Message.at)
+        .where(Message.ticket_id == ticket.id, Message.kind != "note", Message.withdrawn_at.is_(None))
+        .order_by(Message.id)
+    ).all()
+    ticket.first_answered_at = ticket.waiting_since = None
+    for kind, automatic, at in said:
+        if automatic is None and kind == "reply":
+            ticket.first_answered_at, ticket.waiting_since = ticket.first_answered_at or at, None
+        elif automatic is None:
+            ticket.waiting_since = ticket.waiting_since or at
+    if said:
+        ticket.last_message_at, ticket.last_speaker = said[-1].at, "us" if said[-1].kind == "reply" else "customer"
+
+
+def _move_of(ticket: Ticket, message: Message) -> Event | None:
+    """The move that sending an answer brought with it, when nothing has moved the ticket since."""
+    events = db.session.scalars(
+        select(Event)
+        .where(
+            Event.subject_kind == "ticket",
+            Event.subject_id == ticket.id,
+            Event.kind.in_(("message.replied", "ticket.moved")),
         )
-    return text
+        .order_by(Event.id.desc())
+        .limit(50)
+    ).all()
+    newer: list[Event] = []
+    for event in events:
+        if event.kind == "message.replied" and event.changes["message"] == message.id:
+            moves = [move for move in newer if move.kind == "ticket.moved"]
+            return moves[-1] if len(moves) == 1 and moves[0].at == event.at else None
+        newer.append(event)
+    return None
 
 
 def _refuse_unseen(ticket: Ticket, seen: int | None) -> None:
@@ -270,7 +281,8 @@ def _queue(
         )
         .order_by(Message.id)
     ).all()
-    subject = ticket.subject if ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
+    first = ticket.message_count == 1  # we write first: it answers nothing
+    subject = ticket.subject if first or ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
     signature = f"\n\n-- \n{channel.signature}" if channel and channel.signature else ""
     deliveries.queue(
         f"reply:{message.id}",
@@ -336,11 +348,3 @@ def attachment(file: File) -> Attachment:
         content_id=file.content_id,
         inline=file.inline,
     )
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
-
-
-def _at(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 from app.database import db, insert_new
 from app.desk.events import record
 from app.desk.refused import Refused
+from app.mail.headers import one_line
 from app.models.board import CLOSED, Board, Column
 from app.models.channel import Channel
 from app.models.customer import Customer
@@ -37,8 +38,10 @@ def open_ticket(
     linked_id: int | None = None,
 ) -> Ticket:
     """Opens a ticket in the board's default column for new tickets; its first message is added by desk.messages."""
+    if priority not in PRIORITIES:
+        raise Refused(N_("That is not a priority."), field="priority")
     column = board.column_for("new")
-    subject = subject.strip()[:LONGEST_SUBJECT]
+    subject = one_line(subject)[:LONGEST_SUBJECT]
     ticket = Ticket(
         board_id=board.id,
         column_id=column.id,
@@ -228,7 +231,7 @@ def tag_named(name: str) -> Tag:
 
 
 def _tag_name(name: str) -> str:
-    folded = fold(" ".join(name.split()))
+    folded = fold(one_line(name))
     if not folded or len(folded) > LONGEST_TAG or "," in folded or '"' in folded:
         raise Refused(
             N_("A tag has 1 to %(most)s characters, without commas and quotes."),

@@ -18,6 +18,7 @@ from app.models.board import Board
 from app.models.event import By
 from app.models.person import Person
 from app.models.ticket import Ticket
+from app.routes import ticket_page
 from app.routes.boards import view_of
 from app.words import N_
 from app.words import gettext as _
@@ -63,7 +64,11 @@ def create(number: int) -> AnyResponse:
             by = By("person", person.id)
             tickets.move(board, ticket, to=form.column.data, expected=form.expected.data, by=by, now=at)
     except Refused as error:
+        if _from_its_page():
+            return ticket_page.refused(number, error)
         return _refused(access.ticket_seen_by(person, number, at), form, error, person)
+    if _from_its_page():
+        return ticket_page.changed(number)
     text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
     if _by_script():
         return _answer(ticket, form, person, text, left=left)
@@ -90,6 +95,10 @@ def _refused(ticket: Ticket, form: MoveForm, error: Refused, person: Person) -> 
     if _by_script():
         return _answer(ticket, form, person, error.said(), status=error.status)
     return _dialog(ticket, form.column.data, error)
+
+
+def _from_its_page() -> bool:
+    return request.form.get("from") == "ticket"
 
 
 def _by_script() -> bool:

@@ -215,51 +215,51 @@
   document.addEventListener("htmx:timeout", () => toast({ text: words.failed, kind: "error" }));
 
   // ---- Drafts ------------------------------------------------------------------------------------------------------
-  // <textarea data-draft="ticket-42"> survives a reload, an ended session and an error page. While a form is on its way
-  // its draft is "sent:"; the next ordinary page drops it, an error or sign-in page (data-keeps-drafts) takes it back.
+  // <textarea data-draft="ticket-42"> survives a reload, an ended session and an error page; of who is signed in also a
+  // closed tab. While a form is on its way its draft is "sent:"; the next ordinary page drops it, an error or sign-in
+  // page (data-keeps-drafts) takes it back.
 
-  const stored = (prefix) => Object.keys(sessionStorage).filter((key) => key.startsWith(prefix));
+  const drafts = root.dataset.me ? localStorage : sessionStorage;
+  const keyOf = (field, state) => `${state}:${root.dataset.me ?? ""}:${field.dataset.draft}`;
 
-  function rename(key, from, to) {
-    sessionStorage.setItem(to + key.slice(from.length), sessionStorage.getItem(key));
-    sessionStorage.removeItem(key);
+  function rename(store, from, to) {
+    for (const key of Object.keys(store).filter((each) => each.startsWith(`${from}:`))) {
+      if (to) store.setItem(to + key.slice(from.length), store.getItem(key));
+      store.removeItem(key);
+    }
   }
 
-  for (const key of stored("sent:")) {
-    if ("keepsDrafts" in root.dataset) rename(key, "sent:", "draft:");
-    else sessionStorage.removeItem(key);
-  }
+  const takeBack = () => [sessionStorage, localStorage].forEach((store) => rename(store, "sent", "draft"));
+  if ("keepsDrafts" in root.dataset) takeBack();
+  else [sessionStorage, localStorage].forEach((store) => rename(store, "sent", null));
   for (const field of document.querySelectorAll("textarea[data-draft]")) {
-    const draft = sessionStorage.getItem(`draft:${field.dataset.draft}`);
+    const draft = drafts.getItem(keyOf(field, "draft"));
     if (draft && !field.value) field.value = draft;
   }
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) stored("sent:").forEach((key) => rename(key, "sent:", "draft:"));
-  });
+  addEventListener("pageshow", (event) => event.persisted && takeBack());
 
   document.addEventListener("input", (event) => {
     const field = event.target;
     if (field.dataset?.draft === undefined) return;
-    if (field.value) sessionStorage.setItem(`draft:${field.dataset.draft}`, field.value);
-    else sessionStorage.removeItem(`draft:${field.dataset.draft}`);
+    if (field.value) drafts.setItem(keyOf(field, "draft"), field.value);
+    else drafts.removeItem(keyOf(field, "draft"));
   });
   document.addEventListener("submit", (event) => {
     for (const field of event.target.querySelectorAll("textarea[data-draft]")) {
-      const key = `draft:${field.dataset.draft}`;
-      if (sessionStorage.getItem(key) !== null) rename(key, "draft:", "sent:");
+      drafts.removeItem(keyOf(field, "draft"));
+      if (field.value) drafts.setItem(keyOf(field, "sent"), field.value);
     }
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     for (const field of event.detail.elt.querySelectorAll("textarea[data-draft]")) {
-      const key = `sent:${field.dataset.draft}`;
-      if (sessionStorage.getItem(key) === null) continue;
-      if (event.detail.successful) sessionStorage.removeItem(key);
-      else rename(key, "sent:", "draft:");
+      drafts.removeItem(keyOf(field, "sent"));
+      const refused = !event.detail.successful || event.detail.xhr.status >= 400;
+      if (refused && field.value) drafts.setItem(keyOf(field, "draft"), field.value);
     }
   });
   addEventListener("beforeunload", (event) => {
     const written = [...document.querySelectorAll("textarea[data-draft]")];
-    if (written.some((field) => field.value && sessionStorage.getItem(`draft:${field.dataset.draft}`))) event.preventDefault();
+    if (written.some((field) => field.value && drafts.getItem(keyOf(field, "draft")))) event.preventDefault();
   });
 
   // ---- Where the reader is ------------------------------------------------------------------------------------------

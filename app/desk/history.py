@@ -1,0 +1,152 @@
+"""Tells the events of a ticket in the reader's language: ids become names, what belongs together is one line."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from app.database import db
+from app.desk.alerts import TITLES
+from app.desk.events import KINDS
+from app.models.board import Column
+from app.models.customer import Customer
+from app.models.event import Event
+from app.models.person import Person
+from app.models.rule import Rule
+from app.models.ticket import PRIORITIES, PRIORITY_NAMES
+from app.words import N_, gettext, language_name
+
+# What the conversation shows by itself, or what nobody did, is not told again.
+SHOWN = frozenset(
+    kind
+    for kind in KINDS
+    if kind.startswith(("ticket.", "alert.", "delivery."))
+    and kind not in ("ticket.deadline", "ticket.read", "delivery.sent", "delivery.failed")
+)
+TOGETHER_FOR = timedelta(seconds=60)
+
+# Where "... assigned ..." would be odd.
+TAKEN = N_("%(by)s took it")
+PUT_BACK = N_("%(by)s took it from %(old)s and gave it to nobody")
+
+_ACTORS = ("person", "customer", "rule")
+# Which field of its changes an event tells.
+_FIELDS = {
+    "ticket.opened": "column",
+    "ticket.moved": "column",
+    "ticket.assigned": "assignee",
+    "ticket.prioritised": "priority",
+    "ticket.language": "language",
+    "ticket.tagged": "tag",
+    "ticket.untagged": "tag",
+    "ticket.disputed": "rules",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """What happened at about the same time, as sentences; `id` is the first event's."""
+
+    id: int
+    at: datetime
+    sentences: tuple[str, ...]
+
+
+def told(events: Sequence[Event]) -> list[Line]:
+    """The events as lines, oldest first. Takes at most four statements for the names."""
+    names = _Names(events)
+    lines: list[Line] = []
+    for event in events:
+        sentence = names.sentence(event)
+        last = lines[-1] if lines else None
+        if last is not None and event.at - last.at <= TOGETHER_FOR:
+            lines[-1] = Line(last.id, last.at, (*last.sentences, sentence))
+        else:
+            lines.append(Line(event.id, event.at, (sentence,)))
+    return lines
+
+
+class _Names:
+    """The names behind the ids in some events, each kind of thing read once."""
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        told = [event.changes["new"] for event in events if event.kind == "alert.paged"]
+        actors = {kind: {event.by_id for event in events if event.by_kind == kind} for kind in _ACTORS}
+        self._people = _names_of(Person, {*actors["person"], *told, *_values(events, "assignee")})
+        self._columns = _names_of(Column, set(_values(events, "column")))
+        self._rules = _names_of(Rule, actors["rule"])
+        self._customers = _names_of(Customer, actors["customer"])
+
+    def sentence(self, event: Event) -> str:
+        old, new = self._change(event)
+        error = gettext(event.changes["error"]) if event.changes.get("error") else ""
+        return gettext(_wording(event), by=self._by(event), old=old, new=new, error=error)
+
+    def _by(self, event: Event) -> str:
+        if event.by_kind == "rule":
+            return gettext(N_("Rule %(name)s"), name=self._rules.get(event.by_id, "?"))
+        if event.by_kind == "person":
+            return self._person(event.by_id)
+        if event.by_kind == "customer":
+            return self._customers.get(event.by_id, gettext(N_("The customer")))
+        return "Nightdesk"
+
+    def _change(self, event: Event) -> tuple[str, str]:
+        """What it was and what it became, in words."""
+        if event.kind == "alert.paged":
+            return "", self._person(event.changes["new"])
+        if event.kind in ("alert.opened", "alert.raised"):
+            title = TITLES.get((event.changes["alert_kind"], event.changes["new"]))
+            return "", gettext(title) if title else str(event.changes["new"])
+        field = _FIELDS.get(event.kind)
+        if field is None:
+            return "", ""
+        said: dict[str, Callable[[Any], str]] = {
+            "column": self._column,
+            "assignee": self._person,
+            "priority": _priority,
+            "language": _language,
+            "tag": str,
+            "rules": str,
+        }
+        old, new = event.changes[field]
+        return said[field](old), said[field](new)
+
+    def _column(self, column_id: int | None) -> str:
+        return self._columns.get(column_id, gettext(N_("a column that is gone")))
+
+    def _person(self, person_id: int | None) -> str:
+        return self._people.get(person_id, gettext(N_("somebody")))
+
+
+def _values(events: Iterable[Event], field: str) -> Iterator[Any]:
+    for event in events:
+        if _FIELDS.get(event.kind) == field:
+            yield from event.changes[field]
+
+
+def _names_of(noun: Any, ids: Iterable[int | None]) -> dict[int | None, str]:
+    wanted = {id for id in ids if id is not None}
+    if not wanted:
+        return {}
+    return dict(db.session.execute(select(noun.id, noun.name).where(noun.id.in_(wanted))).tuples().all())
+
+
+def _wording(event: Event) -> str:
+    if event.kind == "ticket.assigned":
+        _, new = event.changes["assignee"]
+        if new is None:
+            return PUT_BACK
+        if event.by_kind == "person" and event.by_id == new:
+            return TAKEN
+    return KINDS[event.kind].wording
+
+
+def _priority(name: str) -> str:
+    return gettext(PRIORITIES[PRIORITY_NAMES.index(name)])
+
+
+def _language(code: str | None) -> str:
+    return language_name(code) if code else gettext(N_("unknown"))

@@ -1,0 +1,83 @@
+"""A ticket that a person opens: somebody called, or we write first."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from app.database import db
+from app.desk import customers, messages, tickets
+from app.desk.refused import Refused
+from app.mail.addresses import canonical
+from app.mail.headers import one_line
+from app.mail.language import detect
+from app.models.board import Board
+from app.models.channel import Channel
+from app.models.desk import the_desk
+from app.models.event import By
+from app.models.person import Person
+from app.models.ticket import NORMAL, Ticket
+from app.words import N_
+
+
+def open_by_hand(
+    board: Board,
+    *,
+    person: Person,
+    name: str,
+    email: str,
+    subject: str,
+    text: str,
+    send: bool = False,
+    priority: int = NORMAL,
+    now: datetime,
+) -> Ticket:
+    """Opens a ticket with its first message: what the customer told us or, with `send`, our own, which is sent to them.
+
+    Refused with 422 for an address that cannot be written to, an empty subject or text, an unknown priority.
+    """
+    address, subject = canonical(email), one_line(subject)
+    if address is None:
+        raise Refused(N_("That is not an e-mail address."), field="email")
+    if not subject:
+        raise Refused(N_("Write a subject."), field="subject")
+    text = messages.checked(text)
+    desk, by = the_desk(), By("person", person.id)
+    language, confidence = detect(text, desk.languages if desk else [])
+    customer = customers.find_or_make(address, one_line(name), language, now=now)
+    ticket = tickets.open_ticket(
+        board,
+        channel=_channel(board),
+        customer=customer,
+        subject=subject,
+        by=by,
+        now=now,
+        priority=priority,
+        language=language,
+        confidence=confidence,
+    )
+    if send:
+        messages.reply(board, ticket, text, person=person, seen=None, now=now)
+    else:
+        messages.receive(
+            board,
+            ticket,
+            by=by,
+            now=now,
+            text=text,
+            from_name=customer.name,
+            from_address=address,
+            language=language,
+        )
+        tickets.read(board, ticket, by=by, now=now)
+    return ticket
+
+
+def _channel(board: Board) -> Channel:
+    channel = db.session.scalars(
+        select(Channel)
+        .where(Channel.board_id == board.id, Channel.kind == "manual", Channel.closed_at.is_(None))
+        .order_by(Channel.id)
+    ).first()
+    if channel is None:
+        raise Refused(N_("On this board no tickets are opened by hand."), field="board")
+    return channel

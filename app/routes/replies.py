@@ -1,0 +1,61 @@
+"""Answers to the customer, the seconds in which they can be taken back, and internal notes."""
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from app.auth import login_required, now, signed_in_person
+from app.desk import messages
+from app.desk.refused import Refused
+from app.html import wants_part
+from app.routes.ticket_page import Draft, changed, refused, shown, working_on
+
+bp = Blueprint("replies", __name__)
+
+
+@bp.post("/tickets/<int:number>/replies")
+@login_required
+def create(number: int) -> Response:
+    draft = Draft.sent("reply")
+    try:
+        with working_on(number) as (board, ticket):
+            message = messages.reply(
+                board,
+                ticket,
+                draft.text,
+                person=signed_in_person(),
+                seen=draft.seen if draft.anyway is None else max(draft.seen, draft.anyway),
+                then=draft.then,
+                now=now(),
+            )
+    except Refused as error:
+        return refused(number, error, draft)
+    return changed(number, f"#message_{message.id}")
+
+
+@bp.post("/tickets/<int:number>/replies/<int:message_id>/withdrawal")
+@login_required
+def withdraw(number: int, message_id: int) -> Response:
+    """Undo send. The answer is in the composer again, above what has been written there since."""
+    try:
+        with working_on(number) as (board, ticket):
+            message = messages.withdraw(board, ticket, message_id, person=signed_in_person(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    if wants_part():
+        since = request.form.get("text", "").strip()
+        return shown(number, draft=Draft(text=f"{message.text}\n\n{since}" if since else message.text))
+    return redirect(
+        url_for("tickets.show", number=number, draft=message_id) + f"#composer_{number}", code=303
+    )
+
+
+@bp.post("/tickets/<int:number>/notes")
+@login_required
+def note(number: int) -> Response:
+    draft = Draft.sent("note")
+    try:
+        with working_on(number) as (board, ticket):
+            message = messages.note(board, ticket, draft.text, person=signed_in_person(), now=now())
+    except Refused as error:
+        return refused(number, error, draft)
+    return changed(number, f"#message_{message.id}")

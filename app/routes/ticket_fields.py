@@ -1,0 +1,105 @@
+"""The fields of a ticket that people set by hand. Moving it is in moves.py."""
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from app.auth import acting, login_required, now
+from app.database import db
+from app.desk import access, tickets
+from app.desk.refused import Refused
+from app.models.person import Person
+from app.models.ticket import Ticket
+from app.routes.ticket_page import changed, language_choices, refused, working_on
+from app.words import N_
+
+bp = Blueprint("ticket_fields", __name__)
+
+
+@bp.post("/tickets/<int:number>/assignee")
+@login_required
+def assign(number: int) -> Response:
+    """`person` is an id or empty for nobody; `expected` is who had it on the page, left out when that does not matter."""
+    try:
+        person_id = _id("person")
+        expected = _id("expected") if "expected" in request.form else "any"
+        with working_on(number) as (board, ticket):
+            _refuse_stranger(person_id, ticket)
+            tickets.assign(board, ticket, person_id, expected=expected, by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    return changed(number)
+
+
+@bp.post("/tickets/<int:number>/priority")
+@login_required
+def prioritise(number: int) -> Response:
+    try:
+        with working_on(number) as (board, ticket):
+            priority = request.form.get("priority", -1, type=int)
+            tickets.prioritise(board, ticket, priority, by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    return changed(number)
+
+
+@bp.post("/tickets/<int:number>/language")
+@login_required
+def set_language(number: int) -> Response:
+    """`language` is one of the desk's languages, or empty for unknown."""
+    language = request.form.get("language") or None
+    try:
+        with working_on(number) as (board, ticket):
+            if language is not None and language not in language_choices(ticket):
+                raise _not_offered()
+            tickets.set_language(board, ticket, language, by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    return changed(number)
+
+
+@bp.post("/tickets/<int:number>/tags")
+@login_required
+def add_tags(number: int) -> Response:
+    """`tag` is one name, or several separated by commas: all are added or none."""
+    names = [name for name in request.form.get("tag", "").split(",") if name.strip()]
+    try:
+        with working_on(number) as (board, ticket):
+            for name in names or [""]:
+                tickets.add_tag(board, ticket, name, by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    return changed(number)
+
+
+@bp.post("/tickets/<int:number>/tags/removal")
+@login_required
+def remove_tag(number: int) -> Response:
+    try:
+        with working_on(number) as (board, ticket):
+            tickets.remove_tag(board, ticket, request.form.get("tag", ""), by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    return changed(number)
+
+
+def _id(name: str) -> int | None:
+    """An id in the form, None when it is empty; what is no number was not offered."""
+    text = request.form.get(name, "")
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise _not_offered()
+    return int(text) if text else None
+
+
+def _refuse_stranger(person_id: int | None, ticket: Ticket) -> None:
+    """A ticket is given only to who can see it."""
+    if person_id is None or person_id == ticket.assignee_id:
+        return
+    person = db.session.get(Person, person_id)
+    if person is None or not access.can(person, "work_board", ticket, now()):
+        raise Refused(
+            N_("That person cannot see this board. Choose somebody who belongs to it."), field="assignee"
+        )
+
+
+def _not_offered() -> Refused:
+    return Refused(N_("That is not one of the choices."))

@@ -1,0 +1,194 @@
+"""The page of a ticket as all its routes show it: whole, or the parts that a change may have touched."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.auth import now, signed_in_person
+from app.database import db, writing
+from app.desk import access, deadlines, explanations, history, messages
+from app.desk.refused import Refused
+from app.html import page, wants_part
+from app.models import conversation
+from app.models.board import Board
+from app.models.conversation import Said
+from app.models.customer import Customer
+from app.models.desk import the_desk
+from app.models.message import Message
+from app.models.ticket import PRIORITIES, Ticket
+from app.words import N_, gettext, language_name
+from rules import deadlines as promises
+
+NEAR = 4  # a deadline is near when a quarter of its time is left
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What somebody is writing, as it was sent. `seen` is the newest message they had read, `anyway` the newest one
+    that they want to answer over; `errors` are for the reader."""
+
+    text: str = ""
+    kind: str = "reply"
+    then: str = "wait"
+    seen: int = 0
+    anyway: int | None = None
+    errors: tuple[str, ...] = ()
+    conflict: bool = False
+
+    @classmethod
+    def sent(cls, kind: str) -> "Draft":
+        """The draft in the request. Without a sign of what was read, nothing was."""
+        return cls(
+            text=request.form.get("text", ""),
+            kind=kind,
+            then=request.form.get("then", "wait"),
+            seen=request.form.get("seen", 0, type=int),
+            anyway=request.form.get("anyway", type=int),
+        )
+
+
+@dataclass(frozen=True)
+class Told:
+    """A deadline for its reader; `chip` is what _parts/ui.html draws, `why` its explanation."""
+
+    name: str
+    chip: "Chip"
+    why: Sequence[str]
+    is_next: bool
+
+
+@dataclass(frozen=True)
+class Chip:
+    state: str  # ok, near, late, paused, done or good
+    at: datetime | None = None
+    text: str | None = None
+
+
+@contextmanager
+def working_on(number: int) -> Iterator[tuple[Board, Ticket]]:
+    """A transaction on the ticket's board, and both under its lock. Refused with 404 when it is not for this person."""
+    ticket = access.ticket_seen_by(signed_in_person(), number, now())
+    with writing(db.session.get_one(Board, ticket.board_id)) as board:
+        yield board, access.ticket_seen_by(signed_in_person(), number, now())
+
+
+def changed(number: int, anchor: str = "") -> AnyResponse:
+    """The answer to a change that was made: the parts for htmx, else the way back to the page."""
+    if wants_part():
+        return shown(number)
+    return redirect(url_for("tickets.show", number=number) + anchor, code=303)
+
+
+def refused(number: int, error: Refused, draft: Draft | None = None) -> Response:
+    """The answer to a change that was refused: the ticket as it truly is, the reason, and what was written."""
+    if error.status in (403, 404):
+        raise error
+    if draft is not None:
+        draft = replace(draft, errors=(error.said(),), conflict=error.status == 409)
+        return shown(number, status=error.status, draft=draft)
+    response = shown(number, status=error.status, said=error.said())
+    if wants_part():
+        response.headers["HX-Trigger"] = json.dumps({"toast": {"text": error.said(), "kind": "error"}})
+    return response
+
+
+def shown(number: int, *, status: int = 200, said: str | None = None, draft: Draft | None = None) -> Response:
+    """The ticket's page, or all its parts. `said` is the reason why something was refused."""
+    at, person = now(), signed_in_person()
+    ticket = access.ticket_seen_by(person, number, at)
+    board = db.session.get_one(Board, ticket.board_id)
+    boards = access.visible_boards(person, at)
+    everything = "all" in request.args
+    said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
+    found = deadlines.of(board, ticket, at)
+    told = [_told(deadline, found, person.zone, at) for deadline in found]
+    linked = db.session.get(Ticket, ticket.linked_id) if ticket.linked_id else None
+    return page(
+        "tickets/show.html",
+        part="tickets/_parts.html",
+        status=status,
+        ticket=ticket,
+        board=board,
+        entries=_entries(said_in_it, number),
+        hidden_messages=0 if everything else conversation.message_count(number) - len(said_in_it),
+        deliveries=messages.deliveries_of(ticket),
+        deadlines=told,
+        due=next((deadline for deadline in told if deadline.is_next), None),
+        people=conversation.people_of(board, ticket.assignee_id, at),
+        priorities=PRIORITIES,
+        languages=_languages(ticket),
+        tag_names=conversation.tag_names(),
+        customer=db.session.get_one(Customer, ticket.customer_id),
+        earlier=conversation.earlier_tickets(ticket, boards),
+        linked=linked if linked is not None and access.can(person, "see_board", linked, at) else None,
+        firings=conversation.firings_of(number),
+        newest=max((entry.message.id for entry in said_in_it), default=0),
+        draft=draft or _taken_back(ticket) or Draft(),
+        said=said,
+        may_see_raw=access.can(person, "see_failed_messages", None, at),
+        now=at,
+    )
+
+
+def language_choices(ticket: Ticket) -> list[str]:
+    """The codes that a ticket's language may be set to."""
+    desk = the_desk()
+    return list(dict.fromkeys([*(desk.languages if desk else ()), *filter(None, [ticket.language])]))
+
+
+def _entries(said: Sequence[Said], number: int) -> list[tuple[str, Any]]:
+    """Messages and the events between them, in order; what is older than the first message shown is left out."""
+    lines = history.told(conversation.events_of(number, history.SHOWN))
+    first = said[0].message.at if said else None
+    entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
+        *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),
+        *((line.at, 1, line.id, ("event", line)) for line in lines if first is None or line.at >= first),
+    ]
+    return [entry for *_, entry in sorted(entries, key=lambda entry: entry[:3])]
+
+
+def _told(
+    deadline: promises.Deadline, all_of_them: Sequence[promises.Deadline], zone: str, at: datetime
+) -> Told:
+    return Told(
+        name=gettext(explanations.KINDS[deadline.kind]),
+        chip=_chip(deadline, at),
+        why=explanations.sentences(deadline, zone, at),
+        is_next=deadline is promises.next_deadline(all_of_them),
+    )
+
+
+def _chip(deadline: promises.Deadline, at: datetime) -> Chip:
+    match deadline.state:
+        case "running" if deadline.due_at is not None:
+            left = (deadline.due_at - at).total_seconds()
+            state = "late" if deadline.breached else "near" if left * NEAR < deadline.target_for else "ok"
+            return Chip(state, deadline.due_at)
+        case "paused" if deadline.breached:
+            return Chip("late", text=gettext(N_("late, paused")))
+        case "paused":
+            left_for = explanations.span(deadline.left_for or 0)
+            return Chip("paused", text=gettext(N_("paused, %(span)s left"), span=left_for))
+        case "met":
+            return Chip("good", text=gettext(N_("kept")))
+        case "missed":
+            return Chip("late", text=gettext(N_("missed")))
+    return Chip("done", text=gettext(N_("closed unanswered")))
+
+
+def _languages(ticket: Ticket) -> list[tuple[str, str]]:
+    return [(code, language_name(code)) for code in language_choices(ticket)]
+
+
+def _taken_back(ticket: Ticket) -> Draft | None:
+    """After "Undo send" without script the answer is in the composer again."""
+    message = db.session.get(Message, request.args.get("draft", 0, type=int))
+    if message is None or message.ticket_id != ticket.id or message.withdrawn_at is None:
+        return None
+    return Draft(text=message.text) if message.person_id == signed_in_person().id else None

@@ -1,0 +1,101 @@
+"""One ticket on its own page, and tickets opened by hand."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
+
+from app.auth import acting, login_required, now, signed_in_person
+from app.database import db, writing
+from app.desk import access, manual, tickets
+from app.desk.messages import LONGEST_TEXT
+from app.desk.refused import Refused
+from app.forms import Form
+from app.html import page
+from app.models.board import Board
+from app.models.ticket import NORMAL, PRIORITIES
+from app.routes.ticket_page import shown, working_on
+from app.words import N_, gettext
+
+bp = Blueprint("tickets", __name__)
+
+
+class NewTicketForm(Form):
+    board = SelectField(N_("Board"), coerce=int)
+    name = StringField(N_("Customer's name"), [Length(max=200)])
+    email = StringField(N_("Customer's e-mail address"), [InputRequired(), Length(max=320)])
+    subject = StringField(N_("Subject"), [InputRequired(), Length(max=tickets.LONGEST_SUBJECT)])
+    text = TextAreaField(N_("Message"), [InputRequired(), Length(max=LONGEST_TEXT)])
+    send = BooleanField(
+        N_("Send this to the customer"),
+        description=N_("As our first message. Otherwise it is kept as what the customer told us."),
+    )
+    priority = SelectField(N_("Priority"), coerce=int)
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        super().__init__(*args, **values)
+        self.board.choices = [(board.id, board.name) for board in _boards()]
+        self.priority.choices = [(value, gettext(PRIORITIES[value])) for value in reversed(PRIORITIES)]
+
+
+@bp.get("/tickets/<int:number>")
+@login_required
+def show(number: int) -> Response:
+    return shown(number)
+
+
+@bp.post("/tickets/<int:number>/reading")
+@login_required
+def read(number: int) -> Response:
+    """Sent by script when the page is seen, for a GET changes nothing: tabs opened in the background, link previews."""
+    with working_on(number) as (board, ticket):
+        tickets.read(board, ticket, by=acting(), now=now())
+    if request.headers.get("HX-Request"):
+        return Response(status=204)
+    return redirect(url_for("tickets.show", number=number), code=303)
+
+
+@bp.get("/tickets/new")
+@login_required
+def new() -> Response:
+    if not _boards():
+        raise access.not_found()
+    return page(
+        "tickets/new.html", form=NewTicketForm(board=request.args.get("board", type=int), priority=NORMAL)
+    )
+
+
+@bp.post("/tickets/new")
+@login_required
+def create() -> Response:
+    if not _boards():
+        raise access.not_found()
+    form = NewTicketForm.from_request()
+    if not form.validate():
+        return page("tickets/new.html", form=form, status=422)
+    board = access.board_seen_by(signed_in_person(), form.board.data, now())
+    try:
+        with writing(board) as locked:
+            ticket = manual.open_by_hand(
+                locked,
+                person=signed_in_person(),
+                name=form.name.data or "",
+                email=form.email.data,
+                subject=form.subject.data,
+                text=form.text.data,
+                send=form.send.data,
+                priority=form.priority.data,
+                now=now(),
+            )
+    except Refused as refused:
+        form.refuse(refused)
+        return page("tickets/new.html", form=form, status=refused.status)
+    return redirect(url_for("tickets.show", number=ticket.id), code=303)
+
+
+def _boards() -> list[Board]:
+    seen = access.visible_boards(signed_in_person(), now())
+    return list(db.session.scalars(select(Board).where(Board.id.in_(seen)).order_by(Board.id)))

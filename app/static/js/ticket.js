@@ -1,0 +1,112 @@
+// The page of a ticket: sends by key, counts an answer down while it can be taken back, tells the server that it is
+// being read, and takes over what others change. Without it every form works by itself.
+
+const ticket = document.querySelector("[data-ticket]");
+const number = ticket.dataset.ticket;
+const board = document.getElementById("board"); // what live.js follows
+const part = (name) => document.getElementById(`${name}_${number}`);
+
+// ---- What was opened stays open, what is being chosen stays chosen ---------------------------------------------------
+
+window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || node.localName !== "details";
+window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, next) =>
+  !(old.dataset?.shown && next.dataset && !next.dataset.shown);
+
+let following = false; // a refresh is under way that nobody here asked for
+
+function isBusy(rail) {
+  return rail.querySelector(".is-changed") || (rail.contains(document.activeElement) && document.activeElement.matches("input, select"));
+}
+
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target } = event.detail;
+  if (following && target.classList.contains("rail") && isBusy(target)) event.detail.shouldSwap = false;
+});
+
+// ---- What others change ----------------------------------------------------------------------------------------------
+
+let refreshing = null;
+
+function refresh() {
+  refreshing ??= (async () => {
+    following = true;
+    try {
+      await window.htmx.ajax("GET", location.pathname + (new URLSearchParams(location.search).has("all") ? "?all" : ""), { source: ticket, swap: "none" });
+    } finally {
+      following = false;
+      refreshing = null;
+    }
+  })();
+  return refreshing;
+}
+
+document.addEventListener("board:delta", ({ detail }) => {
+  const touched = detail.gone.includes(Number(number)) || detail.cards.some((card) => card.id === Number(number));
+  if (touched && detail.seq > Number(part("messages").dataset.seq)) refresh();
+});
+document.addEventListener("board:reload", refresh);
+
+// ---- After every change of the page ----------------------------------------------------------------------------------
+
+function settle() {
+  board.dataset.seq = Math.max(Number(board.dataset.seq), Number(part("messages").dataset.seq));
+  read();
+  count();
+  // An answer that was taken back is a draft again.
+  const text = part("text");
+  if (text?.value) text.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+document.addEventListener("htmx:oobAfterSwap", (event) => {
+  if (event.detail.target.classList.contains("rail")) setTimeout(settle);
+});
+
+// ---- Read --------------------------------------------------------------------------------------------------------------
+
+function read() {
+  const form = document.querySelector("[data-reading]");
+  if (!form || document.hidden || form.dataset.sent) return;
+  form.dataset.sent = "yes";
+  form.requestSubmit();
+}
+
+document.addEventListener("visibilitychange", read);
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.elt.dataset.reading !== undefined && detail.successful) detail.elt.remove();
+});
+
+// ---- Undo send -----------------------------------------------------------------------------------------------------------
+
+const leaving = new WeakMap(); // form -> what the server said, and when that is by this browser's clock
+
+function count() {
+  for (const form of document.querySelectorAll("[data-leaves-in]")) {
+    const told = form.dataset.leavesIn;
+    if (leaving.get(form)?.told !== told) leaving.set(form, { told, at: performance.now() + Number(told) * 1000 });
+    const left = Math.ceil((leaving.get(form).at - performance.now()) / 1000);
+    const words = form.querySelector("[data-text]");
+    if (left > 0) {
+      words.textContent = words.dataset.text.replace("{n}", left);
+    } else if (!form.dataset.left) {
+      form.dataset.left = "yes";
+      setTimeout(refresh, 1500); // where no stream tells that it was sent
+    }
+  }
+}
+
+setInterval(count, 250);
+
+// ---- Keys ----------------------------------------------------------------------------------------------------------------
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  if (event.isComposing || event.keyCode === 229) return; // Enter that ends a Korean or Japanese syllable
+  const form = event.target.closest?.(".composer");
+  if (!form) return;
+  event.preventDefault();
+  const wanted = form.elements.kind.value === "note" ? ".button.for-note"
+    : `[name="then"][value="${event.shiftKey ? "resolve" : "wait"}"]`;
+  form.querySelector(wanted).click();
+});
+
+settle();
