@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
     manager.init_app(app, add_context_processor=False)
     app.before_request(_refuse_other_sites)
     app.after_request(_add_headers)
+    app.context_processor(_warning)
 
 
 def now() -> datetime:
@@ -140,6 +141,12 @@ def in_the_clear() -> bool:
         return not ip_address(host).is_loopback
     except ValueError:
         return host != "localhost" and not host.endswith(".localhost")
+
+
+def _warning() -> dict[str, bool]:
+    """Managers are told on every page when passwords travel unprotected."""
+    person = current_person()
+    return {"in_the_clear": person is not None and person.role in ("manager", "admin") and in_the_clear()}
 
 
 class _Manager(LoginManager):

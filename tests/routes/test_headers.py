@@ -96,6 +96,22 @@ def test_plain_http_beyond_this_machine_is_known(
     assert in_the_clear() is open_to_listeners
 
 
+def test_managers_are_warned_on_every_page(
+    desk: SmallDesk, app: Any, settings: Any, browser_as: Callable[..., Any]
+) -> None:
+    def warned(person: Any) -> bool:
+        return "Passwords can be read" in browser_as(person).get("/profile").text
+
+    assert not warned(desk.alice)
+    app.config["SETTINGS"] = replace(settings, base_url="http://desk.example.com")
+    assert [warned(person) for person in (desk.erin, desk.bob, desk.alice, desk.dana)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
