@@ -23,7 +23,7 @@ SHOWN = frozenset(
     kind
     for kind in KINDS
     if kind.startswith(("ticket.", "alert.", "delivery."))
-    and kind not in ("ticket.deadline", "ticket.read", "delivery.sent", "delivery.failed")
+    and kind not in ("ticket.opened", "ticket.deadline", "ticket.read", "delivery.sent", "delivery.failed")
 )
 TOGETHER_FOR = timedelta(seconds=60)
 
@@ -34,7 +34,6 @@ PUT_BACK = N_("%(by)s took it from %(old)s and gave it to nobody")
 _ACTORS = ("person", "customer", "rule")
 # Which field of its changes an event tells.
 _FIELDS = {
-    "ticket.opened": "column",
     "ticket.moved": "column",
     "ticket.assigned": "assignee",
     "ticket.prioritised": "priority",
