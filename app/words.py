@@ -65,6 +65,11 @@ def language_name(code: str) -> str:
     return name[:1].upper() + name[1:] if name else code
 
 
+def weekday_names() -> list[str]:
+    """What the days are called in the language being spoken, Monday first."""
+    return [name for _, name in sorted(Locale.parse(_locale.get()).days["stand-alone"]["wide"].items())]
+
+
 @cache
 def translations(language: str) -> NullTranslations:
     path = CATALOGUES / language / "LC_MESSAGES" / "messages.po"

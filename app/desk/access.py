@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 
 from app.database import db
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson
 from app.models.event import By
 from app.models.person import Person
-from app.models.rota import Shift
+from app.models.rota import RotaVersion, Shift
 from app.models.ticket import Ticket
 from app.words import N_
 
@@ -129,6 +129,16 @@ def _board(person: Person, thing: Board | Ticket, now: datetime) -> bool:
     return db.session.scalars(statement).one_or_none() is not None
 
 
+def _takes_turns(person: Person, _thing: Any, now: datetime) -> bool:
+    """Whether they have a shift to come, or stand in the order of a rota as it was edited last."""
+    own = select(Shift.id).where(Shift.person_id == person.id, Shift.ends_at > now).limit(1)
+    if db.session.scalars(own).one_or_none() is not None:
+        return True
+    newest = select(func.max(RotaVersion.id)).group_by(RotaVersion.rota_id)
+    orders = db.session.scalars(select(RotaVersion.people).where(RotaVersion.id.in_(newest)))
+    return any(person.id in order for order in orders)
+
+
 def _from(*roles: str) -> Rule:
     return lambda person, _thing, _now: person.role in roles
 
@@ -144,7 +154,8 @@ VERBS = {
     "see_board": Verb(_board),
     "work_board": Verb(_board),  # read, reply, note, move, assign, tag, prioritise, open a ticket
     # on the desk
-    "see_rota": Verb(_agents),
+    "see_rota": Verb(lambda *asked: _agents(*asked) or _takes_turns(*asked)),
+    "take_shift": Verb(_takes_turns, seen_with="see_rota"),  # over from somebody else
     "edit_rota": Verb(_managers, seen_with="see_rota"),
     "see_rules": Verb(_agents),
     "edit_rules": Verb(_managers, seen_with="see_rules"),

@@ -133,7 +133,8 @@ def preview(
     try:
         version.validate()
     except rules.RotaError as error:
-        raise Refused(error.message, field="people", **error.values) from error
+        field = next((name for name in ("zone", "time") if name in error.values), "people")
+        raise Refused(error.message, field=field, **error.values) from error
     from_at, ahead = version.effective_at, timedelta(weeks=rota.horizon_weeks)
     planned = _plan([version], from_at, now + ahead)
     replaced = db.session.scalars(

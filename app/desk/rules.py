@@ -19,11 +19,12 @@ from app.models.ticket import Ticket
 from app.words import N_, gettext
 from rules import actions, query
 from rules import rule as rules
-from rules.compile import condition, terms
+from rules.compile import columns, condition, terms, truth
 from rules.vocabulary import DID_YOU_MEAN, QueryError
 
 MOST_RULES = 200
 LONGEST_NAME = 100
+NEWEST = 1000  # tickets that the list of rules looks at
 
 
 def in_order() -> Sequence[Rule]:
@@ -35,20 +36,7 @@ def in_order() -> Sequence[Rule]:
 
 def enabled() -> list[rules.Rule]:
     """The rules that act, ready for rules.plan."""
-    return [
-        rules.Rule(
-            id=row.id,
-            position=row.position,
-            name=row.name,
-            query=query.from_json(row.query),
-            actions=tuple(actions.from_json(action) for action in row.actions),
-            once_per="ticket" if row.once_per == "ticket" else "episode",
-            stop_after=row.stop_after,
-            version=row.version,
-        )
-        for row in in_order()
-        if row.enabled
-    ]
+    return [_ready(row) for row in in_order() if row.enabled]
 
 
 def text_of(rule: Rule) -> str:
@@ -155,13 +143,42 @@ def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, no
     )
 
 
-def matching(rule: Rule, now: datetime) -> int:
-    """How many unresolved tickets the rule's query holds for now."""
-    where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+def holding(found: Sequence[Rule], now: datetime) -> dict[int, int]:
+    """rule id -> for how many of the newest NEWEST unresolved tickets its query holds. One statement for all."""
+    if not found:
+        return {}
+    ready = [_ready(row) for row in found]
+    newest = select(Ticket.id).where(Ticket.closed_at.is_(None)).order_by(Ticket.id.desc()).limit(NEWEST)
+    counts = dict.fromkeys([rule.id for rule in ready], 0)
+    judged = columns(ready, vocabulary.binding(now), now)
+    for row in db.session.execute(select(*judged).where(Ticket.id.in_(newest))):
+        for rule_id, holds in truth(ready, row._mapping).items():
+            counts[rule_id] += holds
+    return counts
+
+
+def fulfilling(tree: query.Query, now: datetime) -> int:
+    """How many unresolved tickets a query holds for."""
+    where = condition(tree, vocabulary.binding(now), now)
     return (
         db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None), where))
         or 0
     )
+
+
+def present(rule: Rule, now: datetime) -> int:
+    """On how many unresolved tickets a rule that is off would act, if it were switched on for them too."""
+    where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+    acted = exists().where(RuleFiring.rule_id == rule.id, RuleFiring.ticket_id == Ticket.id)
+    if rule.once_per == "episode":
+        acted = acted.where(
+            RuleState.rule_id == rule.id,
+            RuleState.ticket_id == Ticket.id,
+            RuleState.holds,
+            RuleState.episode == RuleFiring.episode,
+        )
+    unresolved = select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None))
+    return db.session.scalar(unresolved.where(where, ~acted)) or 0
 
 
 def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: By, now: datetime) -> Rule:
@@ -200,6 +217,19 @@ def remove(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
     """Takes a rule away. What it did stays, and stays explained."""
     rule.removed_at, rule.enabled = now, False
     record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
+
+
+def _ready(row: Rule) -> rules.Rule:
+    return rules.Rule(
+        id=row.id,
+        position=row.position,
+        name=row.name,
+        query=query.from_json(row.query),
+        actions=tuple(actions.from_json(action) for action in row.actions),
+        once_per="ticket" if row.once_per == "ticket" else "episode",
+        stop_after=row.stop_after,
+        version=row.version,
+    )
 
 
 def _settle_present(rule: Rule, now: datetime, *, act: bool) -> None:

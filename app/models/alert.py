@@ -1,11 +1,12 @@
 """Something somebody must know, and how far it has climbed the ladder."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, case, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from app.database import Base
+from app.database import Base, db
 from app.models.person import Person
 from app.models.ticket import Ticket
 
@@ -35,3 +36,19 @@ class Alert(Base):
 
     ticket: Mapped[Ticket] = relationship()
     acknowledged_by: Mapped[Person | None] = relationship()
+
+
+def standing(boards: Select[int], most: int = 200) -> Sequence[Alert]:
+    """The alerts of these boards that have not ended: open ones first, breaches before the others, newest first."""
+    return db.session.scalars(
+        select(Alert)
+        .where(Alert.state.in_(("open", "acknowledged")), Alert.board_id.in_(boards.order_by(None)))
+        .options(joinedload(Alert.ticket).joinedload(Ticket.customer), joinedload(Alert.acknowledged_by))
+        .order_by(
+            case((Alert.state == "open", 0), else_=1),
+            case((Alert.level == "breach", 0), else_=1),
+            Alert.deadline_at.desc(),
+            Alert.id.desc(),
+        )
+        .limit(most)
+    ).all()

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Base
+from app.database import Base, db
 from app.models.person import Person
 
 PRIMARY, BACKUP = "primary", "backup"
@@ -62,3 +62,12 @@ class Shift(Base):
 
     person: Mapped[Person] = relationship(foreign_keys=[person_id])
     origin_person: Mapped[Person] = relationship(foreign_keys=[origin_person_id])
+
+    def holder(self, now: datetime) -> Person | None:
+        """Who has it, or None when that person does not work here by then."""
+        return self.person if self.person.works_here(max(now, self.starts_at)) else None
+
+
+def the_rota() -> Rota | None:
+    """The desk's rota, or None before it is set up."""
+    return db.session.scalars(select(Rota).order_by(Rota.id).limit(1)).one_or_none()

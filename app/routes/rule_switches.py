@@ -1,0 +1,85 @@
+"""Switching a rule on or off, and picking rules of the starter pack."""
+
+from flask import Blueprint, flash, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from app import sweeps
+from app.auth import acting, allowed, now
+from app.database import db, writing
+from app.desk import access, rules
+from app.desk.setup import ensure_desk
+from app.html import page
+from app.models.rule import Rule
+from app.routes.rule_actions import Row, shown
+from app.words import gettext, locale, ngettext
+from rules.actions import AddTag, SetPriority
+from rules.query import to_text
+from rules.rule import Starter, load_starters
+
+bp = Blueprint("rule_switches", __name__)
+
+
+@bp.get("/rules/<int:rule_id>/switch")
+@allowed("edit_rules")
+def ask(rule_id: int) -> Response:
+    rule = _found(rule_id)
+    return page("rules/switch.html", rule=rule, text=rules.text_of(rule), present=rules.present(rule, now()))
+
+
+@bp.post("/rules/<int:rule_id>/switch")
+@allowed("edit_rules")
+def switch(rule_id: int) -> Response:
+    on, also_present = request.form.get("on") == "yes", request.form.get("also_present") == "yes"
+    with writing(ensure_desk(now())) as desk:
+        rule = rules.switch(desk, _found(rule_id), on, also_present=also_present, by=acting(), now=now())
+    sweeps.judge_anew(now())
+    said = gettext("The rule %(name)s is on.") if on else gettext("The rule %(name)s is off.")
+    flash(said % {"name": rule.name})
+    return redirect(url_for("rules.index"), code=303)
+
+
+@bp.get("/rules/starters")
+@allowed("edit_rules")
+def starters() -> Response:
+    return page(
+        "rules/starters.html", starters=load_starters(), there=_there(), actions=_actions, locale=locale()
+    )
+
+
+@bp.post("/rules/starters")
+@allowed("edit_rules")
+def pick() -> Response:
+    wanted, there = set(request.form.getlist("starter")), _there()
+    chosen = [one for one in load_starters() if one.key in wanted and one.key not in there]
+    with writing(ensure_desk(now())) as desk:
+        for starter in chosen:
+            rule = rules.add_starter(desk, starter, language=locale(), by=acting(), now=now())
+            if request.form.get("on") == "yes":
+                rules.switch(desk, rule, True, by=acting(), now=now())
+    if request.form.get("on") == "yes":
+        sweeps.judge_anew(now())
+    flash(ngettext("%(n)s rule is added.", "%(n)s rules are added.", len(chosen)))
+    return redirect(url_for("rules.index"), code=303)
+
+
+def _there() -> set[str]:
+    """The keys of the starters whose condition a rule has already."""
+    texts = {rules.text_of(rule) for rule in rules.in_order()}
+    return {starter.key for starter in load_starters() if to_text(starter.query) in texts}
+
+
+def _actions(starter: Starter) -> list[str]:
+    rows = []
+    for action in starter.actions:
+        if isinstance(action, AddTag):
+            rows.append(Row("add_tag", str(action.tag)))
+        elif isinstance(action, SetPriority):
+            rows.append(Row("set_priority", action.priority))
+    return [shown(row) for row in rows]
+
+
+def _found(rule_id: int) -> Rule:
+    rule = db.session.get(Rule, rule_id)
+    if rule is None or rule.removed_at is not None:
+        raise access.not_found()
+    return rule

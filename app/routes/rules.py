@@ -1,0 +1,183 @@
+"""The rules in their order: what each asks, what it does, whether it is on."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, request, url_for
+from werkzeug.wrappers import Response
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length
+
+from app import sweeps
+from app.auth import acting, allowed, now, signed_in_person
+from app.database import db, writing
+from app.desk import access, rules
+from app.desk.refused import Refused
+from app.desk.setup import ensure_desk
+from app.forms import Form, said
+from app.html import page
+from app.models.person import people_working
+from app.models.rule import Rule
+from app.models.ticket import PRIORITIES, PRIORITY_NAMES
+from app.routes.rule_actions import Row, rows_of, rows_sent, shown, to_json
+from app.words import N_, gettext, ngettext
+from rules.actions import kinds
+
+bp = Blueprint("rules", __name__)
+
+ONCE_PER = {
+    "episode": N_("Each time the condition becomes true"),
+    "ticket": N_("Once for each ticket"),
+}
+
+
+class RuleForm(Form):
+    name = StringField(N_("Name"), [InputRequired(), Length(max=rules.LONGEST_NAME)])
+    query = TextAreaField(N_("When"), [InputRequired()])
+    once_per = SelectField(N_("Acts"), choices=said(ONCE_PER))
+    stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
+
+
+@bp.get("/rules")
+@allowed("see_rules")
+def index() -> Response:
+    found = rules.in_order()
+    return page(
+        "rules/index.html",
+        rules=found,
+        texts={rule.id: rules.text_of(rule) for rule in found},
+        actions={rule.id: [shown(row) for row in rows_of(rule)] for rule in found},
+        once_per=ONCE_PER,
+        holding=rules.holding(found, now()),
+        newest=rules.NEWEST,
+        rules_on=ensure_desk(now()).rules_on,
+        may_edit=access.can(signed_in_person(), "edit_rules", None, now()),
+    )
+
+
+@bp.post("/rules/all")
+@allowed("edit_rules")
+def switch_all() -> Response:
+    on = request.form.get("on") == "yes"
+    with writing(ensure_desk(now())) as desk:
+        rules.switch_all(desk, on, by=acting(), now=now())
+    sweeps.judge_anew(now())
+    flash(gettext("The rules act again.") if on else gettext("All rules are stopped."))
+    return redirect(url_for("rules.index"), code=303)
+
+
+@bp.get("/rules/new")
+@allowed("edit_rules")
+def new() -> Response:
+    return _page(None, RuleForm(query=request.args.get("q", "")), [Row("add_tag", "")])
+
+
+@bp.post("/rules")
+@allowed("edit_rules")
+def create() -> Response:
+    return _save(None)
+
+
+@bp.get("/rules/<int:rule_id>")
+@allowed("edit_rules")
+def edit(rule_id: int) -> Response:
+    rule = _found(rule_id)
+    form = RuleForm(
+        name=rule.name, query=rules.text_of(rule), once_per=rule.once_per, stop_after=rule.stop_after
+    )
+    return _page(rule, form, rows_of(rule))
+
+
+@bp.post("/rules/<int:rule_id>")
+@allowed("edit_rules")
+def update(rule_id: int) -> Response:
+    return _save(_found(rule_id))
+
+
+@bp.post("/rules/<int:rule_id>/place")
+@allowed("edit_rules")
+def place(rule_id: int) -> Response:
+    with writing(ensure_desk(now())) as desk:
+        rules.reorder(desk, _found(rule_id), request.form.get("to") == "up", by=acting(), now=now())
+    return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
+
+
+@bp.post("/rules/<int:rule_id>/removal")
+@allowed("edit_rules")
+def remove(rule_id: int) -> Response:
+    with writing(ensure_desk(now())) as desk:
+        rule = _found(rule_id)
+        rules.remove(desk, rule, by=acting(), now=now())
+    flash(gettext("The rule %(name)s is removed. What it did stays.", name=rule.name))
+    return redirect(url_for("rules.index"), code=303)
+
+
+def _save(rule: Rule | None) -> Response:
+    form = RuleForm.from_request()
+    do = request.form.get("do", "save")
+    rows = rows_sent(request.form, do)
+    if do not in ("save", "check"):
+        return _page(rule, form, rows)
+    if not form.validate():
+        return _page(rule, form, rows, status=422)
+    try:
+        if do == "check":
+            return _page(rule, form, rows, holds=rules.fulfilling(rules.read_query(form.query.data), now()))
+        rule = _saved(rule, form, rows)
+    except Refused as refused:
+        form.refuse(refused)
+        return _page(rule, form, rows, refused=refused, status=refused.status)
+    sweeps.judge_anew(now())
+    flash(gettext("The rule %(name)s is saved.", name=rule.name))
+    if not rule.enabled:
+        return redirect(url_for("rule_switches.ask", rule_id=rule.id), code=303)
+    return redirect(url_for("rules.index"), code=303)
+
+
+def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
+    with writing(ensure_desk(now())) as desk:
+        return rules.save(
+            desk,
+            _found(rule.id) if rule else None,
+            name=form.name.data,
+            text=form.query.data,
+            then=[to_json(row) for row in rows],
+            once_per=form.once_per.data,
+            stop_after=form.stop_after.data,
+            by=acting(),
+            now=now(),
+        )
+
+
+def _page(
+    rule: Rule | None,
+    form: RuleForm,
+    rows: list[Row],
+    *,
+    refused: Refused | None = None,
+    holds: int | None = None,
+    status: int = 200,
+) -> Response:
+    mistake: dict[str, Any] = refused.values if refused and refused.field == "query" else {}
+    return page(
+        "rules/edit.html",
+        rule=rule,
+        form=form,
+        rows=rows,
+        kinds={name: kind.label for name, kind in kinds().items()},
+        priorities=[(name, PRIORITIES[place]) for place, name in enumerate(PRIORITY_NAMES)],
+        people=people_working(now()),
+        column=mistake.get("column"),
+        holds=None
+        if holds is None
+        else ngettext(
+            "Holds for %(n)s unresolved ticket now.", "Holds for %(n)s unresolved tickets now.", holds
+        ),
+        status=status,
+    )
+
+
+def _found(rule_id: int) -> Rule:
+    rule = db.session.get(Rule, rule_id)
+    if rule is None or rule.removed_at is not None:
+        raise access.not_found()
+    return rule
