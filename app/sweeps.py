@@ -131,9 +131,9 @@ def tidy(now: datetime) -> Counter[str]:
 
 SWEEPS: Mapping[str, Callable[[datetime], Counter[str]]] = {
     "messages": handle_left,
+    "shifts": hand_over,  # first it is settled who is on call
     "tickets": wake_tickets,
     "alerts": wake_alerts,
-    "shifts": hand_over,
     "deliveries": send_due,
     "tidy": tidy,
 }
