@@ -1,0 +1,237 @@
+"""The live stream: what watchers are told, in order and without gaps, and when a stream ends."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextvars import Context
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from app import cards, live
+from app.database import db, writing
+from app.desk import sign_ins, tickets
+from app.models.board import Board
+from app.models.card import View
+from app.models.event import CLOCK, By
+from app.models.ticket import Ticket
+from tests.browsing import sign_in
+from tests.stories import ticket_in
+
+SOON = 10.0  # seconds that a test waits at most
+
+
+@pytest.fixture
+def streams(app: Any) -> Iterator[live.Live]:
+    """Streams with a quick heartbeat, ended with the test."""
+    made = live.Live(app, most=20, beat_every=0.2)
+    yield made
+    made.close()
+
+
+class Watching:
+    """A browser that holds a stream, in a thread of its own: keeps what it hears."""
+
+    def __init__(self, streams: live.Live, view: View, person: int, beat: live.Beat = lambda: "") -> None:
+        self.seat = streams.sit(person)
+        first = cards.changes_since(view, db.session.get_one(Board, view.board_id).seq, datetime.now().astimezone())
+        db.session.rollback()
+        streams.watch(self.seat, view, first.seq, cards.changes_since)
+        self.events: list[tuple[str, Any]] = []
+        self._heard = threading.Condition()
+        self._stream = streams.told(self.seat, first, beat)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def until(self, seq: int) -> list[dict[str, Any]]:
+        """The deltas, once one leads to the event `seq`."""
+        with self._heard:
+            heard = self._heard.wait_for(lambda: any(delta["seq"] >= seq for delta in self.deltas), SOON)
+        assert heard, f"event {seq} was not told; {self.events}"
+        return self.deltas
+
+    def ended(self) -> list[str]:
+        """The names of all events, once the stream has ended."""
+        self._thread.join(SOON)
+        assert not self._thread.is_alive(), "the stream did not end"
+        return [name for name, _ in self.events]
+
+    @property
+    def deltas(self) -> list[dict[str, Any]]:
+        return [data for name, data in self.events if name == "delta"]
+
+    def _listen(self) -> None:
+        for text in self._stream:
+            lines = dict(line.split(": ", 1) for line in text.strip().split("\n") if ": " in line and line[0] != ":")
+            with self._heard:
+                if "event" in lines:
+                    data = lines["data"]
+                    self.events.append((lines["event"], json.loads(data) if data.startswith("{") else data))
+                else:
+                    self.events.append(("beat", None))
+                self._heard.notify_all()
+        self.seat.leave()
+
+
+def prioritised(desk: Any, ticket: Ticket, priority: int, now: datetime) -> int:
+    """Changes a ticket; returns the number of the event."""
+    with writing(desk.board) as board:
+        tickets.prioritise(board, db.session.get_one(Ticket, ticket.id), priority, by=CLOCK, now=now)
+        return board.seq
+
+
+def test_a_change_is_told_to_every_watcher_of_the_view(desk: Any, streams: live.Live, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Hello", now)
+    english, korean = View(desk.board.id, "en"), View(desk.board.id, "ko")
+    watching = [Watching(streams, view, person) for view in (english, korean) for person in (1, 2)]
+    seq = prioritised(desk, ticket, 3, now)
+    heard = [watcher.until(seq)[-1] for watcher in watching]
+    assert heard[0] == heard[1]
+    assert heard[2] == heard[3]
+    assert "urgent" in heard[0]["cards"][0]["html"]
+    assert "고객" in heard[2]["cards"][0]["html"]
+
+
+def test_what_is_told_has_no_gaps(desk: Any, streams: live.Live, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Hello", now)
+    watcher = Watching(streams, View(desk.board.id, "en"), 1)
+    for number in range(20):
+        seq = prioritised(desk, ticket, number % 2 * 3, now)
+    told = watcher.until(seq)
+    assert [delta["since"] for delta in told[1:]] == [delta["seq"] for delta in told[:-1]]
+    late = Watching(streams, View(desk.board.id, "en"), 2)
+    assert late.until(seq)[0]["seq"] == seq
+
+
+def test_each_view_is_drawn_once_however_many_watch(desk: Any, streams: live.Live, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Hello", now)
+    view, drawn = View(desk.board.id, "en"), []
+
+    def draw(view: View, since: int, at: datetime) -> cards.Delta:
+        drawn.append(since)
+        return cards.changes_since(view, since, at)
+
+    start = db.session.get_one(Board, desk.board.id).seq
+    seats = [streams.sit(person) for person in range(10)]
+    for seat in seats:
+        streams.watch(seat, view, start, draw)
+    told = [streams.told(seat, cards.Delta(start, start), lambda: "") for seat in seats]
+    for stream in told:
+        next(stream)
+    prioritised(desk, ticket, 3, now)
+    texts = {next(text for text in stream if text.startswith("event")) for stream in told}
+    assert len(texts) == 1
+    assert len(drawn) == 1
+
+
+def test_who_is_on_call_is_told_although_no_ticket_changed(desk: Any, streams: live.Live, now: Any) -> None:
+    from app.desk.events import record
+
+    watcher = Watching(streams, View(desk.board.id, "en"), 1)
+    seq = db.session.get_one(Board, desk.board.id).seq
+    told: list[dict[str, Any]] = []
+    for _ in range(50):  # the watcher has to have looked once before it can see a difference
+        with writing(desk.row) as row:
+            record(row, "shift.started", ("shift", 1), by=CLOCK, now=now)
+        with watcher._heard:
+            watcher._heard.wait_for(lambda: len(watcher.deltas) > 1, 0.2)
+        told = watcher.deltas
+        if len(told) > 1:
+            break
+    assert told[1]["seq"] == seq
+    assert "on_call" in told[1]["on_call"]
+
+
+def test_a_heartbeat_ends_the_stream_of_who_is_signed_out(desk: Any, streams: live.Live, app: Any, now: Any) -> None:
+    token = sign_in(app.test_client(), desk.bob, datetime.now().astimezone())
+
+    def beat() -> str | None:
+        with app.app_context():
+            return "" if sign_ins.still_valid(token, datetime.now().astimezone()) else None
+
+    watcher = Watching(streams, View(desk.board.id, "en"), desk.bob.id, beat)
+    with watcher._heard:
+        assert watcher._heard.wait_for(lambda: any(name == "beat" for name, _ in watcher.events), SOON)
+    sign_ins.sign_out(token)
+    assert watcher.ended()[-1] == "ended"
+    assert streams.open == 0
+
+
+def test_closing_ends_every_stream_at_once(desk: Any, streams: live.Live) -> None:
+    watching = [Watching(streams, View(desk.board.id, "en"), person) for person in range(5)]
+    streams.close()
+    for watcher in watching:
+        watcher.ended()
+    assert streams.open == 0
+    with pytest.raises(live.Full):
+        streams.sit(1)
+
+
+def test_a_stream_slower_than_the_ring_reads_the_page_again(
+    desk: Any, streams: live.Live, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "RING", 2)
+    ticket = ticket_in(desk, "new", "Hello", now)
+    view = View(desk.board.id, "en")
+    start = db.session.get_one(Board, desk.board.id).seq
+    slow = streams.sit(1)
+    streams.watch(slow, view, start, cards.changes_since)
+    stream = streams.told(slow, cards.Delta(start, start), lambda: "")
+    next(stream)
+    quick = Watching(streams, view, 2)
+    for number in range(4):
+        quick.until(prioritised(desk, ticket, number % 2 * 3, now))
+    assert [text.split("\n")[0] for text in stream] == ["event: reload"]
+
+
+def test_streams_are_limited(app: Any) -> None:
+    made = live.Live(app, most=10)
+    mine = [made.sit(1) for _ in range(live.MOST_PER_PERSON)]
+    with pytest.raises(live.Full):
+        made.sit(1)
+    made.sit(2)
+    made.sit(3)
+    with pytest.raises(live.Full):
+        made.sit(4)
+    mine[0].leave()
+    mine[0].leave()
+    assert made.open == 9
+    made.sit(1)
+
+
+def test_the_stream_over_the_web(desk: Any, browser_as: Any, app: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Hello", now)
+    seq = db.session.get_one(Board, desk.board.id).seq
+    answer = browser_as(desk.bob).get(f"/boards/{desk.board.id}/stream?since={seq - 1}", buffered=False)
+    assert answer.status_code == 200
+    assert answer.mimetype == "text/event-stream"
+    assert answer.headers["Cache-Control"] == "no-cache, no-transform"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+    parts = iter(answer.response)
+    first = next(parts).decode()
+    assert first.startswith("retry: ")
+    assert f"id: {seq}\n" in first
+    assert f"ticket_{ticket.id}" in first
+    assert live.of(app).open == 1
+    with writing(desk.board) as board:
+        moved = db.session.get_one(Ticket, ticket.id)
+        by = By("person", desk.alice.id)
+        tickets.move(board, moved, to=desk.columns["open"].id, by=by, now=now)
+    assert f"id: {seq + 1}\n" in Context().run(next, parts).decode()
+    answer.close()
+    assert live.of(app).open == 0
+    live.close()
+
+
+def test_when_no_stream_is_free_the_browser_is_told_to_ask(desk: Any, browser_as: Any, app: Any) -> None:
+    taken = [live.of(app).sit(desk.bob.id) for _ in range(live.MOST_PER_PERSON)]
+    answer = browser_as(desk.bob).get(f"/boards/{desk.board.id}/stream?since=0")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
+    for seat in taken:
+        seat.leave()
+
+
+def test_a_stream_asks_to_sign_in_by_its_status(desk: Any, browser_as: Any) -> None:
+    url = f"/boards/{desk.board.id}/stream?since=0"
+    assert browser_as(None).get(url, headers={"Accept": "text/event-stream"}).status_code == 401
