@@ -206,7 +206,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
 def _apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now: datetime) -> Counter[str]:
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
-    tags = dict(db.session.execute(select(Tag.id, Tag.name)).tuples().all()) if rules else {}
+    tags = dict(db.session.execute(select(Tag.id, Tag.name)).all()) if rules else {}
     disputed: dict[int, set[int]] = {}
     for _ in range(MOST_ROUNDS):
         if not rules or not to_judge:

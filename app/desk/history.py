@@ -130,7 +130,7 @@ def _names_of(noun: Any, ids: Iterable[int | None]) -> dict[int | None, str]:
     wanted = {id for id in ids if id is not None}
     if not wanted:
         return {}
-    return dict(db.session.execute(select(noun.id, noun.name).where(noun.id.in_(wanted))).tuples().all())
+    return dict(db.session.execute(select(noun.id, noun.name).where(noun.id.in_(wanted))).all())
 
 
 def _wording(event: Event) -> str:

@@ -47,7 +47,7 @@ def messages_of(ticket_id: int, most: int | None = MOST_MESSAGES) -> list[Said]:
         .limit(most)
     )
     return [
-        Said(message, bool(more)) for message, more in reversed(db.session.execute(newest).tuples().all())
+        Said(message, bool(more)) for message, more in reversed(db.session.execute(newest).all())
     ]
 
 
@@ -75,7 +75,7 @@ def firings_of(ticket_id: int) -> list[Firing]:
         .where(RuleFiring.ticket_id == ticket_id)
         .order_by(RuleFiring.id.desc())
         .limit(50)
-    ).tuples()
+    )
     return [Firing(name, at, owed_until is not None) for name, at, owed_until in rows]
 
 

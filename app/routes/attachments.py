@@ -26,7 +26,7 @@ def download(token: str, _name: str) -> Response:
     ).one_or_none()
     if found is None:
         raise access.not_found()
-    attachment, number = found.tuple()
+    attachment, number = found
     access.ticket_seen_by(signed_in_person(), number, now())
     data = db.session.scalars(select(Blob.data).where(Blob.sha256 == attachment.sha256)).one()
     return as_file(data, attachment.name)

@@ -113,7 +113,7 @@ def _pictures(message: Message) -> dict[str, str]:
             Attachment.content_id.is_not(None),
             Attachment.media_type.in_(PICTURES),
         )
-    ).tuples()
+    )
     pictures: dict[str, str] = {}
     left = MOST_PICTURES
     for content_id, media_type, size, sha256 in found.all():
