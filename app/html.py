@@ -142,7 +142,7 @@ PAGES = (
     ("rotas.show", N_("Rota"), "see_rota", None),
     ("rules.index", N_("Rules"), "see_rules", None),
     ("deliveries.index", N_("Not delivered"), None, "undelivered"),
-    ("raw_messages.index", N_("Failed messages"), "see_failed_messages", "failed"),
+    ("failed_messages.index", N_("Failed messages"), "see_failed_messages", "failed"),
     ("settings.index", N_("Settings"), "see_policies", None),
 )
 

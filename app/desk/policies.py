@@ -1,7 +1,8 @@
 """What is done with an SLA policy, under the lock of the desk."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from app.models.channel import Channel
 from app.models.desk import Desk
 from app.models.event import By
 from app.models.policy import Policy, policy_to_json
-from app.models.ticket import PRIORITY_NAMES
+from app.models.ticket import PRIORITIES, PRIORITY_NAMES
 from app.words import N_
 from rules import deadlines, hours
 from rules.written import LONGEST_FOR
@@ -23,6 +24,7 @@ from rules.written import LONGEST_FOR
 KINDS = (deadlines.FIRST_RESPONSE, deadlines.NEXT_RESPONSE, deadlines.RESOLUTION)
 LONGEST_NAME = 60
 LEAST_WARNING, MOST_WARNING = 1, 99
+AFTER_CHANGE_FOR = timedelta(minutes=15)
 
 
 def change(
@@ -74,6 +76,44 @@ def change(
         policy.version += 1
         record(desk, "policy.changed", ("policy", policy.id), by=by, now=now, **changes)
     return policy
+
+
+@dataclass(frozen=True)
+class Example:
+    """What a policy means for tickets that arrive at `arrives_at`: priority -> kind -> by when, most urgent first."""
+
+    is_open: bool
+    arrives_at: datetime
+    due_at: Mapping[int, Mapping[str, datetime | None]]
+
+
+def examples(policy: Policy, at: datetime) -> list[Example]:
+    """One for a ticket that arrives in opening hours and one for out of them: now, and after the next change."""
+    week = hours.Calendar.from_json(policy.calendar.hours)
+    rules = deadlines.Policy(policy.targets, policy.warn_percent, policy.round_the_clock)
+    is_open, change_at = hours.is_open(week, at), hours.next_change(week, at)
+    arrivals = {is_open: at}
+    if change_at is not None:
+        arrivals[not is_open] = change_at + AFTER_CHANGE_FOR
+    return [
+        Example(
+            is_open=is_open,
+            arrives_at=arrivals[is_open],
+            due_at={
+                number: _due(rules, PRIORITY_NAMES[number], week, arrivals[is_open])
+                for number in reversed(PRIORITIES)
+            },
+        )
+        for is_open in (True, False)
+        if is_open in arrivals
+    ]
+
+
+def _due(
+    rules: deadlines.Policy, priority: str, week: hours.Calendar, arrives_at: datetime
+) -> dict[str, datetime | None]:
+    facts = deadlines.Facts(arrived_at=arrives_at, priority=priority)
+    return {one.kind: one.due_at for one in deadlines.deadlines(facts, rules, week, arrives_at)}
 
 
 def _name(name: str) -> str:
