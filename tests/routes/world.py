@@ -1,0 +1,167 @@
+"""Everybody there is and one of everything they may want to see: what test_access.py asks for."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+from sqlalchemy import select, update
+
+from app.database import bookkeeping, db, writing
+from app.desk import alerts, inbox, invitations, sign_ins
+from app.models.alert import Alert
+from app.models.board import Board, BoardPerson
+from app.models.delivery import Delivery
+from app.models.event import CLOCK
+from app.models.message import Attachment, Message, RawMessage
+from app.models.person import Person
+from app.models.rota import Shift
+from app.models.rule import Rule
+from rules.query import parse, to_json
+from tests.small import ADDRESS, SmallDesk
+
+# from the least to the most powerful: what the last ones change disturbs nobody's answer
+ACTORS = ("stranger", "member", "member on call", "agent elsewhere", "agent", "manager", "admin")
+
+LAMPS = to_json(parse("subject:lamp"))
+
+
+@dataclass(frozen=True)
+class World:
+    desk: SmallDesk
+    people: dict[str, Person]  # actor -> who plays it; nobody plays the stranger
+    rules: dict[str, Rule]  # one for each actor, who may remove it
+    parts: dict[str, Any]
+    tokens: dict[str, str]  # blueprint -> its <token>
+    raw: dict[str, int]  # a failed message for each actor, who may get it through
+    now: datetime
+
+    def parts_of(self, actor: str, endpoint: str) -> dict[str, Any]:
+        """What stands for the variable parts of an address; all of it exists and is on the board "Support"."""
+        db.session.rollback()  # SQLite reads as of the first look
+        person = self.people.get(actor)
+        own = sign_ins.of(person, self.now) if person else ()
+        return {
+            **self.parts,
+            "rule_id": self.rules[actor].id,
+            "sign_in_id": own[0].id if own else "0",
+            "token": self.tokens.get(endpoint.partition(".")[0]),
+            "raw_id": self.raw[actor],
+        }
+
+
+def make_world(desk: SmallDesk, now: datetime) -> World:
+    """The small desk, somebody on call for its board, an agent of a second board, and one ticket with all it can have."""
+    with writing(desk.row) as row:
+        on_call, shift = _on_call(desk, now)
+        elsewhere = Board(name="Wholesale", created_at=now)
+        rules = {
+            actor: Rule(position=n, name=actor, query=LAMPS, actions=[]) for n, actor in enumerate(ACTORS)
+        }
+        db.session.add_all([elsewhere, *rules.values()])
+        db.session.flush()
+        db.session.add(BoardPerson(board_id=elsewhere.id, person_id=desk.charlie.id))
+        link = invitations.invite(row, on_call, by=CLOCK, now=now)
+    inbox.receive(_mail(), now=now, source="command", sent_to=ADDRESS)
+    message = db.session.scalars(select(Message)).one()
+    attachment = db.session.scalars(select(Attachment)).one()
+    with writing(desk.board):
+        alert = _alert(desk, message.ticket_id, now)
+        delivery = _delivery(desk, message, now)
+        db.session.add_all([alert, delivery])
+    parts = {
+        "filename": "icon.svg",
+        "person_id": desk.bob.id,
+        "board_id": desk.board.id,
+        "column_id": desk.columns["open"].id,
+        "number": message.ticket_id,
+        "message_id": message.id,
+        "_name": attachment.name,
+        "alert_id": alert.id,
+        "delivery_id": delivery.id,
+        "shift_id": shift.id,
+        "channel_id": desk.email.id,
+        "calendar_id": desk.email.calendar_id,
+        "policy_id": desk.board.policy_id,
+    }
+    tokens = {
+        "invitations": link.rpartition("/")[2],
+        "alert_links": alerts.sign(alert, desk.bob),
+        "attachments": attachment.token,
+    }
+    raw = {actor: _failed(actor, now) for actor in ACTORS}
+    people = {
+        "member": desk.erin,
+        "member on call": on_call,
+        "agent elsewhere": desk.charlie,
+        "agent": desk.bob,
+        "manager": desk.alice,
+        "admin": desk.dana,
+    }
+    return World(desk, people, rules, parts, tokens, raw, now)
+
+
+def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:
+    person = Person(name="Gus Lind", email="gus@example.com", role="member", languages=["en"], created_at=now)
+    db.session.add(person)
+    db.session.flush()
+    shift = Shift(
+        rota_id=desk.board.rota_id,
+        role="primary",
+        starts_at=now - timedelta(days=1),
+        ends_at=now + timedelta(days=6),
+        person_id=person.id,
+        origin_person_id=person.id,
+        reason={},
+    )
+    db.session.add(shift)
+    return person, shift
+
+
+def _mail() -> bytes:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Kim <kim@example.org>", ADDRESS, "The lamp flickers"
+    mail["Message-ID"] = "<lamp-1@example.org>"
+    mail.set_content("It flickers since yesterday. What can I do?")
+    mail.add_alternative("<p>It flickers since <b>yesterday</b>. What can I do?</p>", subtype="html")
+    mail.add_attachment(b"\x89PNG\r\n\x1a\n", maintype="image", subtype="png", filename="lamp.png")
+    return mail.as_bytes()
+
+
+def _failed(actor: str, now: datetime) -> int:
+    """The number of a message that arrived and was not understood."""
+    raw_id = inbox.archive(actor.encode(), now=now, source="command")
+    bookkeeping(
+        update(RawMessage).where(RawMessage.id == raw_id).values(state="failed", error="Not a message.")
+    )
+    return raw_id
+
+
+def _alert(desk: SmallDesk, number: int, now: datetime) -> Alert:
+    return Alert(
+        key=f"{number}:first_response:1",
+        ticket_id=number,
+        board_id=desk.board.id,
+        kind="first_response",
+        level="breach",
+        deadline_at=now,
+        opened_at=now,
+    )
+
+
+def _delivery(desk: SmallDesk, message: Message, now: datetime) -> Delivery:
+    return Delivery(
+        key="reply:1",
+        kind="reply",
+        board_id=desk.board.id,
+        message_id=message.id,
+        from_name="Northlight",
+        from_address=ADDRESS,
+        to_address="kim@example.org",
+        subject="Re: The lamp flickers",
+        text="Turn it off and on again.",
+        header_id="reply-1@example.com",
+        state="failed",
+        error="The server said no.",
+        created_at=now,
+    )
