@@ -214,9 +214,10 @@ def reorder(desk: Desk, rule: Rule, up: bool, *, by: By, now: datetime) -> None:
 
 
 def remove(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
-    """Takes a rule away. What it did stays, and stays explained."""
-    rule.removed_at, rule.enabled = now, False
-    record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
+    """Takes a rule away; a second time changes nothing. What it did stays, and stays explained."""
+    if rule.removed_at is None:
+        rule.removed_at, rule.enabled = now, False
+        record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
 
 
 def _ready(row: Rule) -> rules.Rule:

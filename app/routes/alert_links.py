@@ -15,34 +15,34 @@ from app.models.person import Person
 bp = own_token(Blueprint("alert_links", __name__))
 
 
-@bp.get("/a/<token>")
-def show(token: str) -> Response:
-    alert, person = _read(token)
-    return _page(token, alert, person)
+@bp.get("/a/<signed>")
+def show(signed: str) -> Response:
+    alert, person = _read(signed)
+    return _page(signed, alert, person)
 
 
-@bp.post("/a/<token>")
-def acknowledge(token: str) -> Response:
-    alert, person = _read(token)
+@bp.post("/a/<signed>")
+def acknowledge(signed: str) -> Response:
+    alert, person = _read(signed)
     try:
         with writing(db.session.get_one(Board, alert.board_id)) as board:
             alert = alerts.acknowledge(board, db.session.get_one(Alert, alert.id), person=person, now=now())
     except Refused:
         alert = db.session.get_one(Alert, alert.id)
-    return _page(token, alert, person)
+    return _page(signed, alert, person)
 
 
-def _read(token: str) -> tuple[Alert, Person]:
-    alert, person = alerts.read(token, now())
+def _read(signed: str) -> tuple[Alert, Person]:
+    alert, person = alerts.read(signed, now())
     words.speak(person.locale)
     return alert, person
 
 
-def _page(token: str, alert: Alert, person: Person) -> Response:
+def _page(signed: str, alert: Alert, person: Person) -> Response:
     """What the person needs to decide whether to get up, and nothing that a customer wrote but the subject."""
     response = page(
         "alerts/link.html",
-        token=token,
+        signed=signed,
         alert=alert,
         title=alerts.TITLES[alert.kind, alert.level],
         person=person,

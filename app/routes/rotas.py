@@ -31,7 +31,7 @@ HANDOVERS = 6  # of an edit, in its preview
 class RotaForm(Form):
     zone = SelectField(N_("Time zone"))
     weekday = SelectField(N_("Hand-over on"), coerce=int, choices=lambda: list(enumerate(weekday_names())))
-    time = StringField(N_("at"), [InputRequired()])
+    time = StringField(N_("Time"), [InputRequired()])
     start = RadioField(N_("From when"), choices=said(STARTS))
 
     def __init__(self, *args: object, rota: Rota, **values: object) -> None:

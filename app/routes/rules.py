@@ -33,7 +33,7 @@ ONCE_PER = {
 class RuleForm(Form):
     name = StringField(N_("Name"), [InputRequired(), Length(max=rules.LONGEST_NAME)])
     query = TextAreaField(N_("When"), [InputRequired()])
-    once_per = SelectField(N_("Acts"), choices=said(ONCE_PER))
+    once_per = SelectField(N_("How often it acts"), choices=said(ONCE_PER))
     stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
 
 
@@ -105,7 +105,9 @@ def place(rule_id: int) -> Response:
 @allowed("edit_rules")
 def remove(rule_id: int) -> Response:
     with writing(ensure_desk(now())) as desk:
-        rule = _found(rule_id)
+        rule = db.session.get(Rule, rule_id)
+        if rule is None:
+            raise access.not_found()
         rules.remove(desk, rule, by=acting(), now=now())
     flash(gettext("The rule %(name)s is removed. What it did stays.", name=rule.name))
     return redirect(url_for("rules.index"), code=303)

@@ -20,6 +20,7 @@
     near: form({ ...date, ...clock }),
     day: form({ weekday: "short", ...clock }),
     date: form({ weekday: "short", ...date }),
+    brief: form(date),
     far: form({ ...date, year: "numeric" }),
     full: form({ weekday: "short", ...date, year: "numeric", ...clock, timeZoneName: "short" }),
   };
