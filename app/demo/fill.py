@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from app.database import db
 from app.demo import content
 from app.demo.content import Attachment, Customer, Demo, Message, Ticket, load
-from app.desk import customers, deadlines, messages, people, rotas, setup, tickets
+from app.desk import alerts, customers, deadlines, messages, people, rotas, setup, tickets
 from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson
 from app.models.calendar import Calendar
@@ -165,7 +165,22 @@ class _Story:
             )
         row.unread = row.last_speaker == "customer" and ticket.state == "new"
         db.session.flush()
-        deadlines.keep(self._board, row, deadlines.of(self._board, row, now), now)
+        found = deadlines.of(self._board, row, now)
+        deadlines.keep(self._board, row, found, now)
+        for deadline in found:
+            if deadline.state == "running" and deadline.breached and deadline.due_at:
+                self._alert(row, deadline.kind, deadline.due_at, now)
+
+    def _alert(self, row: TicketRow, kind: str, due_at: datetime, now: datetime) -> None:
+        """Who was on call was told when it broke, and has seen it unless that was only just now."""
+        alert = alerts.open_alert(self._board, row, kind=kind, level="breach", deadline_at=due_at, now=due_at)
+        if alert is None:
+            return
+        alerts.climb(self._board, alert, due_at)
+        seen_at = due_at + timedelta(minutes=7)
+        person = rotas.on_call(self._board.rota_id, due_at).primary
+        if person is not None and seen_at < now:
+            alerts.acknowledge(self._board, alert, person=person, now=seen_at)
 
     def _channel(self, ticket: Ticket) -> Channel:
         return self._channels[ticket.channel]
