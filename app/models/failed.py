@@ -26,7 +26,7 @@ def failed(before: int | None = None) -> Sequence[Failed]:
     rows = _select().where(RawMessage.state == "failed").order_by(RawMessage.id.desc()).limit(PER_PAGE + 1)
     if before is not None:
         rows = rows.where(RawMessage.id < before)
-    return [Failed(raw, size, head) for raw, size, head in db.session.execute(rows)]
+    return [Failed(raw, size, head or b"") for raw, size, head in db.session.execute(rows)]
 
 
 def failed_message(raw_id: int) -> Failed | None:
@@ -34,17 +34,14 @@ def failed_message(raw_id: int) -> Failed | None:
     row = db.session.execute(
         _select().where(RawMessage.id == raw_id, RawMessage.state == "failed")
     ).one_or_none()
-    return Failed(row[0], row[1], row[2]) if row else None
+    return Failed(row[0], row[1], row[2] or b"") if row else None
 
 
 def source(raw: RawMessage, most: int | None = None) -> bytes:
     """The bytes of an archived message, all or the first `most`."""
     data = Blob.data if most is None else func.substr(Blob.data, 1, most)
-    return bytes(
-        db.session.execute(
-            select(type_coerce(data, LargeBinary)).where(Blob.sha256 == raw.sha256)
-        ).scalar_one()
-    )
+    found = db.session.scalars(select(type_coerce(data, LargeBinary)).where(Blob.sha256 == raw.sha256)).one()
+    return bytes(found or b"")  # SQLite gives NULL for a part of nothing
 
 
 def _select() -> Select[RawMessage, int, bytes]:

@@ -30,7 +30,7 @@ class ChannelForm(Form):
     name = StringField(N_("Name"), [InputRequired(), Length(max=addresses.LONGEST_NAME)])
     address = StringField(
         N_("E-mail address"),
-        [Optional(), Length(max=320)],
+        [Length(max=320)],
         description=N_("What is sent there arrives here, and answers leave from it."),
     )
     board = SelectField(N_("Board"), coerce=int)
@@ -47,7 +47,7 @@ class ChannelForm(Form):
             chosen = {"board": channel.board_id, "owner": channel.owner_id, "calendar": channel.calendar_id}
             values = {"obj": channel, **chosen, **values}
         super().__init__(*args, **values)
-        calendars = db.session.execute(select(Calendar.id, Calendar.name).order_by(Calendar.id)).tuples()
+        calendars = [(one.id, one.name) for one in db.session.scalars(select(Calendar).order_by(Calendar.id))]
         self.board.choices = [(board.id, board.name) for board in all_boards()]
         self.owner.choices = [("", gettext("Nobody")), *((one.id, one.name) for one in people_working(now()))]
         self.calendar.choices = [("", gettext("Those of the board's SLA policy")), *calendars]

@@ -39,10 +39,10 @@ class BoardForm(Form):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        policies = db.session.execute(select(Policy.id, Policy.name).order_by(Policy.id)).tuples()
-        rotas = db.session.execute(select(Rota.id, Rota.name).order_by(Rota.id)).tuples()
-        self.policy.choices = [*policies, ("", gettext("No deadlines"))]
-        self.rota.choices = [*rotas, ("", gettext("Nobody"))]
+        policies = db.session.scalars(select(Policy).order_by(Policy.id))
+        rotas = db.session.scalars(select(Rota).order_by(Rota.id))
+        self.policy.choices = [*((one.id, one.name) for one in policies), ("", gettext("No deadlines"))]
+        self.rota.choices = [*((one.id, one.name) for one in rotas), ("", gettext("Nobody"))]
 
     @property
     def values(self) -> dict[str, Any]:

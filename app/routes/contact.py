@@ -110,7 +110,8 @@ def create() -> Response:
 def sent() -> Response:
     channel = _channel()
     _speak()
-    return page("contact/sent.html", desk_name=_desk_name(), opens_at=_opens_at(channel), lang=words.locale())
+    at = _opens_at(channel)
+    return page("contact/sent.html", desk_name=_desk_name(), opens_at=at, lang=words.locale(), zone="")
 
 
 def _channel() -> Channel:
@@ -135,6 +136,7 @@ def _page(form: ContactForm, channel: Channel, status: int = 200) -> Response:
         opens_at=_opens_at(channel),
         lang=words.locale(),
         languages=words.LOCALES,
+        zone="",  # the browser's own
         status=status,
     )
 

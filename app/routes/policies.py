@@ -57,8 +57,8 @@ class PolicyForm(Form):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        calendars = db.session.execute(select(Calendar.id, Calendar.name).order_by(Calendar.id)).tuples()
-        self.calendar.choices = list(calendars)
+        calendars = db.session.scalars(select(Calendar).order_by(Calendar.id))
+        self.calendar.choices = [(one.id, one.name) for one in calendars]
         for number, priority in enumerate(PRIORITY_NAMES):
             for kind, title in COLUMNS.items():
                 label = self[f"{priority}_{kind}"].label
