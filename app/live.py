@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ Beat = Callable[[], str | None]
 
 
 class Full(Exception):
-    """No stream is free, for this process or this person: ask for the changes from time to time instead."""
+    """No stream is free in this process: ask for the changes from time to time instead."""
 
 
 class Seat:
@@ -61,6 +61,7 @@ class Seat:
         self.watched: _Watched | None = None
         self.place = 0  # number of the newest change passed on
         self.left = False
+        self.given_up = False  # to a newer stream of the same person
 
     def leave(self) -> None:
         self._live.leave(self)
@@ -95,7 +96,7 @@ class Live:
         self._most = most
         self._beat_every = beat_every
         self._changed = threading.Condition()
-        self._people: Counter[int] = Counter()
+        self._seats: dict[int, list[Seat]] = defaultdict(list)  # of each person, oldest first
         self._views: dict[View, _Watched] = {}
         self._watcher: threading.Thread | None = None
         self._look_again = False
@@ -104,19 +105,30 @@ class Live:
     @property
     def open(self) -> int:
         """How many streams there are."""
-        return self._people.total()
+        return sum(len(seats) for seats in self._seats.values())
 
     def sit(self, person_id: int) -> Seat:
-        """A place for one more stream of this person; Full when there is none."""
+        """A place for one more stream of this person; Full when there is none.
+
+        Of more than MOST_PER_PERSON the oldest gives up its place: most often that is a page they have left, which the
+        server learns only when it next writes to it.
+        """
         with self._changed:
-            if self._closed or self.open >= self._most or self._people[person_id] >= MOST_PER_PERSON:
+            if len(self._seats[person_id]) >= MOST_PER_PERSON:
+                oldest = self._seats[person_id][0]
+                oldest.given_up = True
+                self._leave(oldest)
+            if self._closed or self.open >= self._most:
                 raise Full
-            self._people[person_id] += 1
-            return Seat(self, person_id)
+            seat = Seat(self, person_id)
+            self._seats[person_id].append(seat)
+            return seat
 
     def watch(self, seat: Seat, view: View, seq: int, draw: Draw) -> None:
         """From here on the seat is told what changes in the view after the event `seq`. Starts the watcher."""
         with self._changed:
+            if seat.left:
+                return
             watched = self._views.get(view)
             if watched is None:
                 watched = self._views[view] = _Watched(view, seq, None, draw)
@@ -137,6 +149,8 @@ class Live:
         while time.monotonic() < end:
             news = self._next(seat, next_beat)
             if news is None:
+                if seat.given_up:
+                    yield _event("full", "{}")
                 return
             if seat.watched and news and news[0].number > seat.place + 1:
                 yield _event("reload", "{}")
@@ -154,15 +168,7 @@ class Live:
 
     def leave(self, seat: Seat) -> None:
         with self._changed:
-            if seat.left:
-                return
-            seat.left = True
-            self._people[seat.person_id] -= 1
-            if seat.watched is not None:
-                seat.watched.seats -= 1
-                if seat.watched.seats == 0:
-                    self._views.pop(seat.watched.view, None)
-            self._changed.notify_all()
+            self._leave(seat)
 
     def close(self) -> None:
         """Ends every stream and the watcher; returns when the watcher has ended."""
@@ -173,14 +179,30 @@ class Live:
         if watcher is not None and watcher is not threading.current_thread():
             watcher.join(timeout=1)
 
+    def _leave(self, seat: Seat) -> None:
+        if seat.left:
+            return
+        seat.left = True
+        self._seats[seat.person_id].remove(seat)
+        if not self._seats[seat.person_id]:
+            del self._seats[seat.person_id]
+        if seat.watched is not None:
+            seat.watched.seats -= 1
+            if seat.watched.seats == 0:
+                self._views.pop(seat.watched.view, None)
+        self._changed.notify_all()
+
     def _next(self, seat: Seat, until: float) -> list[_Told] | None:
         """What the seat has not been told, after waiting for it at most until then; None when all ends."""
-        watched = seat.watched
-        if watched is None:
-            raise RuntimeError("a seat that watches nothing")
         with self._changed:
+            if seat.left:
+                return None
+            watched = seat.watched
+            if watched is None:
+                raise RuntimeError("a seat that watches nothing")
             self._changed.wait_for(
-                lambda: self._closed or seat.left or watched.number > seat.place, max(0.0, until - time.monotonic())
+                lambda: self._closed or seat.left or watched.number > seat.place,
+                max(0.0, until - time.monotonic()),
             )
             if self._closed or seat.left:
                 return None
@@ -213,7 +235,7 @@ class Live:
             self._look_again = False
             views = list(self._views.values())
         try:
-            boards = {board: seq for board, seq in db.session.execute(select(Board.id, Board.seq))}
+            boards = dict(db.session.execute(select(Board.id, Board.seq)).tuples().all())
             desk_seq = db.session.scalar(select(Desk.seq)) or 0
             for watched in views:
                 if watched.desk_seq is None:

@@ -117,6 +117,7 @@ async function open() {
   source.addEventListener("clock", (event) => showClock(event.data));
   source.addEventListener("reload", () => emit("board:reload"));
   source.addEventListener("ended", () => { close(); catchUp(); });
+  source.addEventListener("full", () => { close(); quietUntil = Date.now() + POLL_FOR; }); // newer tabs have the streams
   source.addEventListener("error", fail);
 }
 
