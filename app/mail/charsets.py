@@ -47,6 +47,31 @@ def clean(text: str) -> str:
     return _UNWANTED.sub("", _NEWLINES.sub("\n", text))
 
 
+def guess(data: bytes) -> str | None:
+    """The codec of the most believable reading of bytes whose charset nobody told; None where none is."""
+    for mark, codec in ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            return codec
+    if b"\x1b$)C" in data:
+        return "iso2022_kr"
+    if b"\x1b$" in data or b"\x1b(" in data:
+        return "iso2022_jp_ext"
+    if _strictly(data, "utf-8") is not None:
+        return "utf-8"
+    # Each test asks for the letters its language cannot do without, so that a German umlaut pair that happens to
+    # be a valid Chinese character stays German.
+    for codec, first, last, share in (
+        ("cp932", "ぁ", "ん", 0.15),
+        ("euc_jp", "ぁ", "ん", 0.15),
+        ("euc_kr", "가", "힣", 0.8),
+        ("gb2312", "一", "龥", 0.7),
+    ):
+        text = _strictly(data, codec)
+        if text is not None and _share(text, first, last) >= share:
+            return codec
+    return "cp1252" if _western(data) else None
+
+
 def _decode(data: bytes, declared: str | None) -> str:
     codec = _CODECS.get(re.sub(r"[^a-z0-9]", "", (declared or "").lower()))
     if codec is None:
@@ -70,29 +95,8 @@ def _decode(data: bytes, declared: str | None) -> str:
 
 
 def _guess(data: bytes) -> str:
-    """The most believable reading of bytes whose charset nobody told."""
-    for mark, codec in ((b"\xff\xfe\x00\x00", "utf-32"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            return data.decode(codec, "replace")
-    if b"\x1b$)C" in data:
-        return data.decode("iso2022_kr", "replace")
-    if b"\x1b$" in data or b"\x1b(" in data:
-        return data.decode("iso2022_jp_ext", "replace")
-    text = _strictly(data, "utf-8")
-    if text is not None:
-        return text
-    # Each test asks for the letters its language cannot do without, so that a German umlaut pair that happens to
-    # be a valid Chinese character stays German.
-    for codec, first, last, share in (
-        ("cp932", "ぁ", "ん", 0.15),
-        ("euc_jp", "ぁ", "ん", 0.15),
-        ("euc_kr", "가", "힣", 0.8),
-        ("gb2312", "一", "龥", 0.7),
-    ):
-        text = _strictly(data, codec)
-        if text is not None and _share(text, first, last) >= share:
-            return text
-    return data.decode("cp1252", "replace") if _western(data) else _damaged_utf8(data, fall_back=False)
+    codec = guess(data)
+    return data.decode(codec, "replace") if codec else _damaged_utf8(data, fall_back=False)
 
 
 def _damaged_utf8(data: bytes, *, fall_back: bool = True) -> str:

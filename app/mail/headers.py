@@ -3,6 +3,7 @@
 import binascii
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -35,7 +36,7 @@ class Headers:
 
     def raw(self, name: str) -> list[str]:
         """Every value of `name`, unfolded, charset decoded, encoded words left as they are."""
-        return [_readable(value) for known, value in self.fields if known.lower() == name]
+        return [self._decoded(value) for known, value in self.fields if known.lower() == name]
 
     def first(self, name: str) -> str:
         """The first value of `name`, undecoded like `raw`; "" where there is none."""
@@ -53,7 +54,18 @@ class Headers:
     def readable(self) -> Iterator[tuple[str, str]]:
         """All fields, decoded, one line each."""
         for name, value in self.fields:
-            yield name, one_line(words(_readable(value)))
+            yield name, one_line(words(self._decoded(value)))
+
+    def _decoded(self, value: bytes) -> str:
+        return charsets.decode(value, self._charset)
+
+    @cached_property
+    def _charset(self) -> str | None:
+        """The charset of 8-bit headers, which have no label: what all of them together look like, for a short name
+        alone looks like anything."""
+        return charsets.guess(
+            b" ".join(value for _, value in self.fields if not value.isascii() or b"\x1b" in value)
+        )
 
 
 def split(raw: bytes) -> tuple[Headers, bytes]:
@@ -137,10 +149,6 @@ def _value(raw: bytes, start: int, end: int) -> tuple[int, bytes]:
             break  # A line of blanks ends the headers for most readers.
         end = following
     return end, _FOLD.sub(b" ", raw[start : min(end, start + MAX_VALUE)]).strip()
-
-
-def _readable(value: bytes) -> str:
-    return charsets.decode(value)
 
 
 def _word_bytes(encoding: str, text: str) -> bytes:

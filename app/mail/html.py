@@ -9,7 +9,7 @@ import nh3
 from app.mail.charsets import clean
 from app.mail.weight import heavy, without_tags
 
-MAX_HTML = 2_000_000
+MAX_HTML = 1_000_000
 
 _TAGS = {
     "a", "abbr", "address", "b", "bdi", "bdo", "big", "blockquote", "br", "caption", "center", "cite", "code", "col", "colgroup",
@@ -57,7 +57,7 @@ _BLOCKED_SOURCE = re.compile(r' src="' + re.escape(_BLOCKED) + r'([^"]*)"')
 def sanitise(html: str, inline: Mapping[str, str] | None = None, *, remote_images: bool = False) -> str:
     """`html` without anything that runs, loads, submits or reaches outside its frame. `inline` maps a Content-ID to
     the URL of its attachment. Pictures from elsewhere lose their src, and carry its URL as title, unless
-    `remote_images`. Links open elsewhere and tell nobody where from. Reads at most 2 MB; of what is built to
+    `remote_images`. Links open elsewhere and tell nobody where from. Reads at most 1 MB; of what is built to
     choke a reader only the words remain."""
     pictures = {cid.lower(): url for cid, url in (inline or {}).items()}
 

@@ -13,10 +13,10 @@ MAX_LENGTH = 4_000
 # What says nothing about the language of the text around it: addresses, order numbers, product names.
 _NOISE = re.compile(
     r"""(?x)
-      (?:https?://|www\.)\S{1,500}
-    | [^\s<>@]{1,100}@[^\s<>@]{1,100}
+      (?:https?://|www\.)[!-~]{1,500}
+    | [\w.+-]{1,64}@[A-Za-z0-9.-]{1,100}
     | <[^<>]{0,200}>
-    | [^\W_]*[\d_][\w./\#-]*            # A-1042, 12.50, v2, SKU_7
+    | [A-Za-z-]{0,20}[0-9_][A-Za-z0-9_./\#-]*   # A-1042, 12.50, v2, SKU_7
     | \b[a-z]{1,3}[A-Z]\w*              # iPhone
     | \b[A-Z][a-z]+[A-Z]\w*             # PayPal
     | \b[A-Z]{2,5}\b(?![ ][A-Z]{2})     # DHL, but not a whole sentence in capitals

@@ -9,7 +9,7 @@ from app.mail.charsets import clean
 from app.mail.quotes import written
 from app.mail.weight import heavy, without_tags
 
-MAX_HTML = 2_000_000
+MAX_HTML = 1_000_000
 MAX_TEXT = 1_000_000
 
 # A signature is short; a customer who draws a line with "--" writes on below it.
@@ -67,14 +67,14 @@ def newest(text: str, *, forwarded: bool = False) -> str:
     without signature. The whole text where nothing would remain. `forwarded` keeps the history."""
     lines = _unsealed(text[:MAX_TEXT].replace("\xa0", " ").split("\n"))
     runs = [lines] if forwarded else written(lines)
-    kept = ["\n".join(_without_signature(run)).strip("\n") for run in runs]
+    kept = ["\n".join(line.rstrip() for line in _without_signature(run)).strip("\n") for run in runs]
     result = _EMPTY_LINES.sub("\n\n", "\n\n".join(run for run in kept if run.strip())).strip()
     return result or text[:MAX_TEXT].strip()
 
 
 def html_to_text(html: str) -> str:
     """HTML as plain text: paragraphs and lines as seen, "- " before list items, "> " before quotes, links with their
-    address in <>. Reads at most 2 MB."""
+    address in <>. Reads at most 1 MB."""
     html = clean(html[:MAX_HTML])
     if heavy(html):
         return _EMPTY_LINES.sub("\n\n", clean(without_tags(html)))[:MAX_TEXT]
@@ -143,7 +143,7 @@ class _Reader(HTMLParser):
         elif tag == "img":
             self._add((values.get("alt") or "")[:100])
         elif tag in ("td", "th"):
-            if "".join(self._line).strip():
+            if self._line:
                 self._add(" ")
         elif tag == "br":
             self._end_line(forced=True)
@@ -194,6 +194,9 @@ class _Reader(HTMLParser):
         line = joined.rstrip() if self._pre else re.sub(r" {2,}", " ", joined).strip(" ")
         # "-- " must keep its blank: it is how a signature begins.
         line = "-- " if line == "--" else line
+        if not line.strip():
+            # A line of one no-break space is how some editors write an empty one.
+            forced, line = forced or "\xa0" in line, ""
         self._line = []
         self._links = [(href, 0) for href, _ in self._links]
         mark = "> " * min(self._depth, 10)
