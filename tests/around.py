@@ -17,7 +17,7 @@ from tests.sink import Sink
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "google-chrome")
 LOOPBACK = ("127.0.0.1", "localhost")
-REFUSALS = ("409", "422")  # answers of the desk, which Chromium also writes to the console
+REFUSALS = ("401", "409", "422")  # answers of the desk, which Chromium also writes to the console
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +153,7 @@ def new_page(chromium: Any) -> Iterator[Callable[..., Any]]:
 
 
 @pytest.fixture
-def page(new_page: Callable[..., Any], serve: Callable[..., Server]) -> Any:
+def page(serve: Callable[..., Server], new_page: Callable[..., Any]) -> Any:
     """A page of a server that runs as it does by default."""
     return new_page(serve().url)
 

@@ -30,6 +30,7 @@ function apply(delta) {
   const changed = delta.cards.map((entry) => parse(entry.html)).filter(place);
   for (const id of delta.gone) remove(id);
   for (const head of delta.heads) showHead(head);
+  for (const column of board.querySelectorAll(".column")) trim(column);
   const duty = document.getElementById("on_call");
   if (duty && delta.on_call) Idiomorph.morph(duty, delta.on_call, { morphStyle: "outerHTML" });
   if (!delta.own) tell(changed);
@@ -128,11 +129,31 @@ function showCounts(column) {
   const shown = listOf(column).children.length;
   column.querySelector(".column-empty").hidden = shown > 0;
   const more = moreOf(column);
-  const left = Number(head.dataset.count) - shown - (waiting.get(column)?.size ?? 0);
-  if (!more || Number(head.dataset.count) > 999) return;
-  if (left <= 0) return void more.remove();
-  more.textContent = say(texts.more, { n: Math.min(left, 40) });
-  if (left > 40) more.append(" ", Object.assign(document.createElement("span"), { className: "count", textContent: `(${left})` }));
+  const counted = Number(head.dataset.count);
+  const left = counted - shown - (waiting.get(column)?.size ?? 0);
+  if (!more) return;
+  if (left <= 0 && counted <= 999) return void more.remove();
+  const said = counted > 999 ? "999+" : String(left);
+  more.textContent = say(texts.more, { n: counted > 999 ? 40 : Math.min(left, 40) });
+  if (counted > 999 || left > 40) more.append(" ", Object.assign(document.createElement("span"), { className: "count", textContent: `(${said})` }));
+}
+
+// A column keeps as many cards as were asked for; those that others pushed out below are left to "Show more" again,
+// unless somebody is looking at them.
+function trim(column) {
+  const list = listOf(column);
+  const limit = Number(list.dataset.limit);
+  const extra = [...list.children].slice(limit);
+  const end = column.querySelector(".column-body").getBoundingClientRect().bottom;
+  if (!extra.length || extra[0].getBoundingClientRect().top < end || extra.some((card) => card.matches(":focus-within"))) return;
+  for (const card of extra) card.remove();
+  const last = list.lastElementChild.dataset;
+  const more = moreOf(column) ?? list.parentElement.appendChild(document.createElement("a"));
+  const after = `${last.sort}.${last.id}`;
+  more.className = "show-more";
+  more.dataset.after = after;
+  more.href = `/columns/${column.dataset.column}/cards?` + new URLSearchParams({ after, ...(texts.q && { q: texts.q }) });
+  showCounts(column);
 }
 
 // The columns themselves have changed, or too much else: the page anew, but not under somebody's hands.
@@ -188,22 +209,20 @@ for (const column of board.querySelectorAll(".column")) {
 
 // ---- Told to screen readers, together --------------------------------------------------------------------------------
 
-let news = [];
+const news = new Map(); // card id -> the card as it came last
 
 function tell(cards) {
   if (!cards.length) return;
-  if (!news.length) setTimeout(tellAll, 1000);
-  news.push(...cards);
+  if (!news.size) setTimeout(tellAll, 1000);
+  for (const card of cards) news.set(card.id, card);
 }
 
 function tellAll() {
-  const [card] = news;
+  const [card] = news.values();
   const subject = card.querySelector(".card-subject").textContent.trim();
   const column = columnOf(card.dataset.column)?.dataset.name;
-  told.textContent = new Set(news.map((one) => one.id)).size === 1 && column
-    ? say(texts.arrived, { column, subject })
-    : say(texts.moved, { n: new Set(news.map((one) => one.id)).size });
-  news = [];
+  told.textContent = news.size === 1 && column ? say(texts.arrived, { column, subject }) : say(texts.moved, { n: news.size });
+  news.clear();
 }
 
 // ---- Moving ----------------------------------------------------------------------------------------------------------
@@ -325,9 +344,12 @@ function end(event) {
   document.removeEventListener("keydown", cancel, true);
   const { card, from, to, cancelled } = dragged;
   to?.classList.remove("is-target");
-  dragged = null;
-  for (const delta of held.splice(0)) apply(delta);
-  if (to && !cancelled) move(card.dataset.id, to.dataset.column, from.dataset.column);
+  // The click that ends the drag comes first: Sortable waits to swallow it, and without it would swallow the next one.
+  setTimeout(() => {
+    dragged = null;
+    for (const delta of held.splice(0)) apply(delta);
+    if (to && !cancelled) move(card.dataset.id, to.dataset.column, from.dataset.column);
+  });
 }
 
 // ---- More of a column ------------------------------------------------------------------------------------------------
@@ -350,13 +372,15 @@ board.addEventListener("click", async (event) => {
 
 function showMore(link, part) {
   const column = link.closest(".column");
+  const list = listOf(column);
   const cards = [...part.querySelectorAll(".card")];
   const next = part.querySelector(".show-more");
   if (next) link.replaceWith(next);
   else link.remove();
   for (const card of cards) {
-    if (!document.getElementById(card.id)) put(card, listOf(column), successor(card, listOf(column)));
+    if (!document.getElementById(card.id)) put(card, list, successor(card, list));
   }
+  list.dataset.limit = Number(list.dataset.limit) + cards.length;
   showCounts(column);
   cards[0]?.querySelector(".card-subject a").focus({ preventScroll: true });
 }

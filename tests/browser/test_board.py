@@ -1,0 +1,284 @@
+"""The board in a real browser: two people at once, without script, by keyboard alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from app.database import db, writing
+from app.desk import tickets
+from app.models.event import CLOCK
+from app.models.ticket import Ticket
+from tests.stories import fill, ticket_in
+
+Page = Any
+FAIL_ONCE = """() => {
+  const real = window.fetch;
+  window.fetch = () => { window.fetch = real; return Promise.reject(new TypeError("Failed to fetch")); };
+}"""
+
+
+@pytest.fixture
+def open_board(serve: Callable[..., Any], new_page: Callable[..., Page], desk: Any) -> Callable[..., Page]:
+    """Opens the board in a browser of this person, and waits until it is live. The browser ends before its server.
+
+    The clock stands still, so that nothing changes but what a test changes.
+    """
+    url = serve(CLOCK="off").url
+
+    def open_it(person: Any, query: str = "", **options: Any) -> Page:
+        page = new_page(url, person, **options)
+        page.goto(f"/boards/{desk.board.id}{query}")
+        if options.get("java_script_enabled", True):
+            page.locator("#live[data-state=live]").wait_for()
+        return page
+
+    return open_it
+
+
+def card(page: Page, ticket: Ticket, column: Any = None) -> Page:
+    within = page.locator(f"#column_{column.id}") if column else page
+    return within.locator(f"#ticket_{ticket.id}")
+
+
+def drag(page: Page, ticket: Ticket, column: Any) -> None:
+    card(page, ticket).drag_to(page.locator(f"#column_{column.id} .column-body"), steps=5)
+
+
+def column_of(ticket: Ticket) -> int:
+    db.session.rollback()
+    db.session.expire_all()
+    return db.session.get_one(Ticket, ticket.id).column_id
+
+
+def test_a_move_shows_on_the_other_board(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Where is my parcel?", now)
+    alice, bob = open_board(desk.alice), open_board(desk.bob)
+    drag(alice, ticket, desk.columns["open"])
+    card(alice, ticket, desk.columns["open"]).wait_for()
+    card(bob, ticket, desk.columns["open"]).wait_for()
+    for page in (alice, bob):
+        assert page.locator(f"#column_{desk.columns['open'].id}_head .count").inner_text() == "1"
+        assert page.locator(f"#column_{desk.columns['new'].id}_head .count").inner_text() == "0"
+        assert page.locator(f"#column_{desk.columns['new'].id} .column-empty").is_visible()
+    expect(bob.locator("#told")).to_have_text("New in Open: Where is my parcel?")
+    alice.get_by_role("button", name="Undo").click()
+    card(bob, ticket, desk.columns["new"]).wait_for()
+    assert column_of(ticket) == desk.columns["new"].id
+
+
+def test_two_drag_the_same_card(open_board: Any, desk: Any, now: Any) -> None:
+    """The second one to let go is told who was faster, sees the true card, and may insist."""
+    ticket = ticket_in(desk, "new", "Charged twice", now)
+    open_, waiting = desk.columns["open"], desk.columns["waiting"]
+    alice, bob = open_board(desk.alice), open_board(desk.bob)
+    take(bob, card(bob, ticket))
+    drag(alice, ticket, open_)
+    card(alice, ticket, open_).wait_for()
+    with bob.expect_response("**/column") as answered:
+        drop(bob, waiting)
+    assert answered.value.status == 409
+    toast = bob.locator(".toast-error")
+    expect(toast).to_contain_text("Alice Moor has moved this to Open meanwhile.")
+    card(bob, ticket, open_).wait_for()
+    assert column_of(ticket) == open_.id
+    toast.get_by_role("button", name="Move anyway").click()
+    card(alice, ticket, waiting).wait_for()
+    card(bob, ticket, waiting).wait_for()
+    assert column_of(ticket) == waiting.id
+
+
+def test_what_arrives_during_a_drag_waits(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "In the hand", now)
+    bob = open_board(desk.bob)
+    take(bob, card(bob, ticket))
+    with bob.expect_event("console", lambda message: "delta" in message.text) as _:
+        bob.evaluate("document.addEventListener('board:delta', () => console.log('delta'), { once: true })")
+        later = ticket_in(desk, "new", "Arrives meanwhile", now)
+    assert card(bob, later).count() == 0
+    bob.mouse.move(700, 300)
+    expect(bob.locator(".column.is-target")).to_have_count(1)
+    bob.keyboard.press("Escape")
+    bob.mouse.up()
+    card(bob, later, desk.columns["new"]).wait_for()
+    assert column_of(ticket) == desk.columns["new"].id
+
+
+def test_a_lost_connection_puts_the_card_back_and_offers_to_try_again(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "In a tunnel", now)
+    bob = open_board(desk.bob)
+    bob.evaluate(FAIL_ONCE)
+    drag(bob, ticket, desk.columns["open"])
+    toast = bob.locator(".toast-error")
+    expect(toast).to_contain_text("the card is back where it was")
+    assert card(bob, ticket, desk.columns["new"]).count() == 1
+    toast.get_by_role("button", name="Try again").click()
+    card(bob, ticket, desk.columns["open"]).wait_for()
+
+
+def test_by_keyboard_alone(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "No mouse here", now)
+    page = open_board(desk.bob)
+    page.locator(f"#s{ticket.id}").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator(f"#o{ticket.id}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Column")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    card(page, ticket, desk.columns["waiting"]).wait_for()
+    expect(page.locator(f"#o{ticket.id}")).to_be_focused()
+    assert column_of(ticket) == desk.columns["waiting"].id
+
+
+def test_without_script_everything_is_a_form(open_board: Any, desk: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        made = [fill(board, desk, "new", f"Number {number}", now) for number in range(45)]
+    page = open_board(desk.bob, java_script_enabled=False)
+    page.locator(f"#o{made[0].id}").click()
+    page.get_by_label("Column").select_option(label="Open")
+    page.get_by_role("button", name="Move", exact=True).click()
+    assert card(page, made[0], desk.columns["open"]).count() == 1
+    expect(page.locator(".toasts")).to_contain_text(f"#{made[0].id} moved to Open")
+    page.get_by_role("link", name="Show 4 more").click()
+    assert page.locator(".card").count() == 4
+    page.get_by_role("link", name="Back to Support").click()
+    page.get_by_label("Search or filter").fill("is:open")
+    page.get_by_label("Search or filter").press("Enter")
+    assert page.locator(".card").count() == 1
+    page.get_by_role("link", name="Archived").click()
+    assert page.locator(".card").count() == 0
+
+
+def test_more_of_a_column_is_put_below(open_board: Any, desk: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        for number in range(95):
+            fill(board, desk, "new", f"Number {number}", now)
+    page = open_board(desk.bob)
+    new = page.locator(f"#column_{desk.columns['new'].id}")
+    expect(new.locator(".card")).to_have_count(40)
+    new.get_by_role("link", name="Show 40 more (55)").click()
+    expect(new.locator(".card")).to_have_count(80)
+    new.get_by_role("link", name="Show 15 more").click()
+    expect(new.locator(".card")).to_have_count(95)
+    expect(new.locator(".show-more")).to_have_count(0)
+    sorts = [item.get_attribute("data-sort") for item in new.locator(".card").all()]
+    assert sorts == sorted(sorts)
+
+
+def test_a_column_that_is_sorted_anew_keeps_its_length(open_board: Any, desk: Any, now: Any) -> None:
+    """A rule or the clock may bring every ticket to the top at once."""
+    with writing(desk.board) as board:
+        made = [fill(board, desk, "new", f"Number {number}", now).id for number in range(60)]
+    page = open_board(desk.bob)
+    with writing(desk.board) as board:
+        for number in made:
+            tickets.prioritise(board, db.session.get_one(Ticket, number), 3, by=CLOCK, now=now)
+    new = page.locator(f"#column_{desk.columns['new'].id}")
+    expect(new.locator(".card[data-priority='3']")).to_have_count(40)
+    expect(new.locator(".card")).to_have_count(40)
+    new.get_by_role("link", name="Show 20 more").click()
+    expect(new.locator(".card")).to_have_count(60)
+
+
+def test_a_card_beyond_what_is_loaded_is_only_counted(open_board: Any, desk: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        for number in range(45):
+            fill(board, desk, "new", f"Number {number}", now)
+    page = open_board(desk.bob)
+    new = page.locator(f"#column_{desk.columns['new'].id}")
+    low = ticket_in(desk, "new", "Not urgent at all", now, priority=0)
+    expect(new.locator(".column-head .count")).to_have_text("46")
+    expect(new.get_by_role("link", name="Show 6 more")).to_be_visible()
+    assert card(page, low).count() == 0
+    urgent = ticket_in(desk, "new", "Most urgent", now, priority=3)
+    expect(new.locator(".card").first).to_have_id(f"ticket_{urgent.id}")
+
+
+def test_what_one_looks_at_does_not_jump(open_board: Any, desk: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        for number in range(30):
+            fill(board, desk, "new", f"Number {number}", now)
+    page = open_board(desk.bob)
+    new = page.locator(f"#column_{desk.columns['new'].id}")
+    new.locator(".card").nth(20).hover()
+    seen = new.locator(".card").nth(20).bounding_box()
+    urgent = ticket_in(desk, "new", "Most urgent", now, priority=3)
+    pill = new.locator(".new-above")
+    expect(pill).to_have_text("1 new above")
+    assert abs(new.locator(".card").nth(20).bounding_box()["y"] - seen["y"]) < 1
+    pill.click()
+    expect(new.locator(".card").first).to_have_id(f"ticket_{urgent.id}")
+    expect(pill).to_be_hidden()
+
+
+def test_a_card_that_leaves_the_filter_stays_until_one_moves_on(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Filtered", now, priority=3)
+    page = open_board(desk.bob, "?q=priority:urgent")
+    page.locator(f"#s{ticket.id}").focus()
+    with writing(desk.board) as board:
+        tickets.prioritise(board, db.session.get_one(Ticket, ticket.id), 1, by=CLOCK, now=now)
+    page.locator(f"#ticket_{ticket.id}.is-leaving").wait_for()
+    page.locator("#query").focus()
+    expect(card(page, ticket)).to_have_count(0)
+
+
+def test_focus_survives_a_change_of_its_card(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Focused", now)
+    page = open_board(desk.bob)
+    page.locator(f"#s{ticket.id}").focus()
+    with writing(desk.board) as board:
+        tickets.move(board, db.session.get_one(Ticket, ticket.id), to=desk.columns["open"].id, by=CLOCK, now=now)
+    card(page, ticket, desk.columns["open"]).wait_for()
+    expect(page.locator(f"#s{ticket.id}")).to_be_focused()
+
+
+def test_other_tabs_of_a_browser_are_live_too(open_board: Any, desk: Any, now: Any) -> None:
+    """A browser has no seventh connection: four tabs hold a stream, the fifth hears the others."""
+    first = open_board(desk.bob)
+    tabs = [first.context.new_page() for _ in range(4)]
+    for tab in tabs:
+        tab.goto(first.url)
+    ticket = ticket_in(desk, "new", "Everywhere", now)
+    for tab in [first, *tabs]:
+        card(tab, ticket).wait_for()
+
+
+def test_a_stopped_sign_in_ends_the_board(open_board: Any, desk: Any, now: Any) -> None:
+    from app.desk import sign_ins
+
+    page = open_board(desk.bob)
+    with writing(desk.row):
+        sign_ins.end_all(desk.bob)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator(".toast-error")).to_contain_text("Your session has ended.")
+    expect(page.locator("#live")).to_have_text("offline")
+
+
+@pytest.mark.parametrize("options", [{}, {"viewport": {"width": 390, "height": 844}}, {"color_scheme": "dark"}])
+def test_axe_finds_nothing(options: dict[str, Any], open_board: Any, desk: Any, now: Any) -> None:
+    for state in desk.columns:
+        ticket_in(desk, state, f"In {state}", now, priority=3, language="en")
+    page = open_board(desk.bob, bypass_csp=True, **options)  # axe itself needs eval
+    for address in (page.url, f"{page.url}?q=is:", f"/columns/{desk.columns['archived'].id}/cards", "/tickets/1/move"):
+        page.goto(address)
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+def take(page: Page, card: Page) -> None:
+    """Begins to drag a card."""
+    box = card.bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 40, steps=4)
+
+
+def drop(page: Page, column: Any) -> None:
+    box = page.locator(f"#column_{column.id} .column-body").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100, steps=5)
+    page.mouse.up()
