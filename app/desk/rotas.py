@@ -82,8 +82,8 @@ class Turns:
 class Change:
     """An edit of the rota before it is saved: what would be published from `from_at` on, and its hash.
 
-    `before` and `after` are the weeks from `from_at` on as they would be without and with it. They reach as far as the
-    rota is published ahead, also when the edit itself publishes less.
+    `before` and `after` are the weeks from `from_at` to `until` as they would be without and with it. They are as many
+    as the rota is published ahead, also when the edit itself publishes less.
     """
 
     version: rules.Version
@@ -92,6 +92,7 @@ class Change:
     replaced: Sequence[Shift]  # published shifts that would go, covers included
     before: Sequence[rules.Shift]
     after: Sequence[rules.Shift]
+    until: datetime
     digest: str
 
     @property
@@ -142,7 +143,8 @@ def preview(
         .where(Shift.rota_id == rota.id, Shift.starts_at >= from_at)
         .order_by(Shift.starts_at, Shift.id)
     ).all()
-    after = _plan([version], from_at, from_at + ahead)
+    # A day less: in UTC these weeks are an hour longer or shorter when the clocks change.
+    after = _plan([version], from_at, from_at + ahead - timedelta(days=1))
     until = max((shift.ends_at for shift in after), default=from_at + ahead)
     as_it_was = max((shift.ends_at for shift in replaced), default=from_at)
     return Change(
@@ -155,6 +157,7 @@ def preview(
             *rules.generate(_versions(rota), as_it_was, until),
         ],
         after=after,
+        until=until,
         digest=f"{rules.digest(planned)}{rules.digest(replaced)}",
     )
 

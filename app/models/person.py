@@ -43,6 +43,11 @@ class Person(UserMixin, Base):
 
     sign_in_token: str | None = None
 
+    # flask-login compares by session, which most people have none of; a row is one object in a session.
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
+
     def get_id(self) -> str:
         """What the signed session cookie holds: the token of this sign-in, never the person's id."""
         if self.sign_in_token is None:

@@ -1,7 +1,5 @@
 """The rota: who is on call when, and the manager's form that changes it."""
 
-from datetime import timedelta
-
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
@@ -133,7 +131,6 @@ def _page(
         names=names,
         change=change,
         handovers=[shift for shift in change.after if shift.role == "primary"][:HANDOVERS] if change else [],
-        ahead_until=change.from_at + timedelta(weeks=rota.horizon_weeks) if change else None,
         now=now(),
         status=status,
     )
