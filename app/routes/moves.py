@@ -13,7 +13,7 @@ from app.database import db, writing
 from app.desk import access, tickets
 from app.desk.refused import Refused
 from app.forms import Form
-from app.html import page
+from app.html import page, wants_part
 from app.models.board import Board
 from app.models.event import By
 from app.models.person import Person
@@ -82,6 +82,7 @@ def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = N
         part="boards/_move.html",
         status=error.status if error else 200,
         ticket=ticket,
+        dialog=wants_part(),
         columns=db.session.get_one(Board, ticket.board_id).columns,
         wanted=ticket.column_id if wanted is None else wanted,
         error=error.said() if error else None,
