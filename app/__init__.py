@@ -32,7 +32,11 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_size": 16, "max_overflow": settings.threads, "pool_pre_ping": not settings.on_sqlite},
+        SQLALCHEMY_ENGINE_OPTIONS={
+            "pool_size": 16,
+            "max_overflow": settings.threads,
+            "pool_pre_ping": not settings.on_sqlite,
+        },
     )
     app.config.update(config)
     db.init_app(app)

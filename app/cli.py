@@ -70,7 +70,7 @@ def add_person(name: str, email: str, role: str, locale: str, zone: str, passwor
     """Adds a person who can sign in with a password, to every board that there is."""
     if password is None:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    elif password == "-":
+    elif password == "-":  # noqa: S105 - the sign for standard input
         password = sys.stdin.readline().rstrip("\n")
     try:
         with writing(setup.ensure_desk(now())) as desk:

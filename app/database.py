@@ -8,8 +8,9 @@ statement by `bookkeeping` and takes no lock.
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, Executable, MetaData, Row, event, text
@@ -42,7 +43,7 @@ class UTCDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -85,7 +86,8 @@ def writing(stream: S) -> Iterator[S]:
         session.info.pop("writing", None)
 
 
-class Kept(NamedTuple):
+@dataclass(frozen=True)
+class Kept:
     """What one bookkeeping statement did."""
 
     rows: Sequence[Row[*tuple[Any, ...]]]
@@ -112,7 +114,9 @@ def insert_new(table: Any) -> Any:
 def announce(session: Session, stream_id: int) -> None:
     """Wakes the watchers of other processes when this transaction commits. SQLite's watchers see it by themselves."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": str(stream_id)})
+        session.execute(
+            text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": str(stream_id)}
+        )
 
 
 @event.listens_for(Engine, "connect")

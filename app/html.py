@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, make_response, render_template, request, url_for
+from flask import Flask, Response, current_app, make_response, render_template, url_for
 from flask_login import current_user
+from htmx_flask import request
 from markupsafe import Markup, escape
 from werkzeug.exceptions import HTTPException
 
@@ -52,8 +53,7 @@ def page(template: str, *, part: str | None = None, status: int = 200, **context
 
 
 def wants_part() -> bool:
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    return bool(request.htmx) and not request.htmx.boosted and not request.htmx.history_restore_request
 
 
 def asset(path: str) -> str:
@@ -151,7 +151,9 @@ def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
     """The side navigation: their boards, what is theirs on the board shown (else on the first), and the other pages
     that they may see. One statement."""
     boards = lines(access.visible_boards(person, now), person.id)
-    entries = [Entry(f"/boards/{b.id}", b.name, said(b.unresolved), _is_here(f"/boards/{b.id}")) for b in boards]
+    entries = [
+        Entry(f"/boards/{b.id}", b.name, said(b.unresolved), _is_here(f"/boards/{b.id}")) for b in boards
+    ]
     if boards:
         board = next((board for board in boards if board.id == board_id), boards[0])
         entries += [
@@ -163,7 +165,9 @@ def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
             count = getattr(boards[0], counted) if counted and boards else 0
             url = url_for(endpoint)
             group = words.gettext("Desk")
-            entries.append(Entry(url, words.gettext(label), said(count) if count else None, _is_here(url), group))
+            entries.append(
+                Entry(url, words.gettext(label), said(count) if count else None, _is_here(url), group)
+            )
     return entries
 
 

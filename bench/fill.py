@@ -187,7 +187,7 @@ def _tickets(
             version=1,
         )
         ticket.sort_key = ticket.order()
-        values = {key: getattr(ticket, key) for key in Ticket.__table__.columns.keys()  # noqa: SIM118 - a collection of columns}
+        values = {key: getattr(ticket, key) for key in Ticket.__table__.columns.keys()}  # noqa: SIM118 - a collection of columns
         yield values
 
 

@@ -46,18 +46,16 @@ class Binding:
     from_: Callable[[str], ColumnElement[bool]]  # pattern -> the customer's address is like it
     channel_kind: SQLColumnExpression[str]  # email, form, manual
     channel_name: SQLColumnExpression[Any]  # folded; the channel's id where `names` made `parse` store ids
-    language: SQLColumnExpression[str]  # ISO 639-1, NULL while unknown
+    language: SQLColumnExpression[Any]  # ISO 639-1, NULL while unknown
     tag: Callable[[tuple[Value, ...]], ColumnElement[bool]]  # has one of these tags; (): has any at all
     state: SQLColumnExpression[str]
     assignee: Callable[[Value], ColumnElement[bool]]  # "none", "me", "oncall", an id or a name
     priority: SQLColumnExpression[int]  # place in PRIORITIES, 0 is low
     created_at: SQLColumnExpression[datetime]
-    waiting_since: SQLColumnExpression[datetime]  # the first customer message that nobody has answered
+    waiting_since: SQLColumnExpression[Any]  # the first customer message that nobody has answered
     state_since: SQLColumnExpression[datetime]
     automatic: SQLColumnExpression[bool]
-    unresolved: SQLColumnExpression[bool] | None = (
-        None  # the literal condition of a partial index, if there is one
-    )
+    unresolved: ColumnElement[bool] | None = None  # the literal condition of a partial index, if there is one
 
 
 def condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
@@ -232,7 +230,7 @@ def _is(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> Co
     if "unassigned" in values:
         tests.append(_sure(binding.assignee("none")))
     if "automatic" in values:
-        tests.append(_sure(binding.automatic))
+        tests.append(binding.automatic.is_(true()))
     return or_(*tests)
 
 

@@ -114,7 +114,7 @@ def assign(
     ticket: Ticket,
     person_id: int | None,
     *,
-    expected: int | None | str = "any",
+    expected: int | str | None = "any",
     by: By,
     now: datetime,
 ) -> Ticket:

@@ -33,6 +33,7 @@ from rules.query import And, Query
 PER_COLUMN = 40
 MOST_COUNTED = 1000  # more is said as 999+
 MOST_CHANGES = 200  # more changed tickets than these are not worth telling one by one
+EVERYTHING = And(())  # the query that every ticket fulfils
 NEAR = 4  # a deadline is near when a quarter of its time is left
 
 
@@ -46,13 +47,13 @@ class View:
 
     board_id: int
     locale: str
-    query: Query = And(())
+    query: Query = EVERYTHING
     text: str = ""
     me: int | None = None
 
     def condition(self, now: datetime) -> ColumnElement[bool]:
         """The filter as it is at `now`."""
-        return true() if self.query == And(()) else condition(self.query, binding(now, self.me), now)
+        return true() if self.query == EVERYTHING else condition(self.query, binding(now, self.me), now)
 
 
 class Card(NamedTuple):
@@ -99,7 +100,8 @@ class Card(NamedTuple):
         return "near" if self.next_deadline_for and left * NEAR < self.next_deadline_for else "ok"
 
 
-class Head(NamedTuple):
+@dataclass(frozen=True)
+class Head:
     """A column with what it holds. Both counts stop at MOST_COUNTED; `late` are tickets whose deadline has passed."""
 
     id: int
@@ -144,7 +146,7 @@ def first_cards(view: View, columns: Sequence[int], now: datetime) -> dict[int, 
     if not columns:
         return {}
     found: dict[int, list[Card]] = {column: [] for column in columns}
-    plain = view.query == And(())
+    plain = view.query == EVERYTHING
     statement = _unfiltered(tuple(columns)) if plain else _first(columns, view.condition(now))
     for card in _read(statement):
         found[card.column_id].append(card)
@@ -210,7 +212,7 @@ _OF_TICKET = (
 )
 
 
-def _heads(view: View, now: datetime) -> Select[Any]:
+def _heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
     """The counts are sub-selects of the one statement over the columns; each stops at what can be said."""
     matches = view.condition(now)
     return (
@@ -254,11 +256,11 @@ def _first(columns: Sequence[int], matches: ColumnElement[bool]) -> Select[Any]:
     return _cards(union_all(*each).subquery("t"))
 
 
-def _tickets(matches: ColumnElement[bool]) -> Select[Any]:
+def _tickets(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     return select(*_OF_TICKET, Ticket.customer_id, Ticket.channel_id, Ticket.assignee_id).where(matches)
 
 
-def _in_order(wanted: Select[Any]) -> Select[Any]:
+def _in_order(wanted: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
     return wanted.order_by(Ticket.column_id, Ticket.sort_key, Ticket.id).limit(PER_COLUMN + 1)
 
 
