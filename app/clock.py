@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
-from sqlalchemy import case, func, literal, or_, select, update
+from sqlalchemy import case, func, literal, or_, select, true, update
 
 from app.database import bookkeeping, db, insert_new
 from app.models.clock import Heartbeat, Lease
-from app.models.desk import the_desk
+from app.models.desk import Desk, the_desk
 from app.sweeps import SWEEPS
 
 log = logging.getLogger(__name__)
@@ -82,10 +82,10 @@ def run_alone(app: Flask) -> None:
 
 
 def health(now: datetime) -> dict[str, dict[str, object]]:
-    """sweep -> when it last ran to its end and whether it is alive, by the heartbeats."""
-    beats = {beat.job: beat for beat in db.session.scalars(select(Heartbeat))}
-    desk = the_desk()
-    began_at = desk.created_at if desk else now  # a sweep has its time to run first once there is a desk
+    """sweep -> when it last ran to its end and whether it is alive, by the heartbeats. One statement."""
+    rows = db.session.execute(select(Desk.created_at, Heartbeat).outerjoin(Heartbeat, true())).all()
+    beats = {beat.job: beat for _, beat in rows if beat is not None}
+    began_at = rows[0].created_at if rows else now  # a sweep has its time to run first once there is a desk
     found: dict[str, dict[str, object]] = {}
     for job in JOBS:
         beat = beats.get(job.sweep)
