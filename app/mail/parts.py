@@ -1,7 +1,7 @@
 """A message as a tree of MIME parts.
 
 Not email.parser: that one recurses without a bound (1,000 nested parts end it with RecursionError), compares every
-line with every open boundary, and gives 8-bit headers as surrogates. See docs/decisions/mail-parsing.md.
+line with every open boundary, and gives 8-bit headers as surrogates. See docs/decisions/0008-mail-parsing.md.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Which lines of a mail its sender wrote, and which are quoted history.
 
 Line by line with bounded patterns, so a hostile mail costs no more than its length. Why not the library: see
-docs/decisions/mail-parsing.md.
+docs/decisions/0008-mail-parsing.md.
 """
 
 import re
@@ -9,6 +9,7 @@ import re
 # Longer lines are prose; clients wrap an introduction over at most three.
 _MAX_LINE = 400
 _MAX_INTRODUCTION = 500
+_MIN_FIRST_LINE = 8
 
 _QUOTED = re.compile(r"[ \t]?>")
 _DIGIT_OR_ADDRESS = re.compile(r"[0-9@]")
@@ -104,6 +105,8 @@ def _history(lines: list[str], at: int) -> tuple[int, bool] | None:
 def _introduction(lines: list[str], at: int) -> tuple[int, bool] | None:
     """An "On ... wrote:" in any of the languages, over one to three lines."""
     joined = ""
+    if len(lines[at]) < _MIN_FIRST_LINE:
+        return None
     for end in range(at, min(at + 3, len(lines))):
         line = lines[end].strip()
         if not line or line.startswith(">") or len(joined) + len(line) > _MAX_INTRODUCTION:
