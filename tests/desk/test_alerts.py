@@ -40,7 +40,8 @@ def test_an_urgent_ticket_pages_on_arrival(desk: SmallDesk, urgent: Ticket) -> N
     assert told() == ["Bob"]
     page = db.session.scalars(select(Delivery).where(Delivery.kind == "page")).one()
     assert f"#{urgent.id} All lights are out" in page.subject
-    assert "/a/" in page.text and "Kim Seoyeon" in page.text
+    assert "/a/" in page.text
+    assert "Kim Seoyeon" in page.text
     assert "in 10 minutes" in page.text
 
 

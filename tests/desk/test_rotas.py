@@ -1,5 +1,6 @@
 """The rota: publishing, extending, editing with a preview, covering a shift, and the hand-over that tells once."""
 
+import itertools
 from collections import Counter
 from datetime import datetime, timedelta
 
@@ -69,9 +70,10 @@ def test_a_stale_preview_is_refused_and_changes_nothing(
     stale = edit_of(desk, [desk.alice], now, at_once=at_once)
     publish(desk, [desk.dana, desk.bob], now, at_once=at_once)
     before = [(s.starts_at, s.person_id) for s in shifts()]
-    with writing(desk.row) as row, pytest.raises(Refused) as refused:
+    with writing(desk.row) as row:
         again = edit_of(desk, [desk.alice], now, at_once=at_once)
-        rotas.change(row, rota_of(desk), again, digest=stale.digest, by=CLOCK, now=now)
+        with pytest.raises(Refused) as refused:
+            rotas.change(row, rota_of(desk), again, digest=stale.digest, by=CLOCK, now=now)
     assert refused.value.status == 409
     assert [(s.starts_at, s.person_id) for s in shifts()] == before
 
@@ -272,7 +274,7 @@ def test_the_lanes_have_no_hole_and_no_overlap(
 ) -> None:
     publish(desk, [getattr(desk, name) for name in order], now, at_once=at_once)
     lanes = stretches(rota_of(desk), now)
-    assert all(one.ends_at == other.starts_at for one, other in zip(lanes, lanes[1:], strict=False))
+    assert all(one.ends_at == other.starts_at for one, other in itertools.pairwise(lanes))
     assert [stretch.is_now for stretch in lanes] == [True, *[False] * (len(lanes) - 1)][: len(lanes)]
     for stretch in lanes:
         duty = rotas.on_call(desk.board.rota_id, max(stretch.starts_at, now))
