@@ -12,33 +12,25 @@ window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => nam
 window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, next) =>
   !(old.dataset?.shown && next.dataset && !next.dataset.shown);
 
-let following = false; // a refresh is under way that nobody here asked for
-
-function isBusy(rail) {
-  return rail.querySelector(".is-changed") || (rail.contains(document.activeElement) && document.activeElement.matches("input, select"));
-}
-
-document.addEventListener("htmx:oobBeforeSwap", (event) => {
-  const { target } = event.detail;
-  if (following && target.classList.contains("rail") && isBusy(target)) event.detail.shouldSwap = false;
-});
+const isBusy = (rail) => rail.querySelector(".is-changed") ||
+  (rail.contains(document.activeElement) && document.activeElement.matches("input, select"));
 
 // ---- What others change ----------------------------------------------------------------------------------------------
 
 let refreshing = null;
 
+// Asked for by the element that live.js follows, so that it is told from what somebody does here.
 function refresh() {
-  refreshing ??= (async () => {
-    following = true;
-    try {
-      await window.htmx.ajax("GET", location.pathname + (new URLSearchParams(location.search).has("all") ? "?all" : ""), { source: ticket, swap: "none" });
-    } finally {
-      following = false;
-      refreshing = null;
-    }
-  })();
+  const address = location.pathname + (new URLSearchParams(location.search).has("all") ? "?all" : "");
+  refreshing ??= window.htmx.ajax("GET", address, { source: board, swap: "none" }).finally(() => { refreshing = null; });
   return refreshing;
 }
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.elt !== board) return;
+  const parts = ["due", "line", "messages", ...(isBusy(part("rail")) ? [] : ["rail"])];
+  board.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
+});
 
 document.addEventListener("board:delta", ({ detail }) => {
   const touched = detail.gone.includes(Number(number)) || detail.cards.some((card) => card.id === Number(number));
@@ -49,6 +41,10 @@ document.addEventListener("board:reload", refresh);
 // ---- After every change of the page ----------------------------------------------------------------------------------
 
 function settle() {
+  // A morphed list shows what was chosen here before, whatever the server says.
+  for (const list of part("rail").querySelectorAll(".rail-form:not(.is-changed) select")) {
+    list.selectedIndex = Math.max(0, [...list.options].findIndex((option) => option.defaultSelected));
+  }
   board.dataset.seq = Math.max(Number(board.dataset.seq), Number(part("messages").dataset.seq));
   read();
   count();
@@ -57,8 +53,8 @@ function settle() {
   if (text?.value) text.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
-document.addEventListener("htmx:oobAfterSwap", (event) => {
-  if (event.detail.target.classList.contains("rail")) setTimeout(settle);
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.elt === board || ticket.contains(detail.elt)) setTimeout(settle);
 });
 
 // ---- Read --------------------------------------------------------------------------------------------------------------
