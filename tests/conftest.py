@@ -121,7 +121,7 @@ def now(request: pytest.FixtureRequest) -> datetime:
 @pytest.fixture
 def app(settings: Any) -> Iterator[Any]:
     """The app on a fresh database, with a context for the test's own look at the database."""
-    from app import create_app
+    from app import create_app, live
     from app.database import db
     from tests.browsing import Browser
 
@@ -129,6 +129,7 @@ def app(settings: Any) -> Iterator[Any]:
     made.test_client_class = Browser
     with made.app_context():
         yield made
+        live.close()  # its watcher would look at a database that is gone
         db.session.remove()
         db.engine.dispose()
 
