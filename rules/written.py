@@ -88,8 +88,8 @@ def _interval(piece: str) -> tuple[str, str]:
     matched = _INTERVAL.fullmatch(piece)
     if matched is None:
         raise CalendarError(
-            N_("%(text)s is not a stretch of time. Write it as 09:00-18:00, several with commas between."),
-            {"text": piece.strip()[:50]},
+            N_("%(stretch)s is not a stretch of time. Write it as 09:00-18:00, several with commas between."),
+            {"stretch": piece.strip()[:50]},
         )
     start, end = _time(matched[1]), _time(matched[2])
     if start == "24:00":

@@ -83,8 +83,8 @@ def index() -> Response:
         "settings/addresses.html",
         channels=channels,
         kinds=KINDS,
-        owners=dict(db.session.execute(names).tuples().all()),
-        calendars=dict(db.session.execute(select(Calendar.id, Calendar.name)).tuples().all()),
+        owners=dict(db.session.execute(names).all()),
+        calendars={one.id: one.name for one in db.session.scalars(select(Calendar))},
     )
 
 

@@ -170,7 +170,7 @@ def _page(board: Board, *, status: int = 200, **forms: Form) -> Response:
         "settings/board.html",
         board=board,
         states=STATES,
-        held=dict(db.session.execute(tickets).tuples().all()),
+        held=dict(db.session.execute(tickets).all()),
         status=status,
         **{**fresh, **forms},
     )
@@ -182,6 +182,6 @@ def _index(form: BoardForm, status: int = 200) -> Response:
         "settings/boards.html",
         form=form,
         boards=all_boards(),
-        people=dict(db.session.execute(belonging).tuples().all()),
+        people=dict(db.session.execute(belonging).all()),
         status=status,
     )
