@@ -68,7 +68,9 @@ def draw_on_call(rota_id: int | None, now: datetime) -> Markup:
 
 def changes_since(view: View, since: int, now: datetime) -> Delta:
     """What a board that shows this view as it was at the event `since` has to change. In its locale."""
-    board = db.session.execute(select(Board.seq, Board.rota_id).where(Board.id == view.board_id)).one_or_none()
+    board = db.session.execute(
+        select(Board.seq, Board.rota_id).where(Board.id == view.board_id)
+    ).one_or_none()
     if board is None or not 0 <= since <= board.seq:
         return Delta(since, board.seq if board else 0, reload=True)
     touched = cards.changes(view.board_id, since, board.seq)

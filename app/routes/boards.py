@@ -147,7 +147,9 @@ def view_of(board_id: int, text: str, person: Person) -> View:
     if not text:
         return View(board_id, locale())
     tree = parse(text, me=True, names=vocabulary.names())
-    mine = any(isinstance(leaf, Term) and leaf.field == "assignee" and "me" in leaf.values for leaf in terms(tree))
+    mine = any(
+        isinstance(leaf, Term) and leaf.field == "assignee" and "me" in leaf.values for leaf in terms(tree)
+    )
     return View(board_id, locale(), tree, text, person.id if mine else None)
 
 

@@ -106,7 +106,9 @@ def test_what_arrives_during_a_drag_waits(open_board: Any, desk: Any, now: Any) 
     assert column_of(ticket) == desk.columns["new"].id
 
 
-def test_a_lost_connection_puts_the_card_back_and_offers_to_try_again(open_board: Any, desk: Any, now: Any) -> None:
+def test_a_lost_connection_puts_the_card_back_and_offers_to_try_again(
+    open_board: Any, desk: Any, now: Any
+) -> None:
     ticket = ticket_in(desk, "new", "In a tunnel", now)
     bob = open_board(desk.bob)
     bob.evaluate(FAIL_ONCE)
@@ -232,7 +234,9 @@ def test_focus_survives_a_change_of_its_card(open_board: Any, desk: Any, now: An
     page = open_board(desk.bob)
     page.locator(f"#s{ticket.id}").focus()
     with writing(desk.board) as board:
-        tickets.move(board, db.session.get_one(Ticket, ticket.id), to=desk.columns["open"].id, by=CLOCK, now=now)
+        tickets.move(
+            board, db.session.get_one(Ticket, ticket.id), to=desk.columns["open"].id, by=CLOCK, now=now
+        )
     card(page, ticket, desk.columns["open"]).wait_for()
     expect(page.locator(f"#s{ticket.id}")).to_be_focused()
 
@@ -259,12 +263,19 @@ def test_a_stopped_sign_in_ends_the_board(open_board: Any, desk: Any, now: Any) 
     expect(page.locator("#live")).to_have_text("offline")
 
 
-@pytest.mark.parametrize("options", [{}, {"viewport": {"width": 390, "height": 844}}, {"color_scheme": "dark"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"viewport": {"width": 390, "height": 844}}, {"color_scheme": "dark"}]
+)
 def test_axe_finds_nothing(options: dict[str, Any], open_board: Any, desk: Any, now: Any) -> None:
     for state in desk.columns:
         ticket_in(desk, state, f"In {state}", now, priority=3, language="en")
     page = open_board(desk.bob, bypass_csp=True, **options)  # axe itself needs eval
-    for address in (page.url, f"{page.url}?q=is:", f"/columns/{desk.columns['archived'].id}/cards", "/tickets/1/move"):
+    for address in (
+        page.url,
+        f"{page.url}?q=is:",
+        f"/columns/{desk.columns['archived'].id}/cards",
+        "/tickets/1/move",
+    ):
         page.goto(address)
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
