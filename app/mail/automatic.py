@@ -88,8 +88,8 @@ def reason(
         return "x-autoreply"
     if "x-loop" in values:
         return "x-loop"
-    # It asks others not to answer; it does not say who wrote. Exchange puts a part of it ("DR, OOF, AutoReply") on
-    # people's mail to a distribution group, and "All" on what it writes itself.
+    # It asks others not to answer; it does not say who wrote. People's mail through a distribution list carries parts
+    # of it ("DR, OOF, AutoReply"), so only "All" counts: see docs/decisions/0008-mail-parsing.md.
     if any(_keyword(value) == "all" for value in values.get("x-auto-response-suppress", [])):
         return "x-auto-response-suppress"
     if not (list_is_ours or _ours(values, channel_addresses)):
