@@ -219,6 +219,8 @@ class Live:
                             self._look()
                     return
             except Exception:
+                if self._closed:
+                    return
                 log.exception("the watcher of the live boards failed and begins again")
                 time.sleep(1)
 
@@ -235,7 +237,7 @@ class Live:
             self._look_again = False
             views = list(self._views.values())
         try:
-            boards = dict(db.session.execute(select(Board.id, Board.seq)).tuples().all())
+            boards = dict(db.session.execute(select(Board.id, Board.seq)).all())
             desk_seq = db.session.scalar(select(Desk.seq)) or 0
             for watched in views:
                 if watched.desk_seq is None:
