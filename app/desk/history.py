@@ -1,5 +1,6 @@
 """Tells the events of a ticket in the reader's language: ids become names, what belongs together is one line."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -53,14 +54,16 @@ class Line:
     sentences: tuple[str, ...]
 
 
-def told(events: Sequence[Event]) -> list[Line]:
-    """The events as lines, oldest first. Takes at most four statements for the names."""
+def told(events: Sequence[Event], said_at: Sequence[datetime] = ()) -> list[Line]:
+    """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
+    Takes at most four statements for the names."""
     names = _Names(events)
     lines: list[Line] = []
     for event in events:
         sentence = names.sentence(event)
         last = lines[-1] if lines else None
-        if last is not None and event.at - last.at <= TOGETHER_FOR:
+        across = last is not None and bisect_right(said_at, last.at) != bisect_right(said_at, event.at)
+        if last is not None and event.at - last.at <= TOGETHER_FOR and not across:
             lines[-1] = Line(last.id, last.at, (*last.sentences, sentence))
         else:
             lines.append(Line(event.id, event.at, (sentence,)))
@@ -80,8 +83,7 @@ class _Names:
 
     def sentence(self, event: Event) -> str:
         old, new = self._change(event)
-        error = gettext(event.changes["error"]) if event.changes.get("error") else ""
-        return gettext(_wording(event), by=self._by(event), old=old, new=new, error=error)
+        return gettext(_wording(event), by=self._by(event), old=old, new=new)
 
     def _by(self, event: Event) -> str:
         if event.by_kind == "rule":

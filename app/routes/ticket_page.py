@@ -144,7 +144,8 @@ def language_choices(ticket: Ticket) -> list[str]:
 
 def _entries(said: Sequence[Said], number: int) -> list[tuple[str, Any]]:
     """Messages and the events between them, in order; what is older than the first message shown is left out."""
-    lines = history.told(conversation.events_of(number, history.SHOWN))
+    said_at = sorted(entry.message.at for entry in said)
+    lines = history.told(conversation.events_of(number, history.SHOWN), said_at)
     first = said[0].message.at if said else None
     entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
         *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),
