@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, or_, select, update
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, writing
@@ -77,7 +77,7 @@ def receive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
     """Takes one message in. Raises Unavailable when it could not even be archived; nothing else, whatever it is."""
     try:
         raw_id = archive(raw, now=now, source=source, sent_to=sent_to)
-    except OperationalError as error:
+    except DBAPIError as error:
         raise Unavailable(str(error.orig)) from error
     return handle(raw_id, now=now)
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from flask import Blueprint, redirect, request, url_for
 from itsdangerous import BadData, URLSafeTimedSerializer
+from sqlalchemy.exc import DBAPIError
 from werkzeug.datastructures import CombinedMultiDict, FileStorage
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, MultipleFileField, StringField, TextAreaField, ValidationError
@@ -98,7 +99,7 @@ def create() -> Response:
     except Refused as refused:
         form.refuse(refused)
         return _page(form, channel, refused.status)
-    except inbox.Unavailable:
+    except (inbox.Unavailable, DBAPIError):
         form.form_errors.append(
             gettext("We cannot take your message just now. Please send it again in a minute.")
         )
