@@ -1,0 +1,203 @@
+"""Rules over the web: the form with its mistakes in place, the question when one is switched on, order, starters."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from app import sweeps
+from app.database import db, writing
+from app.desk import rules
+from app.models.rule import Rule
+from app.models.ticket import Ticket
+from rules.rule import load_starters
+from tests.small import SmallDesk
+from tests.stories import ticket_in
+
+Open = Callable[..., Any]
+
+
+def sent(query: str, *rows: tuple[str, str], **other: str) -> dict[str, Any]:
+    rows = rows or (("add_tag", "refund"),)
+    return {
+        "name": "Money back",
+        "query": query,
+        "once_per": "episode",
+        "do": "save",
+        **other,
+        "action": [kind for kind, _ in rows],
+        "value": [value for _, value in rows],
+    }
+
+
+def rows_in(page: Any) -> list[str]:
+    return re.findall(r'name="action" value="(\w+)"', page.text)
+
+
+def add(browser: Any, query: str = "refund", **other: str) -> Rule:
+    assert browser.post("/rules", data=sent(query, **other)).status_code == 303
+    return rules.in_order()[-1]
+
+
+def test_no_rules_yet(desk: SmallDesk, browser_as: Open) -> None:
+    assert "Pick from the starter pack" in browser_as(desk.alice).get("/rules").text
+    page = browser_as(desk.bob).get("/rules")
+    assert "No rules yet" in page.text
+    assert "Pick from the starter pack" not in page.text
+
+
+def test_a_new_rule(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    rows = [
+        ("add_tag", "refund"),
+        ("set_priority", "high"),
+        ("assign", str(desk.bob.id)),
+        ("assign_on_call", ""),
+    ]
+    answer = browser.post("/rules", data=sent("refund,reimburse lang:de", *rows, stop_after="y"))
+    rule = rules.in_order()[0]
+    assert (answer.status_code, answer.location) == (303, f"/rules/{rule.id}/switch")
+    assert (rule.enabled, rule.stop_after) == (False, True)
+    page = browser.get("/rules").text
+    for said in (
+        "Add the tag refund",
+        "Set the priority to High",
+        "Assign to Bob Reyes",
+        "Assign to who is on call",
+        "rules behind it rest",
+    ):
+        assert said in page
+    form = browser.get(f"/rules/{rule.id}")
+    assert rows_in(form) == ["add_tag", "set_priority", "assign", "assign_on_call"]
+    assert 'value="refund"' in form.text
+
+
+def test_a_mistake_in_the_query_is_shown_at_its_column(desk: SmallDesk, browser_as: Open) -> None:
+    answer = browser_as(desk.alice).post("/rules", data=sent('refund langauge:de "<b>"'))
+    assert answer.status_code == 422
+    assert "Column 8: unknown field `langauge`, did you mean `lang`?" in answer.text
+    assert "refund <mark>l</mark>angauge:de &#34;&lt;b&gt;&#34;" in answer.text
+    assert 'value="Money back"' in answer.text
+    assert rules.in_order() == []
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (sent(""), "This field is required."),
+        (sent("refund", name=""), "This field is required."),
+        (sent("refund", name="x" * 101), "Field cannot be longer than 100 characters."),
+        (sent("refund", ("add_tag", "")), "Action: a tag to add is missing"),
+        (sent("refund", ("add_tag", "a,b")), "A tag has 1 to 40 characters"),
+        (sent("refund", ("assign", "")), "Action: a person to assign to is missing"),
+        (sent("refund", ("assign", "999999")), "That person does not work here any more."),
+        (sent("refund", ("set_priority", "extreme")), "is not a priority"),
+        (sent("refund", ("fly", "")), "an action of an unknown kind"),
+        (sent("refund", once_per="always"), "Not a valid choice."),
+        ({**sent("refund"), "action": [], "value": []}, "A rule needs something to do."),
+    ],
+)
+def test_wrong_values_are_named(desk: SmallDesk, browser_as: Open, data: dict[str, Any], said: str) -> None:
+    answer = browser_as(desk.alice).post("/rules", data=data)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert rules.in_order() == []
+
+
+@pytest.mark.parametrize(
+    ("do", "expected"),
+    [
+        ("append-assign", ["add_tag", "set_priority", "assign"]),
+        ("append-fly", ["add_tag", "set_priority"]),
+        ("drop-0", ["set_priority"]),
+        ("drop-7", ["add_tag", "set_priority"]),
+        ("drop-x", ["add_tag", "set_priority"]),
+    ],
+)
+def test_actions_are_added_without_script(
+    desk: SmallDesk, browser_as: Open, do: str, expected: list[str]
+) -> None:
+    rows = [("add_tag", "refund"), ("set_priority", "high")]
+    page = browser_as(desk.alice).post("/rules", data=sent("refund", *rows, do=do))
+    assert page.status_code == 200
+    assert rows_in(page) == expected
+    assert 'value="Money back"' in page.text
+    assert rules.in_order() == []
+
+
+def test_the_condition_can_be_tried(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    ticket_in(desk, "open", "Refund, please", now)
+    browser = browser_as(desk.alice)
+    assert (
+        "Holds for 1 unresolved ticket now." in browser.post("/rules", data=sent("refund", do="check")).text
+    )
+    assert browser.post("/rules", data=sent("refund (", do="check")).status_code == 422
+
+
+@pytest.mark.parametrize(("also_present", "expected"), [("no", []), ("yes", ["refund"])])
+def test_switching_on_asks_about_those_that_are_there(
+    desk: SmallDesk, now: datetime, browser_as: Open, also_present: str, expected: list[str]
+) -> None:
+    ticket = ticket_in(desk, "open", "Refund, please", now)
+    sweeps.everything(now)
+    browser = browser_as(desk.alice)
+    rule = add(browser)
+    page = browser.get(f"/rules/{rule.id}/switch").text
+    assert "Also 1 ticket that it holds for now" in page
+    assert re.search(r'value="no" checked', page)
+    answer = browser.post(f"/rules/{rule.id}/switch", data={"on": "yes", "also_present": also_present})
+    assert (answer.status_code, answer.location) == (303, "/rules")
+    sweeps.everything(datetime.now(now.tzinfo))
+    again = db.session.get_one(Ticket, ticket.id)
+    assert [tag.name for tag in again.tags] == expected
+    browser.post(f"/rules/{rule.id}/switch", data={"on": "no"})
+    assert not rules.in_order()[0].enabled
+
+
+def test_the_order(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    first, second = add(browser, name="First"), add(browser, name="Second")
+    answer = browser.post(f"/rules/{second.id}/place", data={"to": "up"})
+    assert answer.location == f"/rules#rule_{second.id}"
+    assert [rule.id for rule in rules.in_order()] == [second.id, first.id]
+
+
+def test_removing_a_rule(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    rule = add(browser)
+    assert "data-confirm" in browser.get(f"/rules/{rule.id}").text
+    for _ in range(2):  # two clicks
+        assert browser.post(f"/rules/{rule.id}/removal").status_code == 303
+    assert browser.get(f"/rules/{rule.id}").status_code == 404
+    assert rules.in_order() == []
+
+
+def test_all_rules_can_be_stopped(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    add(browser)
+    browser.post("/rules/all", data={"on": "no"})
+    assert "All rules are stopped." in browser.get("/rules").text
+    assert "All rules are stopped." in browser_as(desk.bob).get("/rules").text
+    browser.post("/rules/all", data={"on": "yes"})
+    assert "Stop all rules" in browser.get("/rules").text
+
+
+def test_the_starter_pack(desk: SmallDesk, browser_as: Open) -> None:
+    with writing(desk.row):
+        desk.alice.locale = "ko"
+    browser = browser_as(desk.alice)
+    keys = [starter.key for starter in load_starters()]
+    page = browser.get("/rules/starters").text
+    assert all(f'value="{key}"' in page for key in keys)
+    answer = browser.post(
+        "/rules/starters", data={"starter": ["angry_first", "german", "nonsense"], "on": "yes"}
+    )
+    assert answer.status_code == 303
+    found = rules.in_order()
+    assert [(rule.name, rule.enabled) for rule in found] == [("독일어 문의", True), ("화난 고객 먼저", True)]
+    page = browser.get("/rules/starters").text
+    assert len(re.findall(r'name="starter" value="\w+" disabled', page)) == 2
+    browser.post("/rules/starters", data={"starter": ["german"]})
+    assert len(rules.in_order()) == 2
