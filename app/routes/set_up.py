@@ -79,7 +79,7 @@ class SetUpForm(Form):
 @bp.before_app_request
 def lead_here() -> Response | None:
     """Before there is a board nothing else can be shown."""
-    if is_set_up() or request.endpoint in (*OPEN, *OPEN_TO_SIGN_IN):
+    if request.endpoint in (*OPEN, *OPEN_TO_SIGN_IN) or is_set_up():
         return None
     return redirect(url_for("set_up.new"), code=303)
 

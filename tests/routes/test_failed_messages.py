@@ -1,0 +1,120 @@
+import ast
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app.database import db, writing
+from app.desk import inbox
+from app.mail import parse
+from app.models import failed
+from app.models.message import Message, RawMessage
+from tests.small import SmallDesk
+
+Open = Callable[..., Any]
+NO_SENDER = b"Subject: =?utf-8?B?7KO866y4?=\r\nTo: support@example.com\r\nX-Evil: <b>\x00\x1b[31m</b>\r\n\r\nWhere is it?\r\n"
+FINE = b"From: Kim <kim@example.org>\r\nTo: support@example.com\r\nSubject: Hello\r\nMessage-ID: <1@example.org>\r\n\r\nHi\r\n"
+
+
+@pytest.fixture
+def alice(desk: SmallDesk, browser_as: Open) -> Any:
+    return browser_as(desk.alice)
+
+
+def said(answer: Any) -> str:
+    return answer.get_data(as_text=True).replace("&#39;", "'")
+
+
+def fail(raw: bytes, now: datetime, sent_to: str | None = None) -> int:
+    receipt = inbox.receive(raw, now=now, source="command", sent_to=sent_to)
+    assert receipt.action == "failed"
+    return db.session.scalars(select(RawMessage.id).order_by(RawMessage.id.desc())).first() or 0
+
+
+def test_nothing_has_failed(alice: Any) -> None:
+    assert "No failed messages" in said(alice.get("/failed-messages"))
+
+
+def test_they_are_listed_with_what_can_be_read(alice: Any, now: datetime) -> None:
+    fail(NO_SENDER, now)
+    fail(b"", now, sent_to="support@example.com")
+    page = said(alice.get("/failed-messages"))
+    assert "주문" in page
+    assert "The message names no usable sender address." in page
+    assert "The message is empty." in page
+    assert page.index("The message is empty.") < page.index("주문")  # the newest first
+
+
+def test_the_source_is_shown_and_downloaded_as_it_came(alice: Any, now: datetime) -> None:
+    raw_id = fail(NO_SENDER, now)
+    page = said(alice.get(f"/failed-messages/{raw_id}"))
+    assert "X-Evil: &lt;b&gt;��[31m&lt;/b&gt;" in page
+    answer = alice.get(f"/failed-messages/{raw_id}/source")
+    assert answer.data == NO_SENDER
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+
+
+def test_only_the_beginning_of_a_large_one_is_shown(alice: Any, now: datetime) -> None:
+    raw_id = fail(b"Subject: Large\r\n\r\n" + b"x" * 200_000 + b"the end", now)
+    answer = alice.get(f"/failed-messages/{raw_id}")
+    assert "the end" not in said(answer)
+    assert "This is the beginning." in said(answer)
+    assert alice.get(f"/failed-messages/{raw_id}/source").data.endswith(b"the end")
+
+
+def test_one_that_fails_again_stays(alice: Any, now: datetime) -> None:
+    raw_id = fail(NO_SENDER, now)
+    answer = alice.get(alice.post(f"/failed-messages/{raw_id}/attempt").location)
+    assert "It failed again: The message names no usable sender address." in said(answer)
+    assert db.session.get_one(RawMessage, raw_id).state == "failed"
+
+
+def test_one_that_works_now_becomes_a_ticket(desk: SmallDesk, alice: Any, now: datetime) -> None:
+    email = desk.email
+    with writing(desk.row):
+        email.closed_at = now
+    raw_id = fail(FINE, now)
+    assert "No e-mail address is set up for this desk." in said(alice.get(f"/failed-messages/{raw_id}"))
+    with writing(desk.row):
+        email.closed_at = None
+    answer = alice.get(alice.post(f"/failed-messages/{raw_id}/attempt").location)
+    message = db.session.scalars(select(Message)).one()
+    assert f"The message is in ticket #{message.ticket_id} now." in said(answer)
+    assert db.session.get_one(RawMessage, raw_id).state == "handled"
+    for path in ("", "/source"):
+        assert alice.get(f"/failed-messages/{raw_id}{path}").status_code == 404
+    assert alice.post(f"/failed-messages/{raw_id}/attempt").status_code == 404
+
+
+def test_a_message_that_was_handled_is_not_here(alice: Any, now: datetime) -> None:
+    inbox.receive(FINE, now=now, source="command")
+    raw_id = db.session.scalars(select(RawMessage.id)).one()
+    assert alice.get(f"/failed-messages/{raw_id}/source").status_code == 404
+
+
+def test_older_ones_are_on_another_page(alice: Any, now: datetime) -> None:
+    numbers = [
+        fail(f"Subject: Number {number}.\r\n\r\nx".encode(), now) for number in range(failed.PER_PAGE + 2)
+    ]
+    first = said(alice.get("/failed-messages"))
+    assert f"before={numbers[2]}" in first
+    assert "Number 1." not in first
+    second = said(alice.get(f"/failed-messages?before={numbers[2]}"))
+    assert "Number 1." in second
+    assert "Number 2." not in second
+
+
+def test_every_reason_of_the_parser_can_be_translated() -> None:
+    tree = ast.parse(Path(str(parse.__file__)).read_text())
+    reasons = {
+        node.args[0].value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "ParseError"
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert reasons == set(inbox.PARSE_TEXTS)
