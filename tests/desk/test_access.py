@@ -24,6 +24,7 @@ MAY = {
     "see_board": ON_BOARD,
     "work_board": ON_BOARD,
     "see_rota": AGENTS,
+    "take_shift": set(),  # of those who take turns, see below
     "edit_rota": MANAGERS,
     "see_rules": AGENTS,
     "edit_rules": MANAGERS,
@@ -143,6 +144,16 @@ def test_a_member_sees_the_board_from_the_shift_to_an_hour_after(
     }
     assert list(seen.values()) == [False, True, True, True, True, False]
     assert [access.can(desk.erin, "work_board", desk.board, at) for at in seen] == list(seen.values())
+
+
+def test_who_takes_turns_sees_the_rota_and_may_take_more(desk: SmallDesk, now: datetime) -> None:
+    def may(at: datetime) -> list[bool]:
+        return [access.can(desk.erin, verb, None, at) for verb in ("see_rota", "take_shift", "edit_rota")]
+
+    assert may(now) == [False, False, False]
+    shift(desk, desk.erin, now + timedelta(days=7), now + timedelta(days=14))
+    assert may(now) == [True, True, False]
+    assert may(now + timedelta(days=14)) == [False, False, False]
 
 
 def test_a_turn_opens_the_boards_of_that_rota_alone(desk: SmallDesk, now: datetime) -> None:

@@ -78,6 +78,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "message_id": message.id,
         "_name": attachment.name,
         "alert_id": alert.id,
+        "signed": alerts.sign(alert, desk.bob),
         "delivery_id": delivery.id,
         "shift_id": shift.id,
         "channel_id": desk.email.id,
@@ -86,7 +87,6 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
     }
     tokens = {
         "invitations": link.rpartition("/")[2],
-        "alert_links": alerts.sign(alert, desk.bob),
         "attachments": attachment.token,
     }
     raw = {actor: _failed(actor, now) for actor in ACTORS}
