@@ -219,7 +219,7 @@ class Live:
                             self._look()
                     return
             except Exception:
-                if self._closed:
+                if not self._wanted():
                     return
                 log.exception("the watcher of the live boards failed and begins again")
                 time.sleep(1)
