@@ -113,7 +113,10 @@ def test_an_admin_made_by_the_command_signs_in_first(app: Any, now: datetime, br
         )
     stranger = browser_as()
     assert stranger.get("/set-up").location == "/sign-in?next=/set-up"
-    assert stranger.post("/set-up", data=FILLED_IN | {"email": "eve@example.com"}).location == "/sign-in?next=/set-up"
+    assert (
+        stranger.post("/set-up", data=FILLED_IN | {"email": "eve@example.com"}).location
+        == "/sign-in?next=/set-up"
+    )
     assert stranger.get("/sign-in").status_code == 200
     browser = browser_as(admin)
     assert b'name="password"' not in browser.get("/set-up").data
@@ -162,7 +165,9 @@ def test_two_at_the_same_instant_make_one_desk(app: Any, browser_as: Open) -> No
         with app.app_context():
             answers.append(browser.post("/set-up", data=FILLED_IN | {"email": email}).status_code)
 
-    threads = [threading.Thread(target=set_up, args=(email,)) for email in ("ada@example.com", "eve@example.com")]
+    threads = [
+        threading.Thread(target=set_up, args=(email,)) for email in ("ada@example.com", "eve@example.com")
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -75,7 +75,10 @@ def test_any_text_is_hours_or_an_error_for_a_person(text: str) -> None:
     ("text", "holidays"),
     [
         ("", {}),
-        ("2026-12-25 Christmas\n\n2027-01-01 New Year", {date(2026, 12, 25): "Christmas", date(2027, 1, 1): "New Year"}),
+        (
+            "2026-12-25 Christmas\n\n2027-01-01 New Year",
+            {date(2026, 12, 25): "Christmas", date(2027, 1, 1): "New Year"},
+        ),
         ("2026.3.1. 삼일절", {date(2026, 3, 1): "삼일절"}),
         ("2026/10/03: German Unity\r\n", {date(2026, 10, 3): "German Unity"}),
     ],
@@ -99,7 +102,11 @@ def test_holidays_that_cannot_be_meant(text: str, said: str) -> None:
         read_holidays(text)
 
 
-@given(st.dictionaries(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.sampled_from(["Christmas", "설날", "1 May"])))
+@given(
+    st.dictionaries(
+        st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.sampled_from(["Christmas", "설날", "1 May"])
+    )
+)
 @settings(max_examples=60)
 def test_holidays_survive_being_written(holidays: dict[date, str]) -> None:
     assert read_holidays(write_holidays(holidays)) == holidays
@@ -122,7 +129,9 @@ def test_durations_are_read(text: str, seconds: int | None) -> None:
     assert read_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["4", "2d", "h", "1.5h", "-1h", "0m", "2000h 1m", "soon", "30m 1h", "99999999999h"])
+@pytest.mark.parametrize(
+    "text", ["4", "2d", "h", "1.5h", "-1h", "0m", "2000h 1m", "soon", "30m 1h", "99999999999h"]
+)
 def test_durations_that_cannot_be_meant(text: str) -> None:
     with pytest.raises(CalendarError):
         read_duration(text)
