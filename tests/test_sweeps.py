@@ -2,21 +2,25 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from app import sweeps
 from app.database import bookkeeping, db, writing
+from app.desk import alerts as desk_alerts
 from app.desk import messages, rules, tickets
+from app.models.alert import Alert
 from app.models.event import CLOCK, By, Event
 from app.models.rule import Rule, RuleFiring
 from app.models.ticket import HIGH, LOW, NORMAL, URGENT, Ticket
-from tests.duty import TUESDAY_NIGHT, alerts, publish, told
+from tests.duty import MONDAY_HAND_OVER, TUESDAY_NIGHT, alerts, publish, told
 from tests.small import SmallDesk
 from tests.stories import ticket_in
 
@@ -339,6 +343,30 @@ def test_an_alert_that_fails_does_not_stop_the_others(
     assert sweeps.wake_alerts(TUESDAY_NIGHT) == Counter(told=2, failed=1)
     assert alerts()[0].wake_at == TUESDAY_NIGHT + sweeps.RETRY_FOR
     assert f"alert {broken.id} failed" in caplog.text
+
+
+def test_any_number_may_sweep_at_once(app: Flask, desk: SmallDesk, now: datetime) -> None:
+    """At a hand-over, with an alert that somebody had acknowledged and a new urgent ticket."""
+    publish(desk, [desk.bob, desk.erin, desk.alice], now)
+    sweeps.hand_over(now)
+    early = MONDAY_HAND_OVER - HOUR
+    old = ticket_in(desk, "new", "All lights are out", early, priority=URGENT)
+    sweeps.everything(early)
+    with writing(desk.board) as board:
+        desk_alerts.acknowledge(board, db.session.get_one(Alert, alerts()[0].id), person=desk.bob, now=early)
+    new = ticket_in(desk, "new", "The door is stuck", MONDAY_HAND_OVER - MINUTE, priority=URGENT)
+
+    def sweep(_: int) -> None:
+        with app.app_context():
+            sweeps.everything(MONDAY_HAND_OVER)
+            db.session.remove()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(sweep, range(4)))
+    db.session.rollback()
+    assert [(a.ticket_id, a.state) for a in alerts()] == [(old.id, "open"), (new.id, "open")]
+    assert told() == ["Bob", "Erin", "Erin"]
+    assert _kinds("duty.changed", "shift.started") == Counter({"duty.changed": 2, "shift.started": 4})
 
 
 @given(

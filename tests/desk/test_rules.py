@@ -41,7 +41,7 @@ def tags(ticket: Ticket) -> list[str]:
 
 
 def test_a_rule_is_kept_with_ids_and_read_with_names(desk: SmallDesk, now: datetime) -> None:
-    then = [
+    then: list[dict[str, Any]] = [
         {"kind": "add_tag", "tag": " Refund "},
         {"kind": "set_priority", "priority": "high"},
         {"kind": "assign", "person_id": desk.bob.id},
