@@ -1,0 +1,108 @@
+"""Every page of the demo desk in a real browser: nothing axe objects to, nothing that scrolls sideways."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import select, update
+
+from app.database import bookkeeping, db, writing
+from app.demo import fill
+from app.desk.setup import ensure_desk
+from app.models.message import Message
+from app.models.person import Person
+from app.models.rota import Shift
+from app.models.rule import Rule
+from tests.around import sign_in_by_form
+from tests.small import PASSWORD
+
+PUBLIC = ("/sign-in", "/contact", "/contact/sent")
+SIGNED_IN = (
+    "/boards/{board}",
+    "/boards/{board}?q=lang:ko",
+    "/boards/{board}?q=langauge:ko",
+    "/columns/{archived}/cards",
+    "/tickets/new",
+    "/tickets/{ticket}",
+    "/tickets/{ticket}/move",
+    "/alerts",
+    "/rota",
+    "/rota/edit",
+    "/shifts/{shift}/cover",
+    "/rules",
+    "/rules/new",
+    "/rules/{rule}",
+    "/rules/starters",
+    "/deliveries",
+    "/failed-messages",
+    "/profile",
+    "/people",
+    "/people/new",
+    "/settings",
+    "/settings/desk",
+    "/settings/boards",
+    "/settings/boards/{board}",
+    "/settings/columns/{archived}",
+    "/settings/addresses",
+    "/settings/addresses/new",
+    "/settings/calendars",
+    "/settings/calendars/1",
+    "/settings/policies",
+    "/settings/policies/1",
+)
+LOOKS = (
+    {"locale": "en", "color_scheme": "light"},
+    {"locale": "ko", "color_scheme": "dark"},
+    {"locale": "ko", "color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+    {"locale": "en", "color_scheme": "dark", "viewport": {"width": 390, "height": 844}},
+    {"locale": "en", "color_scheme": "light", "viewport": {"width": 820, "height": 1100}},
+)
+
+
+@pytest.fixture
+def demo(app: Any, now: Any) -> dict[str, int]:
+    """The demo desk, everybody with the tests' password; the numbers that stand in addresses."""
+    with writing(ensure_desk(now)) as row:
+        board = fill.fill(row, password=PASSWORD, now=now)
+    return {
+        "board": board.id,
+        "archived": board.column_for("archived").id,
+        "ticket": db.session.scalars(select(Message.ticket_id).where(Message.has_html).limit(1)).one(),
+        "shift": db.session.scalars(select(Shift.id).where(Shift.ends_at > now).limit(1)).one(),
+        "rule": db.session.scalars(select(Rule.id).limit(1)).one(),
+    }
+
+
+@pytest.mark.parametrize(
+    "look", LOOKS, ids=lambda look: "-".join(map(str, (look["locale"], look["color_scheme"])))
+)
+def test_nothing_to_object_to(
+    look: dict[str, Any], demo: dict[str, int], serve: Callable[..., Any], new_page: Callable[..., Any]
+) -> None:
+    page = new_page(serve(CLOCK="off").url, bypass_csp=True, **look)  # axe itself needs eval
+    faults = [fault for path in PUBLIC for fault in _faults(page, path)]
+    bookkeeping(
+        update(Person)
+        .where(Person.email == fill.ADMIN)
+        .values(locale=look["locale"], theme=look["color_scheme"])
+    )
+    sign_in_by_form(page, fill.ADMIN)
+    faults += [fault for path in SIGNED_IN for fault in _faults(page, path.format(**demo))]
+    assert not faults, "\n".join(faults)
+
+
+def _faults(page: Any, path: str) -> list[str]:
+    answer = page.goto(path, wait_until="load")
+    if answer.status not in (200, 422):
+        return [f"{path} answered {answer.status}"]
+    found = Axe().run(
+        page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]}
+    )
+    faults = [
+        f"{path}: {violation['id']}: {violation['help']}: {violation['nodes'][0]['html'][:200]}"
+        for violation in found.response["violations"]
+    ]
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth + 1"):
+        faults.append(f"{path} scrolls sideways")
+    return faults
