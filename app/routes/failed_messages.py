@@ -55,8 +55,7 @@ def source(raw_id: int) -> Response:
 def attempt(raw_id: int) -> AnyResponse:
     receipt = inbox.handle(_found(raw_id).raw.id, now=now())
     if receipt.action == "failed":
-        text = gettext("It failed again: %(error)s", error=gettext(receipt.error or ""))
-        flash(text, "error")
+        flash(gettext("It failed again: %(error)s", error=_said(receipt.error)), "error")
         return redirect(url_for("failed_messages.index"), code=303)
     if receipt.ticket is None:
         flash(gettext("The message needs no ticket; it is kept in the archive."))
@@ -88,13 +87,18 @@ def _told(found: Failed) -> dict[str, Any]:
     head, _ = headers.split(found.head)
     return {
         "id": found.raw.id,
-        "error": gettext(found.raw.error or ""),
+        "error": _said(found.raw.error),
         "received_at": found.raw.received_at,
         "to": found.raw.sent_to or head.text("to"),
         "from": head.text("from"),
         "subject": head.text("subject"),
         "size": found.size,
     }
+
+
+def _said(error: str | None) -> str:
+    """Why it failed; the parser's reasons are in the catalogues, a fault of ours is told as it is."""
+    return gettext(error) if error else ""
 
 
 def _readable(data: bytes) -> str:
