@@ -9,12 +9,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
-from sqlalchemy import create_engine
 
 from tests.postgres import Postgres, running
 
@@ -22,6 +22,13 @@ DATABASES = ("sqlite", "postgresql")
 CHOSEN = os.environ.get("NIGHTDESK_TEST_DATABASE")
 if CHOSEN and CHOSEN not in DATABASES:
     raise pytest.UsageError(f"NIGHTDESK_TEST_DATABASE: {CHOSEN!r} is neither sqlite nor postgresql")
+
+TUESDAY = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
+REAL_TIME = {
+    "serve",
+    "flask",
+    "start_flask",
+}  # fixtures that start processes, which no test can give another time
 
 pytest_plugins = ("tests.around",)
 _numbers = itertools.count(1)
@@ -40,18 +47,29 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
-    """The name of a migrated database to copy."""
-    _migrate(postgres.create("template"))
-    return "template"
+def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], str]:
+    """The name of a migrated database to copy, with the small desk in it when that is asked for."""
+
+    @cache
+    def make(small: bool) -> str:
+        name = "small" if small else "blank"
+        _prepare(postgres.create(name), small, tmp_path_factory.mktemp(name))
+        return name
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database file to copy."""
-    path = tmp_path_factory.mktemp("template") / "nightdesk.db"
-    _migrate(f"sqlite:///{path}")
-    return path
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], Path]:
+    """A migrated database file to copy, with the small desk in it when that is asked for."""
+
+    @cache
+    def make(small: bool) -> Path:
+        folder = tmp_path_factory.mktemp("small" if small else "blank")
+        _prepare(f"sqlite:///{folder / 'nightdesk.db'}", small, folder)
+        return folder / "nightdesk.db"
+
+    return make
 
 
 @pytest.fixture
@@ -75,15 +93,19 @@ def empty_database(
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Iterator[str]:
-    """The address of a fresh, migrated database of this test alone."""
+    """The address of a fresh, migrated database of this test alone.
+
+    It holds the small desk already where the test wants that and time stands at TUESDAY.
+    """
+    small = "desk" in request.fixturenames and not REAL_TIME & set(request.fixturenames)
     if database == "sqlite":
         data = tmp_path / "data"
         data.mkdir()
-        path = shutil.copy(request.getfixturevalue("sqlite_template"), data / "nightdesk.db")
+        path = shutil.copy(request.getfixturevalue("sqlite_template")(small), data / "nightdesk.db")
         yield f"sqlite:///{path}"
     else:
         server, name = request.getfixturevalue("postgres"), f"test_{next(_numbers)}"
-        yield server.create(name, template=request.getfixturevalue("postgres_template"))
+        yield server.create(name, template=request.getfixturevalue("postgres_template")(small))
         server.drop(name)
 
 
@@ -113,9 +135,9 @@ def settings(environment: dict[str, str]) -> Any:
 @pytest.fixture
 def now(request: pytest.FixtureRequest) -> datetime:
     """A Tuesday morning at 09:30 UTC; the true instant where real processes take part."""
-    if "serve" in request.fixturenames or "flask" in request.fixturenames:
+    if REAL_TIME & set(request.fixturenames):
         return datetime.now(UTC).replace(microsecond=0)
-    return datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
+    return TUESDAY
 
 
 @pytest.fixture
@@ -137,9 +159,11 @@ def app(settings: Any) -> Iterator[Any]:
 @pytest.fixture
 def desk(app: Any, now: datetime) -> Any:
     """A small desk that is set up: see tests/small.py."""
-    from tests.small import small_desk
+    from tests.small import find_small_desk, make_small_desk
 
-    return small_desk(now)
+    if now != TUESDAY:
+        make_small_desk(now)
+    return find_small_desk()
 
 
 @pytest.fixture
@@ -163,9 +187,18 @@ def browser_as(app: Any, travel: time_machine.Traveller) -> Callable[..., Any]:
     return open_browser
 
 
-def _migrate(url: str) -> None:
+def _prepare(url: str, small: bool, folder: Path) -> None:
+    """Migrates the database at this address and sets the small desk up in it."""
+    from app import create_app
+    from app.config import load
+    from app.database import db
     from app.migrations import upgrade
+    from tests.small import make_small_desk
 
-    engine = create_engine(url)
-    upgrade(engine)
-    engine.dispose()
+    app = create_app(load({"DATABASE_URL": url, "NIGHTDESK_DATA": str(folder)}))
+    with app.app_context():
+        upgrade()
+        if small:
+            make_small_desk(TUESDAY)
+        db.session.remove()
+        db.engine.dispose()  # the last connection brings SQLite's log into the file

@@ -9,10 +9,11 @@ from datetime import datetime
 from functools import cache
 
 from argon2 import PasswordHasher
+from sqlalchemy import select
 
 from app.database import db, writing
 from app.desk.setup import ensure_desk, set_up
-from app.models.board import Board, BoardPerson, Column
+from app.models.board import Board, BoardPerson, Column, all_boards
 from app.models.channel import Channel, channels_in_use
 from app.models.desk import Desk
 from app.models.person import Person
@@ -50,7 +51,7 @@ class SmallDesk:
         return channels_in_use("manual")[0]
 
 
-def small_desk(now: datetime) -> SmallDesk:
+def make_small_desk(now: datetime) -> None:
     """Sets the desk up in the database of the app whose context is pushed."""
     with writing(ensure_desk(now, "Northlight")) as row:
         alice = _person("Alice Moor", "alice@example.com", "manager", ["en", "de"], now)
@@ -62,6 +63,14 @@ def small_desk(now: datetime) -> SmallDesk:
         db.session.flush()
         board = set_up(row, admin=dana, board_name="Support", address=ADDRESS, zone="Europe/Berlin", now=now)
         db.session.add_all(BoardPerson(board_id=board.id, person_id=person.id) for person in (alice, bob))
+
+
+def find_small_desk() -> SmallDesk:
+    """The desk that was made in the database of the app whose context is pushed."""
+    row = db.session.get_one(Desk, 1)
+    (board,) = all_boards()
+    alice, bob, charlie, dana, erin = db.session.scalars(select(Person).order_by(Person.email))
+    db.session.commit()  # ends the reading; what was read stays at hand
     return SmallDesk(row, board, alice, bob, charlie, dana, erin)
 
 
