@@ -89,11 +89,10 @@ def create() -> Response:
     channel, at = _channel(), now()
     _speak()
     form = ContactForm.from_request()
-    valid = form.validate()
+    if not form.validate():
+        return _page(form, channel, 422)
     try:
         once = _opened(form, at)
-        if not valid:
-            return _page(form, channel, 422)
         throttle.count(f"contact:{throttle.network(address())}", MOST_PER_ADDRESS, at)
         inbox.receive(_message(form, channel, once, at), now=at, source="form")
     except Refused as refused:
