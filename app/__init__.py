@@ -5,6 +5,7 @@ from typing import Any
 from flask import Flask
 from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
 from app import auth, cli, html, models
 from app.config import Settings, load
@@ -39,6 +40,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         },
     )
     app.config.update(config)
+    app.url_map.converters["int"] = _RowNumber
     db.init_app(app)
     Htmx(app)
     auth.init_app(app)
@@ -50,3 +52,10 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
+
+
+class _RowNumber(IntegerConverter):
+    """The number of a row. A larger one is refused by both databases, so that its address is not found."""
+
+    def __init__(self, map: Map, *args: Any, **options: Any) -> None:
+        super().__init__(map, *args, **{"max": 2**31 - 1, **options})

@@ -51,7 +51,8 @@ def test_the_first_page_is_the_first_visible_board(desk: Any, browser_as: Any) -
 
 @pytest.mark.parametrize(
     "path", ["/boards/{board}", "/boards/{board}/delta?since=0", "/boards/{board}/stream?since=0",
-             "/columns/{column}/cards", "/tickets/{ticket}/move", "/boards/999", "/columns/999/cards"],
+             "/columns/{column}/cards", "/tickets/{ticket}/move", "/boards/999", "/columns/999/cards",
+             "/boards/99999999999999999999", "/tickets/99999999999999999999/move"],
 )  # fmt: skip
 def test_what_one_may_not_see_is_not_there(path: str, desk: Any, browser_as: Any, now: Any) -> None:
     ticket = ticket_in(desk, "new", "Secret", now)
