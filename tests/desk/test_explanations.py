@@ -20,7 +20,7 @@ STEPS = [
     (
         Step("round_the_clock", 1800, at(3, 8)),
         "Target: 30 min, day and night, because it came out of hours",
-        "목표: 밤낮 구분 없이 30분, 운영 시간 밖에 들어온 문의",
+        "목표: 24시간 기준 30분 (운영 시간 외 접수)",
     ),
     (
         Step("worked", 9000, at(3, 8), at(3, 10, 30), date(2026, 11, 3)),
@@ -65,9 +65,9 @@ STEPS = [
     (
         Step("paused", 0, at(3, 9), None, name="resolved"),
         "Not counted since today 10:00: resolved",
-        "오늘 10:00부터 제외: 해결됨",
+        "오늘 10:00부터 제외: 해결",
     ),
-    (Step("left", 5400), "1 h 30 min were left", "남은 시간 1시간 30분"),
+    (Step("left", 5400), "1 h 30 min were left", "남은 시간: 1시간 30분"),
     (Step("left", 0), "Nothing was left", "남은 시간 없음"),
     (Step("due", until=at(3, 13, 30)), "Due: today 14:30", "기한: 오늘 14:30"),
 ]

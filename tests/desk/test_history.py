@@ -53,7 +53,7 @@ def test_names_and_languages(desk: SmallDesk, ticket: Ticket, now: datetime) -> 
             )
         ]
     with speaking("ko"):
-        assert told(ticket)[0][3] == "Bob Reyes: 우선순위 변경, 보통 → 긴급"
+        assert told(ticket)[0][3] == "Bob Reyes – 우선순위 변경: 보통 → 긴급"
 
 
 def test_lines_break_with_time_and_at_messages(desk: SmallDesk, ticket: Ticket, now: datetime) -> None:
