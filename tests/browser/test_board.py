@@ -144,16 +144,16 @@ def test_without_script_everything_is_a_form(open_board: Any, desk: Any, now: An
     page.locator(f"#o{made[0].id}").click()
     page.get_by_label("Column").select_option(label="Open")
     page.get_by_role("button", name="Move", exact=True).click()
-    assert card(page, made[0], desk.columns["open"]).count() == 1
+    expect(card(page, made[0], desk.columns["open"])).to_have_count(1)
     expect(page.locator(".toasts")).to_contain_text(f"#{made[0].id} moved to Open")
     page.get_by_role("link", name="Show 4 more").click()
-    assert page.locator(".card").count() == 4
+    expect(page.locator(".card")).to_have_count(4)
     page.get_by_role("link", name="Back to Support").click()
     page.get_by_label("Search or filter").fill("is:open")
     page.get_by_label("Search or filter").press("Enter")
-    assert page.locator(".card").count() == 1
+    expect(page.locator(".card")).to_have_count(1)
     page.get_by_role("link", name="Archived").click()
-    assert page.locator(".card").count() == 0
+    expect(page.locator(".card")).to_have_count(0)
 
 
 def test_more_of_a_column_is_put_below(open_board: Any, desk: Any, now: Any) -> None:
