@@ -14,11 +14,13 @@
   const form = (options) => new Intl.DateTimeFormat(root.lang === "en" ? "en-GB" : root.lang, { timeZone: zone, ...options });
   const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   const date = { day: "numeric", month: "short" };
+  const weekday = form({ weekday: root.lang === "ko" ? "long" : "short" });
   const forms = {
     time: form(clock),
     today: form({ year: "numeric", month: "2-digit", day: "2-digit" }),
     near: form({ ...date, ...clock }),
-    day: form({ weekday: "short", ...clock }),
+    // Put together here, because in Korean a weekday with a time but no date would stand in parentheses.
+    day: { format: (at) => `${weekday.format(at)} ${forms.time.format(at)}` },
     date: form({ weekday: "short", ...date }),
     brief: form(date),
     far: form({ ...date, year: "numeric" }),
