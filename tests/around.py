@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.server import ROOT, Server
+from tests.server import ROOT, Server, die_with_parent
 from tests.sink import Sink
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "google-chrome")
@@ -86,6 +86,7 @@ def start_flask(environment: dict[str, str]) -> Iterator[Callable[..., subproces
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
                 env=process_environment(environment, settings),
+                preexec_fn=die_with_parent,
             )
         )
         return running[-1]

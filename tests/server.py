@@ -1,5 +1,6 @@
 """The real server, as a process."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -12,6 +13,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_FOR = 30  # seconds
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent() -> None:
+    """For preexec_fn: when the tests are killed, Linux kills the processes they had started."""
+    if sys.platform == "linux":
+        _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Server:
@@ -61,6 +69,7 @@ class Server:
             cwd=ROOT,
             env=self.environment,
             start_new_session=True,
+            preexec_fn=die_with_parent,
         )
         give_up_at = time.monotonic() + START_FOR
         while not self._answers():
