@@ -36,6 +36,7 @@ LARGEST = 25 * 1024 * 1024  # bytes of one message; what the form takes is limit
 LEFT_FOR = timedelta(
     minutes=1
 )  # what was archived longer ago and not handled was left by a process that died
+UNNAMED = "@digest.invalid"  # the end of an id that is ours, as mail.parse makes them
 NO_SUBJECT = N_("(no subject)")
 # What mail.parse may say of a message that failed; it knows no catalogue, the list of failed messages says it.
 PARSE_TEXTS = (
@@ -142,38 +143,72 @@ def _deliver(raw_id: int, message: Parsed, source: str, sent_to: str | None, now
     if message.automatic == "own-message" or message.from_address in _channel_addresses():
         _mark(raw_id, "ignored")
         return _receipt("ignored", message, automatic=message.automatic or "own-message")
+    try:
+        return _keep(raw_id, message, source, sent_to, now)
+    except (
+        IntegrityError
+    ):  # one with this Message-ID came on another board at the same moment: now it is there to see
+        return _keep(raw_id, message, source, sent_to, now)
+
+
+def _keep(raw_id: int, message: Parsed, source: str, sent_to: str | None, now: datetime) -> Receipt:
+    """Makes a ticket of a message or adds it to one, unless it is there already."""
+    db.session.rollback()
     answered = _thread(message)
     channel = answered.channel if answered else _channel(message, source, sent_to)
     board_id = answered.board_id if answered else channel.board_id
     answered_id, channel_id = (answered.id if answered else None), channel.id
     language, confidence = _language(message)
-    try:
-        with writing(db.session.get_one(Board, board_id)) as board:
-            known = db.session.scalars(
-                select(Message).where(Message.message_id == message.message_id)
-            ).first()
-            if known is not None:
-                _settle(raw_id, "handled")
-                return _receipt("duplicate", message, ticket=known.ticket_id, language=known.language)
-            answered = db.session.get(Ticket, answered_id) if answered_id else None
-            ticket, created = _ticket(board, answered, channel_id, message, language, confidence, now)
-            _add(board, ticket, raw_id, message, language, now)
-            _mark_bounces(message, ticket, now)
+    with writing(db.session.get_one(Board, board_id)) as board:
+        kept_as, known = _known(raw_id, message)
+        if known is not None:
             _settle(raw_id, "handled")
-            return _receipt(
-                "created" if created else "appended", message, ticket=ticket.id, language=language
-            )
-    except IntegrityError:  # the same message came on another board at the same moment
-        known = db.session.scalars(select(Message).where(Message.message_id == message.message_id)).one()
-        ticket_id, spoken = known.ticket_id, known.language
-        _mark(raw_id, "handled")
-        return _receipt("duplicate", message, ticket=ticket_id, language=spoken)
+            return _receipt("duplicate", message, ticket=known.ticket_id, language=known.language)
+        answered = db.session.get(Ticket, answered_id) if answered_id else None
+        ticket, created = _ticket(board, answered, channel_id, message, language, confidence, now)
+        _add(board, ticket, raw_id, message, kept_as, language, now)
+        _mark_bounces(message, ticket, now)
+        _settle(raw_id, "handled")
+        return _receipt("created" if created else "appended", message, ticket=ticket.id, language=language)
+
+
+def _known(raw_id: int, message: Parsed) -> tuple[str, Message | None]:
+    """(the id to keep a message under, the same message if it is here already).
+
+    A Message-ID alone proves nothing: whoever knows or guesses another's could send a message under it first, and the
+    other's would be taken for a copy and be lost. One that says something else is kept, under an id of our own.
+    """
+    for kept_as in (message.message_id, message.digest[:40] + UNNAMED):
+        known = _with_id(kept_as)
+        if known is None or _says_the_same(known, message):
+            return kept_as, known
+    return f"{raw_id}.{message.digest[:40]}{UNNAMED}", None
+
+
+def _with_id(message_id: str) -> Message | None:
+    return db.session.scalars(select(Message).where(Message.message_id == message_id)).one_or_none()
+
+
+def _says_the_same(known: Message, message: Parsed) -> bool:
+    """Whether nothing would be lost. Lists change the subject and the blanks of what they pass on."""
+    files = {hashlib.sha256(file.content).hexdigest() for file in message.attachments}
+    return (
+        known.from_address == _sender(message)[1]
+        and (known.full_text or known.text).split() == (message.full_text or message.text).split()
+        and {file.sha256 for file in known.attachments} == files
+    )
 
 
 def _thread(message: Parsed) -> Ticket | None:
-    """The ticket that a signed id names, whoever sent the message."""
+    """The ticket that a signed id names, whoever sent the message; else that of another version of it, which a list
+    makes that adds lines of its own."""
     found = ids.threads(message, settings().secret_key)
-    return db.session.get(Ticket, found[0]) if found else None
+    if found:
+        return db.session.get(Ticket, found[0])
+    version = _with_id(message.message_id)
+    if version is None or version.from_address != _sender(message)[1]:
+        return None
+    return db.session.get(Ticket, version.ticket_id)
 
 
 def _channel(message: Parsed, source: str, sent_to: str | None) -> Channel:
@@ -228,7 +263,7 @@ def _ticket(
 
 def _joins(board: Board, ticket: Ticket, message: Parsed, now: datetime) -> bool:
     """A signed id is not enough: the sender must belong to the ticket, and it must not have been closed too long."""
-    if message.report is not None:
+    if _is_bounce(message):
         return True
     if (
         message.automatic is None
@@ -236,18 +271,23 @@ def _joins(board: Board, ticket: Ticket, message: Parsed, now: datetime) -> bool
         and now - ticket.closed_at > timedelta(days=board.reopen_days)
     ):
         return False
-    senders = {message.from_address, _sender(message)[1]}
-    if any(customers.belongs(ticket.customer_id, address) for address in senders):
+    sender = message.from_address  # not Reply-To, which anybody can set to anybody from an honest domain
+    if customers.belongs(ticket.customer_id, sender):
         return True
     took_part = select(Message.id).where(
-        Message.ticket_id == ticket.id, Message.kind == "customer", Message.from_address.in_(senders)
+        Message.ticket_id == ticket.id, Message.kind == "customer", Message.from_address == sender
     )
     was_told = (
         select(Delivery.id)
         .join(Message, Delivery.message_id == Message.id)
-        .where(Message.ticket_id == ticket.id, Delivery.to_address.in_(senders))
+        .where(Message.ticket_id == ticket.id, Delivery.to_address == sender)
     )
     return bool(db.session.scalar(select(or_(took_part.exists(), was_told.exists()))))
+
+
+def _is_bounce(message: Parsed) -> bool:
+    """A report that machines send. A part of a person's message that only looks like one opens no ticket to them."""
+    return message.report is not None and message.automatic is not None
 
 
 def _sender(message: Parsed) -> tuple[str, str]:
@@ -260,7 +300,13 @@ def _sender(message: Parsed) -> tuple[str, str]:
 
 
 def _add(
-    board: Board, ticket: Ticket, raw_id: int, message: Parsed, language: str | None, now: datetime
+    board: Board,
+    ticket: Ticket,
+    raw_id: int,
+    message: Parsed,
+    kept_as: str,
+    language: str | None,
+    now: datetime,
 ) -> None:
     name, address = _sender(message)
     messages.receive(
@@ -274,7 +320,7 @@ def _add(
         from_name=name,
         from_address=address,
         subject=message.subject,
-        message_id=message.message_id,
+        message_id=kept_as,
         language=language,
         automatic=message.automatic,
         raw_id=raw_id,
@@ -291,7 +337,7 @@ def _files(message: Parsed) -> Iterable[messages.File]:
 
 def _mark_bounces(message: Parsed, ticket: Ticket, now: datetime) -> None:
     """An address that a report about our own message says is dead is marked, if it is this customer's."""
-    if message.report is None or not message.report.failed:
+    if message.report is None or not _is_bounce(message):
         return
     db.session.execute(
         update(CustomerAddress)
