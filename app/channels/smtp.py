@@ -28,12 +28,17 @@ class Relay:
 
     def send(self, delivery: Delivery) -> None:
         """Hands one message over. Raises Temporary or Permanent with the relay's own words."""
-        data = raw(delivery)
+        try:
+            data = raw(delivery)
+        except ValueError as error:
+            raise Permanent(str(error)) from error
+        ascii_only = (delivery.from_address + delivery.to_address).isascii()
         try:
             with self._connect() as server:
                 if self._url.username:
                     server.login(unquote(self._url.username), unquote(self._url.password or ""))
-                server.sendmail(delivery.from_address, [delivery.to_address], data)
+                options = () if ascii_only else ("SMTPUTF8",)
+                server.sendmail(delivery.from_address, [delivery.to_address], data, options)
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             raise _failure(code, text) from error

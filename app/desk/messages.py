@@ -13,6 +13,7 @@ from app.desk import deliveries, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
+from app.mail.compose import can_be_named
 from app.models.board import Board
 from app.models.channel import Channel
 from app.models.customer import CustomerAddress
@@ -270,7 +271,7 @@ def _queue(
 ) -> None:
     channel = sender(ticket.channel)
     desk = the_desk()
-    earlier = db.session.scalars(
+    ids_before = db.session.scalars(
         select(Message.message_id)
         .where(
             Message.ticket_id == ticket.id,
@@ -281,6 +282,7 @@ def _queue(
         )
         .order_by(Message.id)
     ).all()
+    earlier = [one for one in ids_before if one and can_be_named(one)]
     first = ticket.message_count == 1  # we write first: it answers nothing
     subject = ticket.subject if first or ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
     signature = f"\n\n-- \n{channel.signature}" if channel and channel.signature else ""
@@ -301,7 +303,7 @@ def _queue(
         language=ticket.language or "en",
         header_id=message.message_id,
         in_reply_to=earlier[-1] if earlier else None,
-        references=" ".join(i for i in earlier if i),
+        references=" ".join(earlier),
     )
 
 

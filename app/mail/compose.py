@@ -71,6 +71,11 @@ def compose(
     return head.encode() + _body(clean(text), clean(signature or ""), language, seed=message_id)
 
 
+def can_be_named(message_id: str) -> bool:
+    """Whether a Message-ID can stand in a header. Senders give any: what cannot be written cannot be answered by id."""
+    return bool(_ID.fullmatch(message_id.strip().strip("<>")))
+
+
 def _body(text: str, signature: str, language: str, *, seed: str) -> bytes:
     plain = text.rstrip() + "\n" + (f"\n-- \n{signature.strip()}\n" if signature.strip() else "")
     message = EmailMessage(policy=SMTP)
@@ -114,7 +119,7 @@ def _chain(references: Sequence[str], in_reply_to: str | None) -> list[str]:
     """The references that are sent: the first, which names the conversation, and the last twenty."""
     chain = list(dict.fromkeys([*references, *([in_reply_to] if in_reply_to else [])]))
     # They come from others: one that cannot be written is left out rather than stopping the answer.
-    chain = [one for one in chain if _ID.fullmatch(one.strip().strip("<>"))]
+    chain = [one for one in chain if can_be_named(one)]
     return chain if len(chain) <= MAX_REFERENCES + 1 else [chain[0], *chain[-MAX_REFERENCES:]]
 
 
