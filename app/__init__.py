@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
             "pool_size": 16,
             "max_overflow": settings.threads,
             "pool_pre_ping": not settings.on_sqlite,
+            "hide_parameters": True,  # errors are logged and kept with failed messages: no texts, no hashes
         },
     )
     app.config.update(config)

@@ -1,4 +1,4 @@
-"""The base of every form: values without stray blanks, words in the reader's language, errors in place."""
+"""The base of every form: values without stray blanks and NUL, words in the reader's language, errors in place."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -104,4 +104,4 @@ def _is_text(field_class: type) -> bool:
 
 
 def _trimmed(value: str | None) -> str | None:
-    return value.strip() if isinstance(value, str) else value
+    return value.replace("\x00", "").strip() if isinstance(value, str) else value

@@ -13,9 +13,11 @@ from flask import Flask, Response, current_app, make_response, render_template, 
 from flask_login import current_user
 from htmx_flask import request
 from markupsafe import Markup, escape
+from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
 from app import words
+from app.database import db
 from app.desk import access
 from app.desk.refused import Refused
 from app.models.card import said
@@ -41,6 +43,8 @@ def init_app(app: Flask) -> None:
     app.context_processor(_shell)
     app.register_error_handler(Refused, refused)
     app.register_error_handler(HTTPException, _failed)
+    app.register_error_handler(DataError, _unusable)
+    app.register_error_handler(OverflowError, _unusable)
     app.register_error_handler(Exception, _crashed)
 
 
@@ -91,8 +95,16 @@ def _failed(error: HTTPException) -> Response:
     return response
 
 
+def _unusable(_error: Exception) -> Response:
+    """A number or a character that the database does not know: each says so in its own way, PostgreSQL of more."""
+    db.session.rollback()
+    return _error_page(400, None)
+
+
 def _crashed(error: Exception) -> Response:
-    current_app.logger.exception("%s %s", request.method, request.path, exc_info=error)
+    numbers = {name: part for name, part in (request.view_args or {}).items() if isinstance(part, int)}
+    # not the path itself: it may hold the token of a link, or line ends that forge other lines
+    current_app.logger.exception("%s %s %s", request.method, request.url_rule, numbers, exc_info=error)
     if current_app.testing or current_app.debug:
         raise error
     return _error_page(500, None)
