@@ -378,7 +378,7 @@ def _hand_over(board: Board, shift: Shift, now: datetime) -> int:
     locked = db.session.get_one(Board, board.id, with_for_update=True, populate_existing=True)
     record(locked, "duty.changed", ("board", locked.id), by=CLOCK, now=now, person=shift.person_id)
     tickets.wake_unresolved(locked, now)
-    return alerts.hand_over(locked, now)
+    return alerts.hand_over(locked, shift.person_id, now)
 
 
 def _is_for_on_call(ticket: Ticket, calendar: Any, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from app.desk.refused import Refused
 from app.desk.rotas import OnCall, on_call
 from app.models.alert import Alert
 from app.models.board import Board
+from app.models.delivery import Delivery
 from app.models.event import CLOCK, By
 from app.models.person import Person, people_working
 from app.models.ticket import Ticket
@@ -136,10 +137,22 @@ def close_others(board: Board, ticket: Ticket, still: set[str], now: datetime) -
     return len(ended)
 
 
-def hand_over(board: Board, now: datetime) -> int:
-    """A shift has begun: what is still open and late climbs from the first step again, with the new person on it."""
+def hand_over(board: Board, to: int, now: datetime) -> int:
+    """A shift has begun: what is still open and late climbs from the first step again, with the new person on it, but
+    for what that person has only just been told."""
+    just_told = select(Delivery.alert_id).where(
+        Delivery.alert_id.is_not(None),
+        Delivery.person_id == to,
+        Delivery.state != "cancelled",
+        Delivery.created_at > now - STEP_FOR,
+    )
     moved = db.session.scalars(
-        select(Alert).where(Alert.board_id == board.id, Alert.state != "closed", Alert.level != "warning")
+        select(Alert).where(
+            Alert.board_id == board.id,
+            Alert.state != "closed",
+            Alert.level != "warning",
+            Alert.id.not_in(just_told),
+        )
     ).all()
     for alert in moved:
         alert.state, alert.step, alert.wake_at = "open", 0, now

@@ -272,3 +272,14 @@ def _answer(desk: SmallDesk, ticket: Ticket, now: datetime) -> None:
     with writing(desk.board) as board:
         again = db.session.get_one(Ticket, ticket.id)
         messages.reply(board, again, "We are on it.", person=desk.bob, seen=None, now=now)
+
+
+def test_who_has_only_just_been_told_is_not_told_again_by_a_hand_over(
+    desk: SmallDesk, urgent: Ticket
+) -> None:
+    with writing(desk.board) as board:
+        assert desk_alerts.hand_over(board, desk.bob.id, TUESDAY_NIGHT + MINUTE) == 0
+    sweeps.everything(TUESDAY_NIGHT + 2 * MINUTE)
+    assert told() == ["Bob"]
+    with writing(desk.board) as board:
+        assert desk_alerts.hand_over(board, desk.erin.id, TUESDAY_NIGHT + 3 * MINUTE) == 1
