@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
 from flask import Blueprint, redirect, request, url_for
@@ -35,7 +35,6 @@ LONGEST_NAME = 100
 LONGEST_SUBJECT = 200
 MOST_FILES = 10
 MOST_MEGABYTES = 20
-LEAST_FOR = timedelta(seconds=3)  # no person fills the form in faster
 MOST_PER_ADDRESS = 20  # messages within throttle.WINDOW_FOR
 
 
@@ -92,7 +91,7 @@ def create() -> Response:
     if not form.validate():
         return _page(form, channel, 422)
     try:
-        once = _opened(form, at)
+        once = _opened(form)
         throttle.count(f"contact:{throttle.network(address())}", MOST_PER_ADDRESS, at)
         inbox.receive(_message(form, channel, once, at), now=at, source="form")
     except Refused as refused:
@@ -141,17 +140,14 @@ def _page(form: ContactForm, channel: Channel, status: int = 200) -> Response:
     )
 
 
-def _opened(form: ContactForm, at: datetime) -> str:
-    """Which page was filled in. Refused when that was faster than a person can, or the page is none of ours; the page
-    that comes back can be sent at once, or after that time."""
+def _opened(form: ContactForm) -> str:
+    """Which page was filled in. Refused when it is none of ours; the page that comes back can be sent at once. How fast
+    it was filled in says nothing: browsers do that by themselves."""
     try:
-        once, opened_at = _signer().loads(form.opened.data or "", return_timestamp=True)
+        return str(_signer().loads(form.opened.data or ""))
     except BadData:
         form.opened.data = _signer().dumps(secrets.token_hex(8))
         raise Refused(N_("This page was too old or changed on its way. Please send it again.")) from None
-    if at - opened_at < LEAST_FOR:
-        raise Refused(N_("That was very fast. Wait a moment, then please send it again."))
-    return str(once)
 
 
 def _signer() -> URLSafeTimedSerializer:
