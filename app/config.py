@@ -111,7 +111,9 @@ def _smtp_url(environ: Mapping[str, str]) -> str | None:
     except ValueError:
         valid = False
     if not valid:
-        raise SettingError("SMTP_URL: write smtp://, smtp+starttls:// or smtps://, then user:password@host:port")
+        raise SettingError(
+            "SMTP_URL: write smtp://, smtp+starttls:// or smtps://, then user:password@host:port"
+        )
     return url
 
 

@@ -87,7 +87,9 @@ class Calendar:
         if find_zone(self.zone) is None:
             raise CalendarError(N_("There is no time zone named %(zone)s."), {"zone": self.zone})
         if not self.always and not self.week_seconds:
-            raise CalendarError(N_("This calendar would never open. Give at least one weekday opening hours."))
+            raise CalendarError(
+                N_("This calendar would never open. Give at least one weekday opening hours.")
+            )
 
     @cached_property
     def days(self) -> tuple[Pieces, ...]:
@@ -95,7 +97,9 @@ class Calendar:
         found: list[list[tuple[int, int]]] = [[] for _ in WEEKDAYS]
         for weekday, intervals in self.weekly.items():
             if weekday not in WEEKDAYS:
-                raise CalendarError(N_("%(day)s is not a weekday. Monday is 0, Sunday is 6."), {"day": weekday})
+                raise CalendarError(
+                    N_("%(day)s is not a weekday. Monday is 0, Sunday is 6."), {"day": weekday}
+                )
             for start, end in intervals:
                 opens, closes = _opening_second(start), _second(end)
                 if closes > opens:
@@ -353,7 +357,9 @@ def _merged(pieces: list[tuple[int, int]]) -> Pieces:
 def _second(text: str) -> int:
     seconds = clock_second(text)
     if seconds is None:
-        raise CalendarError(N_("%(time)s is not a time. Write it as 09:30, from 00:00 to 24:00."), {"time": text})
+        raise CalendarError(
+            N_("%(time)s is not a time. Write it as 09:30, from 00:00 to 24:00."), {"time": text}
+        )
     return seconds
 
 

@@ -46,9 +46,7 @@ def messages_of(ticket_id: int, most: int | None = MOST_MESSAGES) -> list[Said]:
         .order_by(Message.id.desc())
         .limit(most)
     )
-    return [
-        Said(message, bool(more)) for message, more in reversed(db.session.execute(newest).all())
-    ]
+    return [Said(message, bool(more)) for message, more in reversed(db.session.execute(newest).all())]
 
 
 def message_count(ticket_id: int) -> int:
