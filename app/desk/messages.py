@@ -209,7 +209,10 @@ def _recall(ticket: Ticket) -> None:
         elif automatic is None:
             ticket.waiting_since = ticket.waiting_since or at
     if said:
-        ticket.last_message_at, ticket.last_speaker = said[-1].at, "us" if said[-1].kind == "reply" else "customer"
+        ticket.last_message_at, ticket.last_speaker = (
+            said[-1].at,
+            "us" if said[-1].kind == "reply" else "customer",
+        )
 
 
 def _move_of(ticket: Ticket, message: Message) -> Event | None:
