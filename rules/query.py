@@ -256,7 +256,15 @@ def _start(token: Token) -> int:
 
 
 def _column(node: Tree[Token]) -> int:
-    return min(_start(token) for token in node.scan_values(lambda value: isinstance(value, Token))) + 1
+    """Where it begins. Step by step: it is asked of what is nested too deep for calls within calls."""
+    first, left = LONGEST, [node]
+    while left:
+        for child in left.pop().children:
+            if isinstance(child, Token):
+                first = min(first, _start(child))
+            else:
+                left.append(child)
+    return first + 1
 
 
 def _unquoted(token: Token) -> str:
