@@ -12,12 +12,12 @@ from app import clock, migrations, sweeps
 from app.config import settings
 from app.database import db, writing
 from app.demo import fill
-from app.desk import inbox, people, setup
+from app.desk import inbox, invitations, people, setup
 from app.desk.refused import Refused
 from app.models.board import all_boards
 from app.models.event import OPERATOR
-from app.models.person import ROLES
-from app.words import LOCALES
+from app.models.person import ROLES, person_by_email
+from app.words import LOCALES, N_
 
 people_commands = AppGroup("people", help="People who work here.")
 
@@ -42,7 +42,10 @@ def migrate() -> None:
 def demo() -> None:
     """Fills an empty desk with a month of tickets, and prints how to sign in; leaves any other desk alone."""
     if all_boards():
-        click.echo(f"This desk has data already. Sign in at {settings().base_url}/sign-in")
+        click.echo(
+            f"This desk has data already. Sign in at {settings().base_url}/sign-in\n"
+            "A forgotten password: flask --app wsgi people invite EMAIL prints a link to choose a new one."
+        )
         return
     password = fill.new_password()
     with writing(setup.ensure_desk(now())) as desk:
@@ -90,6 +93,23 @@ def add_person(name: str, email: str, role: str, locale: str, zone: str, passwor
         click.echo(error.said(), err=True)
         sys.exit(1)
     click.echo(f"{email} can sign in at {settings().base_url}/sign-in")
+
+
+@people_commands.command("invite")
+@click.argument("email")
+@with_appcontext
+def invite_person(email: str) -> None:
+    """Prints a link by which a person chooses a new password: good for a week, and for one use."""
+    try:
+        with writing(setup.ensure_desk(now())) as desk:
+            person = person_by_email(email)
+            if person is None:
+                raise Refused(N_("Nobody here has the address %(email)s."), email=email)
+            link = invitations.invite(desk, person, by=OPERATOR, now=now())
+    except Refused as error:
+        click.echo(error.said(), err=True)
+        sys.exit(1)
+    click.echo(link)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app.config import settings
 from app.database import db
 from app.models.board import BoardPerson
 from app.models.message import RawMessage
@@ -165,3 +166,14 @@ def test_a_clock_that_cannot_be(arguments: tuple[str, ...], desk: SmallDesk, fla
     done = flask("clock", *arguments)
     assert done.returncode == 2
     assert "--now" in done.stderr or "tomorrow" in done.stderr
+
+
+def test_a_link_for_a_new_password(desk: SmallDesk, flask: Run, browser_as: Any) -> None:
+    done = flask("people", "invite", "Bob@example.com")
+    assert done.returncode == 0, done.stderr
+    page = browser_as().get(done.stdout.strip().removeprefix(settings().base_url))
+    assert page.status_code == 200
+    assert "bob@example.com" in page.get_data(as_text=True)
+    nobody = flask("people", "invite", "nobody@example.com")
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "nobody@example.com" in nobody.stderr

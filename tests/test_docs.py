@@ -44,6 +44,8 @@ def test_a_command_runs(
         clock.send_signal(signal.SIGTERM)
         assert clock.wait(20) == 0
     else:
+        if "invite" in words:
+            words[-1] = desk.bob.email
         assert words[:3] == ["flask", "--app", "wsgi"], f"the guide's command is not known here: {command}"
         arguments = words[3 : words.index("<")] if "<" in words else words[3:]
         done = flask(*arguments, input=MAIL if "receive" in words else NEW_PASSWORD)
