@@ -32,6 +32,7 @@ NOT_STREAMS = 32  # threads of the server that streams leave to everything else
 MOST_PER_PERSON = 8
 LOOK_EVERY = 0.1  # seconds
 BEAT_EVERY = 15.0
+TRUSTED_FOR = 1.0  # how long a change is passed on without asking again whether the stream may go on
 LASTS_FOR = (600.0, 900.0)  # a stream ends by itself, so that no server is for ever
 RETRY_FOR = (1000, 5000)  # milliseconds; browsers come back one by one
 
@@ -91,10 +92,13 @@ class _Watched:
 class Live:
     """The streams of one process."""
 
-    def __init__(self, app: Flask, most: int, beat_every: float = BEAT_EVERY) -> None:
+    def __init__(
+        self, app: Flask, most: int, beat_every: float = BEAT_EVERY, trusted_for: float = TRUSTED_FOR
+    ) -> None:
         self._app = app
         self._most = most
         self._beat_every = beat_every
+        self._trusted_for = trusted_for
         self._changed = threading.Condition()
         self._seats: dict[int, list[Seat]] = defaultdict(list)  # of each person, oldest first
         self._views: dict[View, _Watched] = {}
@@ -141,10 +145,11 @@ class Live:
                 self._watcher.start()
 
     def told(self, seat: Seat, first: Drawn, beat: Beat) -> Iterator[str]:
-        """The stream: `first`, then every change as it comes. `beat` is asked from time to time what to say instead of
-        nothing, and ends the stream with None. Holds no database session."""
+        """The stream: `first`, then every change as it comes. `beat` is asked from time to time, and before
+        changes, what to say besides, and ends the stream with None. Holds no database session."""
         now = time.monotonic()
         end, next_beat = now + random.uniform(*LASTS_FOR), now + self._beat_every  # noqa: S311
+        trusted_until = now + self._trusted_for
         yield f"retry: {random.randint(*RETRY_FOR)}\n\n{_event('delta', first.to_json(), first.seq)}"  # noqa: S311
         while time.monotonic() < end:
             news = self._next(seat, next_beat)
@@ -155,16 +160,20 @@ class Live:
             if seat.watched and news and news[0].number > seat.place + 1:
                 yield _event("reload", "{}")
                 return
-            for told in news:
-                seat.place = told.number
-                yield _event("delta", told.text, told.seq)
-            if time.monotonic() >= next_beat:
+            now = time.monotonic()
+            is_due = now >= next_beat
+            if is_due or now >= trusted_until:  # before the news: who was signed out meanwhile is told none
                 said = beat()
                 if said is None:
                     yield _event("ended", "{}")
                     return
-                yield said or ": still here\n\n"
-                next_beat = time.monotonic() + self._beat_every
+                if said or is_due:
+                    yield said or ": still here\n\n"
+                now = time.monotonic()
+                trusted_until, next_beat = now + self._trusted_for, now + self._beat_every
+            for told in news:
+                seat.place = told.number
+                yield _event("delta", told.text, told.seq)
 
     def leave(self, seat: Seat) -> None:
         with self._changed:
