@@ -140,7 +140,7 @@ def _channel_addresses() -> frozenset[str]:
 
 
 def _deliver(raw_id: int, message: Parsed, source: str, sent_to: str | None, now: datetime) -> Receipt:
-    if message.automatic == "own-message" or message.from_address in _channel_addresses():
+    if message.automatic == "own-message" or _sender(message)[1] in _channel_addresses():
         _mark(raw_id, "ignored")
         return _receipt("ignored", message, automatic=message.automatic or "own-message")
     try:

@@ -184,6 +184,14 @@ def test_our_own_mail_goes_round_no_circle(desk: SmallDesk, now: datetime) -> No
     assert count(Ticket) == 1
 
 
+def test_a_form_elsewhere_that_writes_in_our_name_is_no_circle(desk: SmallDesk, now: datetime) -> None:
+    """Forms of shops and web sites send as support@ and put their customer into Reply-To."""
+    came = receive(mail(ADDRESS, Reply_To=KIM), now)
+    assert (came.action, ticket(came).customer.addresses[0].address) == ("created", "kim@example.org")
+    automatic = receive(mail(ADDRESS, id_="2@x.example", Reply_To=KIM, Auto_Submitted="auto-generated"), now)
+    assert automatic.action == "ignored"
+
+
 def conversation(desk: SmallDesk, now: datetime) -> tuple[inbox.Receipt, str]:
     """Kim's ticket, answered and resolved, and the Message-ID of the answer."""
     first = receive(mail(KIM), now - timedelta(hours=1))
