@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import deliveries, messages
+from app.desk import deliveries, notices
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.desk.rotas import OnCall, on_call
@@ -226,7 +226,7 @@ def _page(
 ) -> None:
     """Queues one message to one person. Each step of each climb is due at an instant of its own, which keeps a page from
     being queued twice, and lets the same person be told again after a hand-over."""
-    cause = f"{alert.id}.{alert.level}.{due_at:%Y%m%dT%H%M%S%f}.{person.id}"
+    cause = f"alert.{alert.id}.{alert.level}.{due_at:%Y%m%dT%H%M%S%f}"
     ticket = alert.ticket
     link = f"{settings().base_url}/a/{sign(alert, person)}"
     with speaking(person.locale):
@@ -247,23 +247,15 @@ def _page(
             minutes = int(STEP_FOR.total_seconds() // 60)
             next_step = N_("Without an acknowledgement somebody else is told in %(minutes)s minutes.")
             text += "\n\n" + gettext(next_step, minutes=minutes)
-    queued = deliveries.queue(
-        f"alert.{cause}",
-        at=now,
+    queued = notices.queue(
+        cause,
+        person,
+        subject=f"{title}: #{ticket.id} {ticket.subject}",
+        text=text,
         now=now,
         kind="page",
         alert_id=alert.id,
-        person_id=person.id,
         board_id=board.id,
-        from_name="Nightdesk",
-        from_address=messages.default_from(),
-        to_name=person.name,
-        to_address=person.email,
-        subject=f"{title}: #{ticket.id} {ticket.subject}",
-        text=text,
-        language=person.locale,
-        header_id=f"alert.{cause}@{settings().host_name}",
-        automatic=True,
     )
     if queued is not None:
         _told(board, alert, "alert.paged", CLOCK, now, new=person.id)

@@ -8,7 +8,7 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from app.config import settings
 from app.database import db
-from app.desk import access, deliveries, messages, people
+from app.desk import access, notices, people
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.desk import Desk
@@ -84,20 +84,5 @@ def _send(desk: Desk, person: Person, link: str, now: datetime) -> None:
             desk=desk.name,
             link=link,
         )
-    key = f"invitation:{person.id}:{desk.seq}"
-    deliveries.queue(
-        key,
-        at=now,
-        now=now,
-        kind="notice",
-        person_id=person.id,
-        from_name=desk.name,
-        from_address=messages.default_from(),
-        to_name=person.name,
-        to_address=person.email,
-        subject=subject,
-        text=text,
-        language=person.locale,
-        header_id=f"{key.replace(':', '.')}@{settings().host_name}",
-        automatic=True,
-    )
+    cause = f"invitation.{person.id}.{desk.seq}"
+    notices.queue(cause, person, subject=subject, text=text, now=now, from_name=desk.name)

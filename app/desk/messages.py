@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import deliveries, tickets
+from app.desk import deliveries, notices, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -298,7 +298,7 @@ def _queue(
         person_id=person.id,
         board_id=board.id,
         from_name=f"{person.name} ({desk.name})" if desk else person.name,
-        from_address=(channel.address if channel else None) or default_from(),
+        from_address=(channel.address if channel else None) or notices.default_from(),
         to_name=ticket.customer.name,
         to_address=address,
         subject=subject,
@@ -319,11 +319,6 @@ def sender(channel: Channel) -> Channel | None:
         .where(Channel.board_id == channel.board_id, Channel.kind == "email", Channel.closed_at.is_(None))
         .order_by(Channel.id)
     ).first()
-
-
-def default_from() -> str:
-    """What mail comes from when no address is set up."""
-    return settings().mail_from or f"desk@{settings().host_name}"
 
 
 def deliveries_of(ticket: Ticket) -> dict[int, Delivery]:

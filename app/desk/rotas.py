@@ -192,7 +192,7 @@ def change(desk: Desk, rota: Rota, edit: Change, *, digest: str, by: By, now: da
         from_at=edit.from_at.isoformat(),
     )
     for person_id in concerned:
-        shifts.tell_of_change(f"rota:{version.id}", person_id, now)
+        shifts.tell_of_change(f"rota.{version.id}", person_id, now)
 
 
 def extend(desk: Desk, rota: Rota, now: datetime) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.config import settings
 from app.database import db
-from app.desk import deliveries, messages
+from app.desk import notices
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.alert import Alert
@@ -41,7 +41,7 @@ def cover(desk: Desk, shift: Shift, person_id: int, *, expected: int, by: By, no
     begins_now = shift.starts_at <= now  # then the hand-over tells the new person
     for told in (old,) if begins_now else (old, person_id):
         if by != By("person", told):
-            tell_of_change(f"cover:{shift.id}:{event.seq}", told, now)
+            tell_of_change(f"cover.{shift.id}.{event.seq}", told, now)
     return shift
 
 
@@ -58,7 +58,7 @@ def start_or_end(desk: Desk, shift: Shift, now: datetime) -> bool:
     if shift.ends_at <= now:
         shift.state, shift.wake_at = "worked", None
         return False
-    began = f"shift:{shift.id}:{shift.wake_at or now:%Y%m%dT%H%M%S}"
+    began = f"shift.{shift.id}.{shift.wake_at or now:%Y%m%dT%H%M%S}"
     shift.wake_at = shift.ends_at
     record(
         desk, "shift.started", ("shift", shift.id), by=CLOCK, now=now, person=shift.person_id, role=shift.role
@@ -79,7 +79,7 @@ def tell_of_change(cause: str, person_id: int, now: datetime) -> None:
             name=person.name,
             link=f"{settings().base_url}/rota",
         )
-    _notify(cause, person, subject, text, now)
+    notices.queue(cause, person, subject=subject, text=text, now=now)
 
 
 def _tell_who_begins(shift: Shift, cause: str, now: datetime) -> None:
@@ -108,23 +108,4 @@ def _tell_who_begins(shift: Shift, cause: str, now: datetime) -> None:
             handed=handed,
             link=settings().base_url,
         )
-    _notify(cause, person, subject, text, now)
-
-
-def _notify(cause: str, person: Person, subject: str, text: str, now: datetime) -> None:
-    deliveries.queue(
-        f"{cause}:{person.id}",
-        at=now,
-        now=now,
-        kind="notice",
-        person_id=person.id,
-        from_name="Nightdesk",
-        from_address=messages.default_from(),
-        to_name=person.name,
-        to_address=person.email,
-        subject=subject,
-        text=text,
-        language=person.locale,
-        header_id=f"{cause.replace(':', '.')}.{person.id}@{settings().host_name}",
-        automatic=True,
-    )
+    notices.queue(cause, person, subject=subject, text=text, now=now)
