@@ -181,7 +181,7 @@ def _known(column: SQLColumnExpression[Any], test: ColumnElement[bool]) -> Colum
     return and_(column.is_not(None), test)
 
 
-def _sure(test: ColumnElement[bool]) -> ColumnElement[bool]:
+def _sure(test: SQLColumnExpression[bool]) -> ColumnElement[bool]:
     """The app's condition, false where it is NULL. EXISTS never is, and PostgreSQL can join it only when bare."""
     return test if isinstance(test, Exists) else func.coalesce(test, false())
 
@@ -230,7 +230,7 @@ def _is(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> Co
     if "unassigned" in values:
         tests.append(_sure(binding.assignee("none")))
     if "automatic" in values:
-        tests.append(binding.automatic.is_(true()))
+        tests.append(_sure(binding.automatic))
     return or_(*tests)
 
 
