@@ -15,16 +15,10 @@ from tests.routes.world import World, make_world
 from tests.security.forms import SentForm, forms_of
 from tests.small import SmallDesk
 
-NUMBERS = (str(2**31), str(2**63), str(10**30), "-1", "٣", "²", "0x1", "1e9", "NaN", "")
+NUMBERS = (str(2**31), str(10**30), "-1", "٣", "²", "")
 TEXTS = (
-    "a\x00b",
-    "\u202egnp.exe",
-    "'; DROP TABLE tickets; --",
-    '"><script>alert(1)</script>',
-    "{{ 7 * 7 }} %(name)s {0.__class__}",
-    "a\r\nBcc: everybody@example.com",
-    "=cmd|' /C calc'!A0",
-    "\ufdfa" * 400,
+    "a\x00b\u202e",
+    """'; DROP TABLE tickets; -- "><script>alert(1)</script>{{ 7 * 7 }} %(name)s {0.__class__}\r\nBcc: x@y.example""",
     "x" * 20_000,
 )
 ODD = (*NUMBERS, *TEXTS)
