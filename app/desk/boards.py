@@ -24,11 +24,11 @@ MOST_BOARDS = 50
 MOST_REOPEN_DAYS = 365
 # what a new board begins with: name, state, what the customer is told
 COLUMNS = (
-    (N_("New"), "new", N_("Received")),
-    (N_("Open"), "open", N_("In progress")),
-    (N_("Waiting"), "waiting", N_("Waiting for you")),
-    (N_("Resolved"), "resolved", N_("Answered")),
-    (N_("Archived"), "archived", N_("Closed")),
+    (N_("New"), "new"),
+    (N_("Open"), "open"),
+    (N_("Waiting"), "waiting"),
+    (N_("Resolved"), "resolved"),
+    (N_("Archived"), "archived"),
 )
 
 
@@ -55,11 +55,10 @@ def furnish(board: Board, owner: Person) -> None:
             board_id=board.id,
             name=gettext(name),
             state=state,
-            customer_label=gettext(label),
             position=position,
             is_default=True,
         )
-        for position, (name, state, label) in enumerate(COLUMNS)
+        for position, (name, state) in enumerate(COLUMNS)
     )
     db.session.add(
         Channel(

@@ -24,7 +24,6 @@ def add(
     *,
     name: str,
     state: str,
-    customer_label: str = "",
     wip_limit: int | None = None,
     by: By,
     now: datetime,
@@ -35,7 +34,7 @@ def add(
         raise Refused(N_("That is not one of the choices."), field="state")
     if len(board.columns) >= MOST_COLUMNS:
         raise Refused(N_("A board has at most %(most)s columns."), field="name", most=MOST_COLUMNS)
-    values = _values(board, None, name, customer_label, wip_limit)
+    values = _values(board, None, name, wip_limit)
     place = max((at for at, one in enumerate(board.columns, start=1) if one.state == state), default=0)
     column = Column(board_id=board.id, state=state, position=0, **values)
     order = [*board.columns[:place], column, *board.columns[place:]]
@@ -50,7 +49,6 @@ def change(
     column_id: int,
     *,
     name: str,
-    customer_label: str,
     wip_limit: int | None,
     by: By,
     now: datetime,
@@ -58,7 +56,7 @@ def change(
     """Changes how a column is called and how many tickets it should hold. Its state stays what it is."""
     access.demand(by, "edit_boards", None, now)
     column = _found(board, column_id)
-    values = _values(board, column, name, customer_label, wip_limit)
+    values = _values(board, column, name, wip_limit)
     changes = {
         field: [getattr(column, field), value]
         for field, value in values.items()
@@ -143,20 +141,17 @@ def _found(board: Board, column_id: int) -> Column:
     return column
 
 
-def _values(
-    board: Board, column: Column | None, name: str, customer_label: str, wip_limit: int | None
-) -> dict[str, Any]:
-    name, customer_label = " ".join(name.split()), " ".join(customer_label.split())
+def _values(board: Board, column: Column | None, name: str, wip_limit: int | None) -> dict[str, Any]:
+    name = " ".join(name.split())
     if not name:
         raise Refused(N_("A column needs a name."), field="name")
-    for field, text in ("name", name), ("customer_label", customer_label):
-        if len(text) > LONGEST_NAME:
-            raise Refused(N_("Use at most %(most)s characters."), field=field, most=LONGEST_NAME)
+    if len(name) > LONGEST_NAME:
+        raise Refused(N_("Use at most %(most)s characters."), field="name", most=LONGEST_NAME)
     if any(one is not column and one.name.casefold() == name.casefold() for one in board.columns):
         raise Refused(N_("This board has a column of this name already."), field="name")
     if wip_limit is not None and not 1 <= wip_limit <= HIGHEST_LIMIT:
         raise Refused(N_("Use 1 to %(most)s, or leave it empty."), field="wip_limit", most=HIGHEST_LIMIT)
-    return {"name": name, "customer_label": customer_label, "wip_limit": wip_limit}
+    return {"name": name, "wip_limit": wip_limit}
 
 
 def _number(board: Board, order: list[Column]) -> None:

@@ -60,7 +60,6 @@ class Column(Base):
     state: Mapped[str]
     is_default: Mapped[bool] = mapped_column(default=False)  # where tickets of this state go by themselves
     position: Mapped[int]
-    customer_label: Mapped[str] = mapped_column(default="")
     wip_limit: Mapped[int | None]
 
     board: Mapped[Board] = relationship(back_populates="columns")

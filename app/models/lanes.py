@@ -28,11 +28,6 @@ class Stretch:
         both = [shift for shift in (self.primary, self.backup) if shift is not None]
         return [shift for shift in both if shift.person_id != shift.origin_person_id]
 
-    def is_mine(self, person_id: int) -> bool:
-        return any(
-            shift is not None and shift.person_id == person_id for shift in (self.primary, self.backup)
-        )
-
 
 def stretches(rota: Rota, now: datetime) -> list[Stretch]:
     """What is published from now on, as far as the rota is published ahead. A gap is a stretch without shifts."""

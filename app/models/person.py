@@ -18,7 +18,6 @@ ROLES = {
     "admin": N_("Admin"),
 }
 THEMES = {"system": N_("Like this device"), "light": N_("Light"), "dark": N_("Dark")}
-COLOURS = 8  # the number of colour pairs in the style sheet, person-0 .. person-7
 
 
 class Person(UserMixin, Base):
@@ -63,17 +62,6 @@ class Person(UserMixin, Base):
         if self.ends_at is None:
             return None
         return (self.ends_at - timedelta(seconds=1)).astimezone(ZoneInfo(self.zone)).date()
-
-    @property
-    def colour(self) -> int:
-        return self.id % COLOURS
-
-    @property
-    def initials(self) -> str:
-        words = self.name.split()
-        if len(words) == 1:
-            return self.name[-2:] if not self.name.isascii() else self.name[:2].upper()
-        return (words[0][0] + words[-1][0]).upper()
 
 
 class SignIn(Base):

@@ -21,9 +21,6 @@ bp = Blueprint("columns", __name__)
 
 class ChangeForm(Form):
     name = StringField(N_("Name"), [InputRequired(), Length(max=columns.LONGEST_NAME)])
-    customer_label = StringField(
-        N_("What the customer is told"), [Optional(), Length(max=columns.LONGEST_NAME)]
-    )
     wip_limit = IntegerField(
         N_("Limit"),
         [Optional(), NumberRange(1, columns.HIGHEST_LIMIT)],
@@ -35,7 +32,6 @@ class ChangeForm(Form):
         """As the verbs take them."""
         return {
             "name": self.name.data,
-            "customer_label": self.customer_label.data or "",
             "wip_limit": self.wip_limit.data,
         }
 

@@ -291,7 +291,6 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("is_default", sa.Boolean(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("customer_label", sa.String(), nullable=False),
         sa.Column("wip_limit", sa.Integer(), nullable=True),
         sa.CheckConstraint(
             "state IN ('new', 'open', 'waiting', 'resolved', 'archived')", name=op.f("ck_columns_state")

@@ -146,7 +146,6 @@ def test_a_column_joins_those_of_its_state(desk: SmallDesk, browser_as: Open) ->
     values = {
         "column-name": "With the workshop",
         "column-state": "waiting",
-        "column-customer_label": "Being mended",
         "column-wip_limit": "12",
     }
     answer = browser_as(desk.dana).post(f"/settings/boards/{desk.board.id}/columns", data=values)
@@ -161,12 +160,7 @@ def test_a_column_joins_those_of_its_state(desk: SmallDesk, browser_as: Open) ->
         (5, "Archived"),
     ]
     new = board.columns[3]
-    assert (new.state, new.is_default, new.customer_label, new.wip_limit) == (
-        "waiting",
-        False,
-        "Being mended",
-        12,
-    )
+    assert (new.state, new.is_default, new.wip_limit) == ("waiting", False, 12)
     assert [event.changes["new"] for event in events("column.added")] == ["With the workshop"]
 
 
@@ -177,7 +171,6 @@ def test_a_column_joins_those_of_its_state(desk: SmallDesk, browser_as: Open) ->
         {"column-name": "  "},
         {"column-name": "waiting"},
         {"column-name": "W" * 41},
-        {"column-customer_label": "W" * 41},
         {"column-wip_limit": "0"},
         {"column-wip_limit": "1000"},
         {"column-wip_limit": "many"},
@@ -188,12 +181,12 @@ def test_columns_that_cannot_be(wrong: dict[str, str], desk: SmallDesk, browser_
     values = {
         "column-name": "Workshop",
         "column-state": "waiting",
-        "column-customer_label": "Mending",
+        "column-wip_limit": "7",
     } | wrong
     answer = browser_as(desk.dana).post(f"/settings/boards/{desk.board.id}/columns", data=values)
     assert answer.status_code == 422
     assert 'class="error"' in said(answer)
-    assert "Mending" in said(answer) or "customer_label" in next(iter(wrong))
+    assert 'value="7"' in said(answer) or "column-wip_limit" in wrong
     assert len(db.session.get_one(Board, desk.board.id).columns) == 5
 
 
@@ -205,7 +198,7 @@ def test_a_column_is_changed_moved_and_made_the_default(desk: SmallDesk, browser
     later = db.session.scalars(select(Column).where(Column.name == "Later")).one()
     address = f"/settings/columns/{later.id}"
     assert browser.get(address).status_code == 200
-    values = {"name": "Next week", "customer_label": "Planned", "wip_limit": ""}
+    values = {"name": "Next week", "wip_limit": ""}
     assert browser.post(address, data=values).status_code == 303
     assert browser.post(address, data=values | {"name": "New"}).status_code == 422
     for direction in ("up", "up", "up"):
