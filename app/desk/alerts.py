@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import deliveries, notices
+from app.desk import access, deliveries, notices
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.desk.rotas import OnCall, on_call
@@ -204,13 +204,17 @@ def _backup(_board: Board, _ticket: Ticket, duty: OnCall, _now: datetime) -> lis
     return [duty.backup] if duty.backup and duty.backup != duty.primary else []
 
 
-def _managers(_board: Board, _ticket: Ticket, _duty: OnCall, now: datetime) -> list[Person]:
-    return [person for person in people_working(now) if person.role in ("manager", "admin")]
+def _managers(board: Board, _ticket: Ticket, _duty: OnCall, now: datetime) -> list[Person]:
+    return [person for person in _seeing(board, now) if person.role in ("manager", "admin")]
 
 
-def _everyone(_board: Board, _ticket: Ticket, _duty: OnCall, now: datetime) -> list[Person]:
-    managers = _managers(_board, _ticket, _duty, now)
-    return [] if managers else list(people_working(now))
+def _everyone(board: Board, ticket: Ticket, duty: OnCall, now: datetime) -> list[Person]:
+    return [] if _managers(board, ticket, duty, now) else _seeing(board, now) or list(people_working(now))
+
+
+def _seeing(board: Board, now: datetime) -> list[Person]:
+    """Who may see the board: an alert names a customer, so others are told only when there is nobody else at all."""
+    return [person for person in people_working(now) if access.can(person, "see_board", board, now)]
 
 
 def _return(alert: Alert, now: datetime) -> None:

@@ -121,7 +121,8 @@ def test_an_answer_ends_the_ladder(desk: SmallDesk, urgent: Ticket) -> None:
     [
         (["bob"], [], [["Bob"], ["Alice", "Dana"], []]),  # no backup: the managers come next
         ([], [], [["Alice", "Dana"], [], []]),  # nobody on call: the managers at once
-        ([], ["alice", "dana"], [["Bob", "Charlie", "Erin"], [], []]),  # nor a manager: everyone
+        ([], ["alice", "dana"], [["Bob"], [], []]),  # nor a manager: everyone who sees the board
+        ([], ["alice", "bob", "dana"], [["Charlie", "Erin"], [], []]),  # nor one of those: everyone
         (["bob", "erin"], ["bob"], [["Erin"], ["Alice", "Dana"], []]),  # whoever left is passed over
     ],
 )
