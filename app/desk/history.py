@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import select
@@ -28,9 +29,10 @@ SHOWN = frozenset(
 )
 TOGETHER_FOR = timedelta(seconds=60)
 
+DONE_BY = N_("%(by)s %(deeds)s")
 # Where "... assigned ..." would be odd.
-TAKEN = N_("%(by)s took it")
-PUT_BACK = N_("%(by)s took it from %(old)s and gave it to nobody")
+TAKEN = N_("took it")
+PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 
 _ACTORS = ("person", "customer", "rule")
 # Which field of its changes an event tells.
@@ -58,16 +60,21 @@ def told(events: Sequence[Event], said_at: Sequence[datetime] = ()) -> list[Line
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
     Takes at most four statements for the names."""
     names = _Names(events)
-    lines: list[Line] = []
+    return [
+        Line(group[0].id, group[0].at, tuple(names.sentences(group))) for group in _together(events, said_at)
+    ]
+
+
+def _together(events: Sequence[Event], said_at: Sequence[datetime]) -> list[list[Event]]:
+    groups: list[list[Event]] = []
     for event in events:
-        sentence = names.sentence(event)
-        last = lines[-1] if lines else None
-        across = last is not None and bisect_right(said_at, last.at) != bisect_right(said_at, event.at)
-        if last is not None and event.at - last.at <= TOGETHER_FOR and not across:
-            lines[-1] = Line(last.id, last.at, (*last.sentences, sentence))
+        first = groups[-1][0] if groups else None
+        across = first is not None and bisect_right(said_at, first.at) != bisect_right(said_at, event.at)
+        if first is not None and event.at - first.at <= TOGETHER_FOR and not across:
+            groups[-1].append(event)
         else:
-            lines.append(Line(event.id, event.at, (sentence,)))
-    return lines
+            groups.append([event])
+    return groups
 
 
 class _Names:
@@ -81,17 +88,26 @@ class _Names:
         self._rules = _names_of(Rule, actors["rule"])
         self._customers = _names_of(Customer, actors["customer"])
 
-    def sentence(self, event: Event) -> str:
-        old, new = self._change(event)
-        return gettext(_wording(event), by=self._by(event), old=old, new=new)
+    def sentences(self, events: Sequence[Event]) -> Iterator[str]:
+        """What one actor did in a row is one sentence, and names them once."""
+        for actor, run in groupby(events, key=_actor):
+            said = [self._said(event) for event in run]
+            if actor is None:
+                yield from said
+            else:
+                yield gettext(DONE_BY, by=self._by(*actor), deeds=", ".join(said))
 
-    def _by(self, event: Event) -> str:
-        if event.by_kind == "rule":
-            return gettext(N_("Rule %(name)s"), name=self._rules.get(event.by_id, "?"))
-        if event.by_kind == "person":
-            return self._person(event.by_id)
-        if event.by_kind == "customer":
-            return self._customers.get(event.by_id, gettext(N_("The customer")))
+    def _said(self, event: Event) -> str:
+        old, new = self._change(event)
+        return gettext(_wording(event), old=old, new=new)
+
+    def _by(self, kind: str, id: int | None) -> str:
+        if kind == "rule":
+            return gettext(N_("Rule %(name)s"), name=self._rules.get(id, "?"))
+        if kind == "person":
+            return self._person(id)
+        if kind == "customer":
+            return self._customers.get(id, gettext(N_("The customer")))
         return "Nightdesk"
 
     def _change(self, event: Event) -> tuple[str, str]:
@@ -133,6 +149,11 @@ def _names_of(noun: Any, ids: Iterable[int | None]) -> dict[int | None, str]:
     if not wanted:
         return {}
     return dict(db.session.execute(select(noun.id, noun.name).where(noun.id.in_(wanted))).all())
+
+
+def _actor(event: Event) -> tuple[str, int | None] | None:
+    """None for what is told without naming who did it."""
+    return (event.by_kind, event.by_id) if KINDS[event.kind].deed else None
 
 
 def _wording(event: Event) -> str:

@@ -44,22 +44,20 @@ def test_names_and_languages(desk: SmallDesk, ticket: Ticket, now: datetime) -> 
     with speaking("en"):
         assert told(ticket) == [
             (
-                "Bob Reyes assigned Alice Moor",
-                "Bob Reyes took it",
+                "Bob Reyes assigned Alice Moor, took it",
                 "Nightdesk took it from Bob Reyes and gave it to nobody",
-                "Bob Reyes changed the priority from Normal to Urgent",
-                "Bob Reyes set the language from unknown to Korean",
+                "Bob Reyes changed the priority from Normal to Urgent, set the language from unknown to Korean",
                 "Kim Seoyeon moved it from New to Open",
             )
         ]
     with speaking("ko"):
-        assert told(ticket)[0][3] == "Bob Reyes – 우선순위 변경: 보통 → 긴급"
+        assert told(ticket)[0][2] == "Bob Reyes – 우선순위 변경: 보통 → 긴급, 언어 변경: 알 수 없음 → 한국어"
 
 
 def test_lines_break_with_time_and_at_messages(desk: SmallDesk, ticket: Ticket, now: datetime) -> None:
     with writing(desk.board) as board:
         for seconds, tag in ((10, "a"), (40, "b"), (75, "c"), (80, "d")):
-            tickets.add_tag(board, ticket, tag, by=CLOCK, now=now + timedelta(seconds=seconds))
+            tickets.add_tag(board, ticket, tag, by=By("rule", seconds), now=now + timedelta(seconds=seconds))
     assert [len(line) for line in told(ticket)] == [2, 2]
     assert [len(line) for line in told(ticket, now + timedelta(seconds=20))] == [1, 3]
     assert [len(line) for line in told(ticket, now + timedelta(seconds=10))] == [2, 2]

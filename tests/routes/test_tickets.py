@@ -86,8 +86,8 @@ def test_history_tells_who_did_what_and_groups_it(
         )
     told = words(bob.get(f"/tickets/{number}"))
     assert (
-        "Bob Reyes took it · Bob Reyes changed the priority from Normal to Urgent · "
-        "Bob Reyes took it from Bob Reyes and gave it to nobody · Rule ? added the tag lamps"
+        "Bob Reyes took it, changed the priority from Normal to Urgent, "
+        "took it from Bob Reyes and gave it to nobody · Rule ? added the tag lamps"
     ) in told
 
 
