@@ -140,6 +140,25 @@ def test_what_is_being_chosen_is_not_taken_away(
     assert ticket(number).priority == 3
 
 
+def test_saving_one_choice_keeps_the_others(open_ticket: Any, desk: SmallDesk, number: int) -> None:
+    page = open_ticket(desk.bob)
+    page.get_by_label("Priority").select_option(label="Urgent")
+    page.get_by_label("Add a tag").fill("la")
+    page.get_by_label("Assignee").select_option(label="Bob Reyes")
+    page.locator("form[action$='/assignee']").get_by_role("button").click()
+    expect(page.locator(".ticket-line")).to_contain_text("Bob Reyes")
+    expect(page.locator("form[action$='/assignee']").get_by_role("button")).to_be_hidden()
+    expect(page.get_by_label("Priority")).to_have_value("3")
+    page.locator("form[action$='/priority']").get_by_role("button").click()
+    expect(page.locator(".ticket-line")).to_contain_text("urgent")
+    expect(page.get_by_label("Add a tag")).to_have_value("la")
+    page.get_by_label("Add a tag").fill("lamps")
+    page.get_by_label("Add a tag").press("Enter")
+    expect(page.locator(".ticket-line .tag")).to_have_text("lamps")
+    expect(page.get_by_label("Add a tag")).to_have_value("")
+    assert (ticket(number).priority, ticket(number).assignee_id) == (3, desk.bob.id)
+
+
 def test_the_message_as_it_was_sent_is_sealed(open_ticket: Any, desk: SmallDesk, number: int) -> None:
     page = open_ticket(desk.bob)
     page.get_by_text("Show as sent").click()

@@ -10,7 +10,7 @@ const part = (name) => document.getElementById(`${name}_${number}`);
 
 window.Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" || node.localName !== "details";
 window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (old, next) =>
-  !(old.dataset?.shown && next.dataset && !next.dataset.shown);
+  !(old.dataset?.shown && next.dataset && !next.dataset.shown) && !old.matches?.(".rail-form.is-changed");
 
 const isBusy = (rail) => rail.querySelector(".is-changed") ||
   (rail.contains(document.activeElement) && document.activeElement.matches("input, select"));
@@ -27,6 +27,7 @@ function refresh() {
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  detail.requestConfig.elt.classList.remove("is-changed"); // what was sent is not being chosen any more
   if (detail.elt !== board) return;
   const parts = ["due", "line", "messages", ...(isBusy(part("rail")) ? [] : ["rail"])];
   board.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
