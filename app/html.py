@@ -144,7 +144,7 @@ class Entry:
     url: str
     label: str
     count: str | None = None
-    current: bool = False
+    current: str = ""  # of aria-current: "page", "true" when the page shown lies below it, or empty
     group: str = ""
 
 
@@ -157,6 +157,13 @@ PAGES = (
     ("failed_messages.index", N_("Failed messages"), "see_failed_messages", "failed"),
     ("settings.index", N_("Settings"), "see_policies", None),
 )
+
+# The parts of the site that lie below one of them, besides what has its own name.
+BELOW = {
+    "rotas": ("shifts",),
+    "rules": ("rule_switches",),
+    "settings": ("people", "board_settings", "columns", "addresses", "calendars", "policies"),
+}
 
 
 def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
@@ -178,7 +185,7 @@ def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
             url = url_for(endpoint)
             group = words.gettext("Desk")
             entries.append(
-                Entry(url, words.gettext(label), said(count) if count else None, _is_here(url), group)
+                Entry(url, words.gettext(label), said(count) if count else None, _is_below(endpoint), group)
             )
     return entries
 
@@ -188,8 +195,15 @@ def _filtered(board_id: int, label: str, query: str, count: int) -> Entry:
     return Entry(f"{path}?q={quote(query)}", label, said(count), _is_here(path, query))
 
 
-def _is_here(path: str, query: str = "") -> bool:
-    return request.path == path and request.args.get("q", "") == query
+def _is_here(path: str, query: str = "") -> str:
+    return "page" if request.path == path and request.args.get("q", "") == query else ""
+
+
+def _is_below(endpoint: str) -> str:
+    if request.endpoint == endpoint:
+        return "page"
+    part = endpoint.partition(".")[0]
+    return "true" if request.blueprint in (part, *BELOW.get(part, ())) else ""
 
 
 def _board_shown() -> int | None:

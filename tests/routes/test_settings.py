@@ -48,6 +48,23 @@ def ticket(desk: SmallDesk, now: datetime) -> Ticket:
     return opened
 
 
+@pytest.mark.parametrize(
+    ("path", "here"),
+    [
+        ("/settings", 'href="/settings" aria-current="page"'),
+        ("/settings/addresses", 'href="/settings" aria-current="true"'),
+        ("/settings/columns/1", 'href="/settings" aria-current="true"'),
+        ("/people/new", 'href="/settings" aria-current="true"'),
+        ("/rules/starters", 'href="/rules" aria-current="true"'),
+        ("/rota/edit", 'href="/rota" aria-current="true"'),
+    ],
+)
+def test_the_navigation_says_where_one_is(desk: SmallDesk, browser_as: Open, path: str, here: str) -> None:
+    shown = browser_as(desk.dana).get(path).text
+    assert here in shown
+    assert shown.count("aria-current=") == 1
+
+
 # the desk
 
 
