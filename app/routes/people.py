@@ -60,6 +60,7 @@ def index() -> Response:
         "people/index.html",
         people=shown,
         boards=_board_names(),
+        languages={code: language_name(code) for person in shown for code in person.languages},
         roles=ROLES,
         may_edit=access.can(signed_in_person(), "edit_people", None, now()),
         now=now(),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.database import db
+from app.database import db, writing
 from app.desk import sign_ins
 from app.models.board import BoardPerson
 from app.models.person import Person, SignIn, person_by_email
@@ -55,6 +55,12 @@ def test_the_story_of_a_newcomer(desk: SmallDesk, browser_as: Callable[..., Any]
     assert other.post("/sign-in", data={"email": "finn@example.com", "password": NEW}).status_code == 303
     boards = select(BoardPerson.board_id).join(Person, Person.id == BoardPerson.person_id)
     assert db.session.scalars(boards.where(Person.name == "Finn Berg")).all() == [desk.board.id]
+
+
+def test_languages_are_told_by_name(desk: SmallDesk, browser_as: Callable[..., Any]) -> None:
+    with writing(desk.board):
+        db.session.get_one(Person, desk.bob.id).languages = ["ko", "de"]
+    assert "Korean, German</td>" in browser_as(desk.dana).get("/people").text
 
 
 def test_choosing_a_password_signs_out_whoever_sat_there(
