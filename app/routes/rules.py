@@ -169,6 +169,7 @@ def _page(
         priorities=[(name, PRIORITIES[place]) for place, name in enumerate(PRIORITY_NAMES)],
         people=people_working(now()),
         column=mistake.get("column"),
+        wrong_action=refused.said() if refused and refused.field in ("actions", "tag") else None,
         holds=None
         if holds is None
         else ngettext(

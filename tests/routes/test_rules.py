@@ -103,6 +103,8 @@ def test_wrong_values_are_named(desk: SmallDesk, browser_as: Open, data: dict[st
     answer = browser_as(desk.alice).post("/rules", data=data)
     assert answer.status_code == 422
     assert said in answer.text
+    of_actions = "equired" not in said and "characters." not in said and "choice" not in said
+    assert ('id="actions-error"' in answer.text) == of_actions
     assert rules.in_order() == []
 
 
