@@ -275,7 +275,9 @@ def _joins(board: Board, ticket: Ticket, message: Parsed, now: datetime) -> bool
     if customers.belongs(ticket.customer_id, sender):
         return True
     took_part = select(Message.id).where(
-        Message.ticket_id == ticket.id, Message.kind == "customer", Message.from_address == sender
+        Message.ticket_id == ticket.id,
+        Message.kind == "customer",
+        or_(Message.from_address == sender, Message.sent_from == sender),
     )
     was_told = (
         select(Delivery.id)
@@ -319,6 +321,7 @@ def _add(
         html=message.html,
         from_name=name,
         from_address=address,
+        sent_from=message.from_address,
         subject=message.subject,
         message_id=kept_as,
         language=language,

@@ -22,7 +22,8 @@ class Message(Base):
     automatic: Mapped[str | None]  # why it is taken for automatic mail
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # of a reply or note
     from_name: Mapped[str] = mapped_column(default="")
-    from_address: Mapped[str] = mapped_column(default="", index=True)
+    from_address: Mapped[str] = mapped_column(default="", index=True)  # whom to answer: Reply-To, else From
+    sent_from: Mapped[str] = mapped_column(default="")  # From
     subject: Mapped[str] = mapped_column(default="")
     text: Mapped[str]  # the newest part
     full_text: Mapped[str | None] = mapped_column(deferred=True)  # with quotes and signature, when it differs

@@ -405,6 +405,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.Integer(), nullable=True),
         sa.Column("from_name", sa.String(), nullable=False),
         sa.Column("from_address", sa.String(), nullable=False),
+        sa.Column("sent_from", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
         sa.Column("text", sa.String(), nullable=False),
         sa.Column("full_text", sa.String(), nullable=True),

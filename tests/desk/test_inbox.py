@@ -364,6 +364,16 @@ def test_reply_to_names_the_customer(desk: SmallDesk, now: datetime) -> None:
     assert ticket.customer.name == "Kim Minsu"
 
 
+def test_who_writes_from_one_address_and_reads_at_another_stays_in_the_ticket(
+    desk: SmallDesk, now: datetime
+) -> None:
+    both = {"from_": "Kim <kim@work.example>", "Reply_To": "kim@example.org"}
+    receipt = receive(mail(**both), now)
+    ours = answered(desk, receipt, now)
+    again = receive(mail("It still flickers.", In_Reply_To=f"<{ours}>", **both), now + timedelta(hours=1))
+    assert (again.action, again.ticket) == ("appended", receipt.ticket)
+
+
 def test_reply_to_ourselves_does_not(desk: SmallDesk, now: datetime) -> None:
     ticket = ticket_of(receive(mail(Reply_To=ADDRESS), now))
     assert [address.address for address in ticket.customer.addresses] == ["kim@example.org"]
