@@ -23,6 +23,7 @@ POLICY = (
     "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+CHARACTERS_A_LINE = 90
 MOST_PICTURES = 8 * 1024 * 1024  # bytes of all pictures inside one message
 DOCUMENT = Markup(
     '<!doctype html><html lang="{lang}"><head><meta charset="utf-8"><title>#{number}</title>'
@@ -102,7 +103,18 @@ def _more(message: Message, shown: str) -> Response:
         full_text=(message.full_text or message.text) if shown == "whole" else None,
         has_more=message.full_text is not None,
         remote=shown == "sent" and has_remote_images(message.html or ""),
+        size=_size(message) if shown == "sent" else None,
     )
+
+
+def _size(message: Message) -> str:
+    """How high a frame it needs, from what it says: nothing can measure a sealed frame from outside."""
+    lines = sum(
+        1 + len(line) // CHARACTERS_A_LINE for line in (message.full_text or message.text).splitlines()
+    )
+    if lines > 14:
+        return "tall"
+    return "short" if lines <= 5 and "<img" not in (message.html or "") else "middle"
 
 
 def _pictures(message: Message) -> dict[str, str]:

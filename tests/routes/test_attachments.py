@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import select
 
-from app.database import db
+from app.database import db, writing
 from app.models.message import Attachment, Message
 from tests.routes.conversation import PICTURE, TEXT, kim_writes
 from tests.small import SmallDesk
@@ -69,6 +69,26 @@ def test_the_whole_message_and_the_one_as_sent_are_parts_or_pages(bob: Any, mess
     assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in part
     assert "Load pictures from elsewhere" in part
     assert "<html" not in part
+
+
+@pytest.mark.parametrize(
+    ("text", "html", "size"),
+    [
+        ("Hello", "<p>Hello</p>", "short"),
+        ("Hello", "<p>Hello <img></p>", "middle"),
+        ("\n".join("abcdefgh"), "<p>a</p>", "middle"),
+        ("x" * 1000, "<p>x</p>", "middle"),
+        ("x" * 2000, "<p>x</p>", "tall"),
+        ("\n" * 20, "<p>x</p>", "tall"),
+    ],
+)
+def test_the_frame_is_as_high_as_its_text_needs(
+    desk: SmallDesk, bob: Any, message: int, text: str, html: str, size: str
+) -> None:
+    with writing(desk.board):
+        row = db.session.get_one(Message, message)
+        row.text, row.full_text, row.html = text, None, html
+    assert f'class="message-frame is-{size}"' in bob.get(f"/messages/{message}/sent").text
 
 
 def test_raw_mail_is_for_managers(
