@@ -16,6 +16,7 @@ from app.models import card as rows
 from app.models import vocabulary
 from app.models.board import Board, Column
 from app.models.card import PER_COLUMN, View
+from app.models.channel import channels_in_use
 from app.models.person import Person
 from app.words import gettext as _
 from app.words import locale
@@ -51,6 +52,7 @@ def show(board_id: int) -> AnyResponse:
         view, error = View(board.id, locale()), said(wrong)
     heads = rows.heads(view, at)
     columns = cards.shown(heads)
+    nothing_yet = not text and not any(head.count for head in heads)
     found = rows.first_cards(view, [column.id for column in columns], at)
     return page(
         "boards/show.html",
@@ -61,6 +63,7 @@ def show(board_id: int) -> AnyResponse:
         error=error,
         columns=[_column(column, found[column.id], view, at) for column in columns],
         archived=[head for head in heads if head.state == "archived"],
+        ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),
         stopped=_clock_stopped(at),
     )

@@ -41,6 +41,16 @@ def test_the_board_shows_each_ticket_in_its_column(desk: Any, browser_as: Any, n
     assert "In archived" in browser_as(desk.bob).get(f"/columns/{archive}/cards").text
 
 
+def test_an_empty_board_says_how_customers_reach_it(desk: Any, browser_as: Any, now: Any) -> None:
+    hint = "Customers reach this board here:"
+    shown = browser_as(desk.bob).get(f"/boards/{desk.board.id}").text
+    assert hint in shown
+    assert f"<strong>{desk.email.address}</strong>" in shown
+    assert hint not in browser_as(desk.bob).get(f"/boards/{desk.board.id}?q=tag:vip").text
+    ticket_in(desk, "resolved", "Where is my parcel?", now)
+    assert hint not in browser_as(desk.bob).get(f"/boards/{desk.board.id}").text
+
+
 def test_the_first_page_is_the_first_visible_board(desk: Any, browser_as: Any) -> None:
     assert browser_as(desk.bob).get("/").location == board_url(desk)
     nobody = browser_as(desk.charlie).get("/")
