@@ -68,6 +68,15 @@ def test_answers_and_takes_it_back(open_ticket: Any, desk: SmallDesk, number: in
     expect(composer(page)).to_have_value("Try the other bulb.\n\nAnd one thing more.")
 
 
+def test_from_the_head_to_the_answer(open_ticket: Any, desk: SmallDesk, number: int) -> None:
+    page = open_ticket(desk.bob)
+    page.set_viewport_size({"width": 390, "height": 320})
+    expect(composer(page)).not_to_be_in_viewport()
+    page.get_by_role("link", name="Reply").click()
+    expect(composer(page)).to_be_focused()
+    expect(composer(page)).to_be_in_viewport()
+
+
 def test_enter_that_ends_a_syllable_sends_nothing(open_ticket: Any, desk: SmallDesk, number: int) -> None:
     page = open_ticket(desk.bob)
     composer(page).fill("안녕하세")

@@ -273,6 +273,9 @@
   // A small form in the rail shows its "Save" once something in it was changed.
   document.addEventListener("input", (event) => event.target.closest?.(".rail-form")?.classList.add("is-changed"));
 
+  // What is only there to be copied is chosen whole.
+  document.addEventListener("focusin", (event) => { if (event.target.matches("input[readonly]")) event.target.select(); });
+
   // Tabs over a row that scrolls sideways: the tab of what is in view is the current one.
   for (const tabs of document.querySelectorAll("[data-tabs]")) {
     const links = new Map([...tabs.querySelectorAll("a")].map((link) => [document.querySelector(link.hash), link]));

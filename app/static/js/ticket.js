@@ -93,6 +93,15 @@ function count() {
 
 setInterval(count, 250);
 
+// ---- From the head of a long conversation to where one answers it ------------------------------------------------------
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("[data-writes]")) return;
+  event.preventDefault();
+  part("composer").scrollIntoView({ block: "end" });
+  part("text").focus({ preventScroll: true });
+});
+
 // ---- Keys ----------------------------------------------------------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {
