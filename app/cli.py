@@ -3,17 +3,20 @@
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app import clock, migrations, sweeps
+from app import backup, clock, export, migrations, restore, sweeps
 from app.config import settings
 from app.database import db, writing
 from app.demo import fill
 from app.desk import inbox, invitations, people, setup
 from app.desk.refused import Refused
+from app.files import whole_file
 from app.models.board import all_boards
 from app.models.event import OPERATOR
 from app.models.person import ROLES, person_by_email
@@ -28,6 +31,9 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(demo)
     app.cli.add_command(receive)
     app.cli.add_command(clock_command)
+    app.cli.add_command(backup_command)
+    app.cli.add_command(restore_command)
+    app.cli.add_command(export_command)
 
 
 @click.command()
@@ -141,6 +147,65 @@ def clock_command(once: bool, at: str | None) -> None:
         clock.run_alone(current_app._get_current_object())  # type: ignore[attr-defined]
         return
     click.echo(json.dumps(sweeps.everything(_instant(at) if at else now())))
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@with_appcontext
+def backup_command(file: Path) -> None:
+    """Writes the whole desk into FILE while it runs, and prints what is in it."""
+    try:
+        manifest = backup.write(file, now())
+    except (backup.Impossible, OSError) as error:
+        _give_up(f"There is no backup. {_reason(error, file)}")
+    _print_tables(manifest)
+    click.echo(
+        f"{file} holds the desk as of {manifest.made_at}. Keep SECRET_KEY, or the file `secret`, with it."
+    )
+
+
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@with_appcontext
+def restore_command(file: Path) -> None:
+    """Fills an empty desk with the backup in FILE, reads it back, and prints what was found there."""
+    try:
+        manifest = restore.restore(file)
+    except (backup.Impossible, OSError) as error:
+        _give_up(f"Nothing was restored. {_reason(error, file)}")
+    _print_tables(manifest)
+    click.echo(f"The desk of {manifest.made_at} is here again: every table has these rows and this SHA-256.")
+
+
+@click.command("export")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@with_appcontext
+def export_command(file: Path | None) -> None:
+    """Writes people, customers and tickets as JSON lines into FILE, or to standard output."""
+    if file is None:
+        for line in export.lines():
+            click.echo(line)
+        return
+    try:
+        with whole_file(file) as out:
+            for line in export.lines():
+                out.write(line.encode() + b"\n")
+    except OSError as error:
+        _give_up(f"Nothing was exported. {_reason(error, file)}")
+
+
+def _print_tables(manifest: backup.Manifest) -> None:
+    for copied in manifest.tables:
+        click.echo(f"{copied.name:20} {copied.rows:>10} {copied.sha256}")
+
+
+def _reason(error: Exception, file: Path) -> str:
+    return f"{file}: {error.strerror or error}" if isinstance(error, OSError) else f"{file}: {error}"
+
+
+def _give_up(text: str) -> NoReturn:
+    click.echo(text, err=True)
+    sys.exit(1)
 
 
 def _instant(text: str) -> datetime:

@@ -5,6 +5,8 @@ processes that start together take turns.
 """
 
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +14,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from app.config import ROOT
@@ -30,13 +33,30 @@ def upgrade(engine: Engine | None = None, to: str = "head") -> None:
 
     Raises BrokenReferences, or whatever the database says; the database is then as it was.
     """
+    with rebuilding(engine) as connection:
+        step(connection, to)
+
+
+@contextmanager
+def rebuilding(engine: Engine | None = None) -> Iterator[Connection]:
+    """A connection in one transaction that may rebuild tables, alone among all that ask for it. Commits at the end;
+    an exception, or references that lead nowhere (BrokenReferences), roll everything back."""
     with (engine or db.engine).connect().execution_options(writing=True) as connection:
         if connection.dialect.name == "sqlite":
-            _upgrade_sqlite(connection, to)
+            with _unreferenced(connection), connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                if broken:
+                    raise BrokenReferences(", ".join(sorted({row[0] for row in broken})))
         else:
             with connection.begin():
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-                command.upgrade(_config(connection), to)
+                yield connection
+
+
+def step(connection: Connection, to: str = "head") -> None:
+    """Runs every missing revision up to `to` in the transaction of a connection from rebuilding()."""
+    command.upgrade(_config(connection), to)
 
 
 def head() -> str:
@@ -47,10 +67,23 @@ def head() -> str:
     return newest
 
 
+def known(revision: str) -> bool:
+    """Whether this version of the app has that revision."""
+    try:
+        return ScriptDirectory.from_config(_config()).get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
 def current(engine: Engine | None = None) -> str | None:
     """The revision the database stands at; None when it is empty."""
     with (engine or db.engine).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        return revision_of(connection)
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision as this connection's transaction sees it; None when the database is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def new_revision(message: str) -> Path:
@@ -69,7 +102,8 @@ def new_revision(message: str) -> Path:
     return Path(draft.path)  # type: ignore[union-attr]
 
 
-def _upgrade_sqlite(connection: Connection, to: str) -> None:
+@contextmanager
+def _unreferenced(connection: Connection) -> Iterator[None]:
     """Changing a table rebuilds it; with foreign keys on, dropping the old one would delete its children by cascade.
 
     The switch is ignored inside a transaction, so it is turned before one begins.
@@ -77,11 +111,7 @@ def _upgrade_sqlite(connection: Connection, to: str) -> None:
     raw = connection.connection.driver_connection
     raw.execute("PRAGMA foreign_keys=off")  # type: ignore[union-attr]
     try:
-        with connection.begin():
-            command.upgrade(_config(connection), to)
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-            if broken:
-                raise BrokenReferences(", ".join(sorted({row[0] for row in broken})))
+        yield
     finally:
         raw.execute("PRAGMA foreign_keys=on")  # type: ignore[union-attr]
 
