@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app import clock, live
+from app import clock, live, logs
 from app.config import SettingError, load
 
 try:
@@ -26,6 +26,7 @@ threads = settings.threads
 worker_connections = max(1000, 2 * threads)
 graceful_timeout = 1  # then the master kills; a worker gives its requests a little less, see post_worker_init
 loglevel = "warning"
+logconfig_dict = logs.for_gunicorn() if settings.log_format == "json" else {}
 control_socket_disable = True
 forwarded_allow_ips = (
     "*" if settings.proxies else ""

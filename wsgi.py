@@ -2,10 +2,12 @@
 
 import sys
 
-from app import create_app
-from app.config import SettingError
+from app import create_app, logs
+from app.config import SettingError, load
 
 try:
-    app = create_app()
+    settings = load()
+    logs.configure(settings)
+    app = create_app(settings)
 except SettingError as error:
     sys.exit(f"Nightdesk cannot start. {error}")

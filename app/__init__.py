@@ -7,7 +7,7 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
-from app import auth, cli, html, models
+from app import auth, cli, html, logs, metrics, models
 from app.config import Settings, load
 from app.database import db
 from app.routes import BLUEPRINTS
@@ -44,6 +44,8 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     app.url_map.converters["int"] = _RowNumber
     db.init_app(app)
     Htmx(app)
+    logs.init_app(app)
+    metrics.init_app(app)
     auth.init_app(app)
     html.init_app(app)
     for blueprint in BLUEPRINTS:

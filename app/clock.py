@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 from sqlalchemy import case, func, literal, or_, select, true, update
 
+from app import logs, metrics
 from app.database import bookkeeping, db, insert_new
 from app.models.clock import Heartbeat, Lease
 from app.models.desk import Desk, the_desk
@@ -162,13 +163,22 @@ class _Beating:
 
     def _sweep(self, job: Job) -> None:
         now = datetime.now(UTC)
+        counters = metrics.of(self._app)
         try:
-            SWEEPS[job.sweep](now)
+            with counters.sweep_seconds.labels(job.sweep).time():
+                counts = SWEEPS[job.sweep](now)
         except Exception as error:
+            counters.sweep_failures.labels(job.sweep).inc()
             db.session.rollback()
             beat(job.sweep, now, f"{type(error).__name__}: {error}"[:500])
             self._last.pop(job.sweep, None)
             raise
+        for what, count in counts.items():
+            counters.swept.labels(job.sweep, what).inc(count)
+        if counts.total():
+            took = datetime.now(UTC) - now
+            ms = round(took.total_seconds() * 1000, 1)
+            log.info("sweep", extra=logs.fields(sweep=job.sweep, did=dict(counts), ms=ms))
         if now - self._last.get(job.sweep, LONG_AGO) >= BEAT_FOR:
             db.session.rollback()
             beat(job.sweep, now)

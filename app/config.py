@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ class Settings:
     smtp_url: str | None
     mail_from: str | None
     secret_key: str
+    log_format: str
+    metrics_allow: tuple[IPv4Network | IPv6Network, ...]
 
     @property
     def on_sqlite(self) -> bool:
@@ -65,6 +68,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=_smtp_url(environ),
         mail_from=environ.get("MAIL_FROM") or None,
         secret_key=_secret_key(environ, data),
+        log_format=_log_format(environ),
+        metrics_allow=_networks(environ),
     )
 
 
@@ -129,6 +134,23 @@ def _switch(environ: Mapping[str, str], name: str, default: bool) -> bool:
     if text not in ("on", "off"):
         raise SettingError(f"{name}: {text!r} is neither on nor off")
     return text == "on"
+
+
+def _log_format(environ: Mapping[str, str]) -> str:
+    text = (environ.get("LOG_FORMAT") or "text").lower()
+    if text not in ("text", "json"):
+        raise SettingError(f"LOG_FORMAT: {text!r} is neither text nor json")
+    return text
+
+
+def _networks(environ: Mapping[str, str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    text = environ.get("METRICS_ALLOW") or "127.0.0.1, ::1"
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(","))
+    except ValueError as error:
+        raise SettingError(
+            f"METRICS_ALLOW: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({error})"
+        ) from error
 
 
 def _secret_key(environ: Mapping[str, str], data: Path) -> str:

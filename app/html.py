@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from sqlalchemy.exc import DataError
 from werkzeug.exceptions import HTTPException
 
-from app import words
+from app import logs, words
 from app.database import db
 from app.desk import access
 from app.desk.refused import Refused
@@ -104,7 +104,9 @@ def _unusable(_error: Exception) -> Response:
 def _crashed(error: Exception) -> Response:
     numbers = {name: part for name, part in (request.view_args or {}).items() if isinstance(part, int)}
     # not the path itself: it may hold the token of a link, or line ends that forge other lines
-    current_app.logger.exception("%s %s %s", request.method, request.url_rule, numbers, exc_info=error)
+    current_app.logger.exception(
+        "%s %s %s (request %s)", request.method, request.url_rule, numbers, logs.request_id(), exc_info=error
+    )
     if current_app.testing or current_app.debug:
         raise error
     return _error_page(500, None)

@@ -8,6 +8,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -154,6 +155,25 @@ def app(settings: Any) -> Iterator[Any]:
         live.close()  # its watcher would look at a database that is gone
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.fixture
+def app_with(settings: Any) -> Iterator[Callable[..., Any]]:
+    """More apps on the same database, with some settings changed: `app_with(proxies=1)`."""
+    from app import create_app
+    from app.database import db
+
+    made: list[Any] = []
+
+    def make(**changes: Any) -> Any:
+        made.append(create_app(replace(settings, **changes), TESTING=True))
+        return made[-1]
+
+    yield make
+    for each in made:
+        with each.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 @pytest.fixture

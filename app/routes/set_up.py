@@ -26,7 +26,7 @@ bp = Blueprint("set_up", __name__)
 DONE = (
     "nightdesk.set_up"  # among the app's extensions once a board was seen: there is always one from then on
 )
-OPEN = ("static", "health.show", "set_up.new", "set_up.create")
+OPEN = ("static", "health.show", "metrics.show", "set_up.new", "set_up.create")
 OPEN_TO_SIGN_IN = (
     "sign_ins.new",
     "sign_ins.create",

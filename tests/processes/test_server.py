@@ -66,6 +66,8 @@ def test_a_port_in_use_is_named(serve: Callable[..., Server], environment: dict[
         ("CLOCK", "maybe"),
         ("TRUSTED_PROXIES", "-1"),
         ("SECRET_KEY", "short"),
+        ("LOG_FORMAT", "xml"),
+        ("METRICS_ALLOW", "10.0.0.0/99"),
         ("NIGHTDESK_DATA", "/proc/desk"),
     ],
 )

@@ -113,6 +113,7 @@ TABLE = {
     "POST /shifts/<int:shift_id>/cover": Row(AGENTS | ON_CALL),
     "GET /set-up": NOT_ANY_MORE,
     "POST /set-up": NOT_ANY_MORE,
+    "GET /metrics": Row(PUBLIC),  # of this machine: see test_metrics
     "GET /health": Row(PUBLIC),
     "GET /contact": Row(PUBLIC),
     "POST /contact": Row(PUBLIC),
