@@ -54,6 +54,8 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(_server: Any) -> None:
+    if settings.log_format == "json":
+        return  # every line is JSON then
     sys.stderr.write(f"\nNightdesk is at {settings.base_url}/  (Ctrl-C ends it)\n")
 
 

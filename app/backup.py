@@ -35,6 +35,7 @@ from sqlalchemy import (
     select,
     table,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ColumnClause, TableClause
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -91,18 +92,13 @@ class Manifest:
 def write(path: Path, now: datetime, engine: Engine | None = None) -> Manifest:
     """Writes the backup of the app's own database, or of another, and returns what it says about itself.
 
-    Raises Impossible for a database without a desk's tables, and OSError when the file cannot be written; there is
-    then no new file.
+    Raises Impossible when the database has no tables or does not answer, and OSError when the file cannot be written;
+    there is then no new file.
     """
-    with snapshot(engine) as connection, whole_file(path) as file:
-        revision = revision_of(connection)
-        if revision is None:
-            raise Impossible("the database is empty; flask --app wsgi migrate makes its tables")
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
-            copied = [_copy(connection, name, archive) for name in table_names(connection)]
-            manifest = Manifest(FORMAT, revision, now.astimezone(UTC).isoformat(), tuple(copied))
-            archive.writestr(MANIFEST, manifest.to_json())
-    return manifest
+    try:
+        return _write(path, now, engine)
+    except SQLAlchemyError as error:
+        raise Impossible(f"the database does not answer ({str(error).splitlines()[0]})") from error
 
 
 @contextmanager
@@ -150,6 +146,18 @@ def values(line: bytes, source: TableClause, columns: Sequence[str]) -> dict[str
     return {name: _meant(value, source.c[name].type) for name, value in zip(columns, read, strict=True)}
 
 
+def read_manifest(file: BinaryIO | Path) -> Manifest:
+    """What a backup says about itself; Impossible when it is none, or was made by a version that wrote another kind."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            manifest = Manifest.from_json(archive.read(MANIFEST))
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
+        raise Impossible("this is no backup of Nightdesk, or its end is missing") from error
+    if manifest.format != FORMAT:
+        raise Impossible(f"this is a {manifest.format!r}; this version reads {FORMAT!r}")
+    return manifest
+
+
 class _StoredJSON(TypeDecorator[str]):
     """JSON as the text that is stored, so that it comes back letter by letter, and null stays apart from NULL."""
 
@@ -177,6 +185,18 @@ def _portable(kind: TypeEngine[Any], dialect: Dialect, where: str) -> TypeEngine
         if isinstance(kind, plain):
             return plain()
     raise Impossible(f"{where} has the type {kind}, which a backup does not know")
+
+
+def _write(path: Path, now: datetime, engine: Engine | None) -> Manifest:
+    with snapshot(engine) as connection, whole_file(path) as file:
+        revision = revision_of(connection)
+        if revision is None:
+            raise Impossible("the database is empty; flask --app wsgi migrate makes its tables")
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+            copied = [_copy(connection, name, archive) for name in table_names(connection)]
+            manifest = Manifest(FORMAT, revision, now.astimezone(UTC).isoformat(), tuple(copied))
+            archive.writestr(MANIFEST, manifest.to_json())
+    return manifest
 
 
 def _copy(connection: Connection, name: str, archive: zipfile.ZipFile) -> Copied:
@@ -220,15 +240,3 @@ def _meant(value: Any, kind: TypeEngine[Any]) -> Any:
     if isinstance(kind, Date):
         return datetime.fromisoformat(value).date()
     return value
-
-
-def read_manifest(file: BinaryIO | Path) -> Manifest:
-    """What a backup says about itself; Impossible when it is none, or was made by a version that wrote another kind."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            manifest = Manifest.from_json(archive.read(MANIFEST))
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, EOFError) as error:
-        raise Impossible("this is no backup of Nightdesk, or its end is missing") from error
-    if manifest.format != FORMAT:
-        raise Impossible(f"this is a {manifest.format!r}; this version reads {FORMAT!r}")
-    return manifest

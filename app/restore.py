@@ -1,6 +1,7 @@
 """A backup becomes a desk again, in one transaction: whole and verified, or not at all."""
 
 import hashlib
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,7 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.expression import TableClause
 
 from app import migrations
-from app.backup import LEFT_OUT, Copied, Impossible, Manifest, described, lines, read_manifest, values
+from app.backup import (
+    LEFT_OUT,
+    Copied,
+    Impossible,
+    Manifest,
+    described,
+    lines,
+    read_manifest,
+    table_names,
+    values,
+)
 from app.database import Base
 
 ROWS_AT_ONCE = 500
@@ -65,6 +76,8 @@ def _make_room(connection: Connection, revision: str) -> None:
 
 
 def _fill(connection: Connection, manifest: Manifest, archive: zipfile.ZipFile) -> None:
+    if {copied.name for copied in manifest.tables} != set(table_names(connection)):
+        raise ValueError("it has not the tables of its revision")
     _defer_references(connection, True)
     targets = {copied.name: described(connection, copied.name) for copied in manifest.tables}
     for copied in manifest.tables:
@@ -83,7 +96,7 @@ def _batches(archive: zipfile.ZipFile, copied: Copied, target: TableClause) -> I
     digest = hashlib.sha256()
     rows: list[dict[str, Any]] = []
     size = 0
-    with archive.open(f"tables/{copied.name}.jsonl") as entry:
+    with archive.open(f"tables/{copied.name}.jsonl") as packed, io.BufferedReader(packed, 1 << 20) as entry:
         for line in entry:
             digest.update(line)
             rows.append(values(line, target, copied.columns))

@@ -33,9 +33,9 @@ class Server:
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
-        self._log.seek(0)
-        return self._log.read().decode()
+        """What it has written so far. Read without moving in the file: its place is the server's, too."""
+        file = self._log.fileno()
+        return os.pread(file, os.fstat(file).st_size, 0).decode(errors="replace")
 
     def restart(self) -> None:
         """Starts it again, after `kill` or `stop`, at the same address on the same data."""

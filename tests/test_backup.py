@@ -8,6 +8,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,9 @@ def test_a_damaged_file_changes_nothing(
             rewrite(file, "tables/tickets.jsonl", lambda text: text.replace("조명", "조용"))
         case "a row less":
             rewrite(file, "tables/events.jsonl", lambda text: text.split("\n", 1)[1])
+        case "no table":
+            tables = [asdict(copied) for copied in manifest.tables if copied.name != "events"]
+            rewrite(file, backup.MANIFEST, lambda text: json.dumps({**json.loads(text), "tables": tables}))
         case "no backup":
             file.write_bytes(b"From: kim@example.org\n\nHello")
         case "empty":
@@ -255,6 +259,15 @@ def test_a_folder_that_is_not_there(filled: SmallDesk, tmp_path: Path, flask: Ca
         assert done.returncode == 1
         assert "No such file or directory" in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_database_that_does_not_answer(flask: Callable[..., Any], tmp_path: Path) -> None:
+    url = "postgresql://nobody@127.0.0.1:1/none"
+    done = flask("backup", str(tmp_path / "desk.backup"), DATABASE_URL=url)
+    assert done.returncode == 1
+    assert "the database does not answer" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "desk.backup").exists()
 
 
 def test_an_empty_database_has_no_backup(make_engine: Callable[..., Engine], tmp_path: Path) -> None:
