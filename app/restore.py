@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, func, insert, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -96,7 +96,9 @@ def _batches(archive: zipfile.ZipFile, copied: Copied, target: TableClause) -> I
     digest = hashlib.sha256()
     rows: list[dict[str, Any]] = []
     size = 0
-    with archive.open(f"tables/{copied.name}.jsonl") as packed, io.BufferedReader(packed, 1 << 20) as entry:
+    with archive.open(f"tables/{copied.name}.jsonl") as packed:
+        # the archive itself would read a long line by 512 bytes at a time
+        entry = io.BufferedReader(cast(io.RawIOBase, packed), 1 << 20)
         for line in entry:
             digest.update(line)
             rows.append(values(line, target, copied.columns))
