@@ -465,7 +465,11 @@ def _send(delivery_id: int, relay: smtp.Relay | None, now: datetime) -> str:
 
 
 def _tell_ticket(stream: Board | Desk, delivery: Delivery, now: datetime) -> None:
-    if not isinstance(stream, Board) or delivery.kind != "reply" or delivery.message is None:
+    if (
+        not isinstance(stream, Board)
+        or delivery.kind not in ("reply", "automatic")
+        or delivery.message is None
+    ):
         return
     if delivery.state not in ("sent", "failed", "held"):
         return

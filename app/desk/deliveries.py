@@ -75,6 +75,16 @@ def cancel(message_id: int) -> bool:
     return bool(result.rowcount)  # type: ignore[attr-defined]
 
 
+def resume(message_id: int, at: datetime) -> bool:
+    """Queues again what was cancelled; False when it was not. Under the board's lock."""
+    result = db.session.execute(
+        update(Delivery)
+        .where(Delivery.message_id == message_id, Delivery.state == "cancelled")
+        .values(state="queued", wake_at=at, error=None)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
 def cancel_pages(alert_id: int) -> None:
     """Pages of an alert that have not left are not needed any more. Under the board's lock."""
     db.session.execute(

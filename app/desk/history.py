@@ -44,6 +44,8 @@ _FIELDS = {
     "ticket.tagged": "tag",
     "ticket.untagged": "tag",
     "ticket.disputed": "rules",
+    "ticket.bounced": "address",
+    "ticket.bounce-cleared": "address",
 }
 
 
@@ -127,6 +129,7 @@ class _Names:
             "language": _language,
             "tag": str,
             "rules": str,
+            "address": str,
         }
         old, new = event.changes[field]
         return said[field](old), said[field](new)

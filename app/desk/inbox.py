@@ -15,17 +15,19 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, writing
-from app.desk import customers, messages, tickets
+from app.desk import access, acknowledgements, customers, messages, tickets
+from app.desk.events import record
+from app.desk.refused import Refused
 from app.mail import ids
+from app.mail.headers import one_line
 from app.mail.language import detect
 from app.mail.parse import Message as Parsed
 from app.mail.parse import ParseError, parse
 from app.models.board import Board
 from app.models.channel import Channel, channels_in_use
-from app.models.customer import CustomerAddress
 from app.models.delivery import Delivery
-from app.models.desk import the_desk
-from app.models.event import By
+from app.models.desk import Desk, the_desk
+from app.models.event import CLOCK, By
 from app.models.message import Blob, Message, RawMessage
 from app.models.ticket import Ticket
 from app.words import N_
@@ -36,6 +38,7 @@ LARGEST = 25 * 1024 * 1024  # bytes of one message; what the form takes is limit
 LEFT_FOR = timedelta(
     minutes=1
 )  # what was archived longer ago and not handled was left by a process that died
+LONGEST_REASON = 200
 UNNAMED = "@digest.invalid"  # the end of an id that is ours, as mail.parse makes them
 NO_SUBJECT = N_("(no subject)")
 # What mail.parse may say of a message that failed; it knows no catalogue, the list of failed messages says it.
@@ -126,6 +129,33 @@ def left(now: datetime) -> Sequence[int]:
     ).all()
 
 
+def handled_by_hand(raw_id: int) -> None:
+    """A failed message has been read by a person, who makes a ticket of it. Under the lock of the ticket's board.
+    Refused with 409 when it has not failed (any more)."""
+    _leave_failed(raw_id, "handled")
+
+
+def discard(desk: Desk, raw_id: int, reason: str, *, by: By, now: datetime) -> None:
+    """Takes a failed message off the list; it stays in the archive, with the reason in the event. Refused with 409
+    when it has not failed (any more), with 422 without a reason."""
+    access.demand(by, "see_failed_messages", None, now)
+    reason = one_line(reason)
+    if not reason:
+        raise Refused(N_("Say why it needs no ticket."), field="reason")
+    if len(reason) > LONGEST_REASON:
+        raise Refused(N_("Use at most %(most)s characters."), field="reason", most=LONGEST_REASON)
+    _leave_failed(raw_id, "discarded")
+    record(desk, "mail.discarded", ("raw_message", raw_id), by=by, now=now, new=reason)
+
+
+def _leave_failed(raw_id: int, state: str) -> None:
+    left = db.session.execute(
+        update(RawMessage).where(RawMessage.id == raw_id, RawMessage.state == "failed").values(state=state)
+    )
+    if not left.rowcount:  # type: ignore[attr-defined]
+        raise Refused(N_("Somebody has dealt with this message meanwhile."), status=409)
+
+
 def _parsed(data: bytes) -> Parsed:
     secret = settings().secret_key
     return parse(
@@ -166,8 +196,11 @@ def _keep(raw_id: int, message: Parsed, source: str, sent_to: str | None, now: d
             return _receipt("duplicate", message, ticket=known.ticket_id, language=known.language)
         answered = db.session.get(Ticket, answered_id) if answered_id else None
         ticket, created = _ticket(board, answered, channel_id, message, language, confidence, now)
-        _add(board, ticket, raw_id, message, kept_as, language, now)
-        _mark_bounces(message, ticket, now)
+        added = _add(board, ticket, raw_id, message, kept_as, language, now)
+        if message.report is not None and _is_bounce(message):
+            customers.mark_bounced(board, ticket, message.report.failed, by=CLOCK, now=now)
+        if created:
+            acknowledgements.offer(board, ticket, added, now=now)
         _settle(raw_id, "handled")
         return _receipt("created" if created else "appended", message, ticket=ticket.id, language=language)
 
@@ -309,9 +342,9 @@ def _add(
     kept_as: str,
     language: str | None,
     now: datetime,
-) -> None:
+) -> Message:
     name, address = _sender(message)
-    messages.receive(
+    return messages.receive(
         board,
         ticket,
         by=By("customer", ticket.customer_id),
@@ -336,20 +369,6 @@ def _files(message: Parsed) -> Iterable[messages.File]:
         sha256 = hashlib.sha256(file.content).hexdigest()
         messages.store_blob(file.content, sha256)
         yield messages.File(sha256, file.name, file.media_type, file.size, file.content_id, file.inline)
-
-
-def _mark_bounces(message: Parsed, ticket: Ticket, now: datetime) -> None:
-    """An address that a report about our own message says is dead is marked, if it is this customer's."""
-    if message.report is None or not _is_bounce(message):
-        return
-    db.session.execute(
-        update(CustomerAddress)
-        .where(
-            CustomerAddress.customer_id == ticket.customer_id,
-            CustomerAddress.address.in_(message.report.failed),
-        )
-        .values(bounced_at=now)
-    )
 
 
 def _settle(raw_id: int, state: str) -> None:

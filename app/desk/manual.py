@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app.database import db
-from app.desk import customers, messages, tickets
+from app.desk import customers, inbox, messages, tickets
 from app.desk.refused import Refused
 from app.mail.addresses import canonical
 from app.mail.headers import one_line
@@ -29,11 +29,13 @@ def open_by_hand(
     text: str,
     send: bool = False,
     priority: int = NORMAL,
+    raw_id: int | None = None,
     now: datetime,
 ) -> Ticket:
     """Opens a ticket with its first message: what the customer told us or, with `send`, our own, which is sent to them.
+    With `raw_id` the first message is a failed one as a person reads it, and keeps the bytes as they came.
 
-    Refused with 422 for an address that cannot be written to, an empty subject or text, an unknown priority.
+    Refused with 409 when it has been dealt with, with 422 for an address that cannot be written to, an empty subject or text, an unknown priority.
     """
     address, subject = canonical(email), one_line(subject)
     if address is None:
@@ -43,6 +45,8 @@ def open_by_hand(
     text = messages.checked(text)
     desk, by = the_desk(), By("person", person.id)
     language, confidence = detect(text, desk.languages if desk else [])
+    if raw_id is not None:
+        inbox.handled_by_hand(raw_id)
     customer = customers.find_or_make(address, one_line(name), language, now=now)
     ticket = tickets.open_ticket(
         board,
@@ -67,6 +71,7 @@ def open_by_hand(
             from_name=customer.name,
             from_address=address,
             language=language,
+            raw_id=raw_id,
         )
         tickets.read(board, ticket, by=by, now=now)
     return ticket

@@ -1,15 +1,15 @@
 """What is said in a ticket: the customer's messages, our replies and notes, and what each of them moves."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import deliveries, notices, tickets
+from app.desk import customers, deliveries, guards, notices, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -19,7 +19,7 @@ from app.models.channel import Channel
 from app.models.customer import CustomerAddress
 from app.models.delivery import Delivery
 from app.models.desk import the_desk
-from app.models.event import By, Event
+from app.models.event import CLOCK, By, Event
 from app.models.message import Attachment, Blob, Message
 from app.models.person import Person
 from app.models.ticket import Ticket
@@ -27,6 +27,7 @@ from app.words import N_
 from rules.query import fold
 
 UNDO_FOR = timedelta(seconds=10)
+RESUME_FOR = timedelta(seconds=60)  # a person who takes an answer back is about to write another
 LONGEST_TEXT = 100_000
 THEN = {"wait": "waiting", "resolve": "resolved", "keep": None}
 
@@ -104,32 +105,110 @@ def reply(
     person: Person,
     seen: int | None,
     then: str = "wait",
+    despite_bounce: bool = False,
     now: datetime,
 ) -> Message:
     """Answers the customer: the mail leaves after UNDO_FOR, everything else is so at once.
 
     `seen` is the id of the newest message the writer has read: what was written since refuses with 409, None sends
-    anyway. `then` is a key of THEN.
+    anyway. An address from which mail came back refuses with 422 unless `despite_bounce`. `then` is a key of THEN.
     """
     text = checked(text)
     if then not in THEN:
         raise Refused(N_("Choose what happens after sending."))
     _refuse_unseen(ticket, seen)
     address = _address_of(ticket)
+    if not despite_bounce and customers.bounced(ticket.customer_id, address):
+        raise Refused(
+            N_("Mail to %(address)s came back. Your answer may not arrive: choose to send it all the same."),
+            field="bounce",
+            address=address,
+        )
     state = THEN[then]
+    spare_automatic(board, ticket, now=now)
     message = _add(ticket, "reply", text, person, now)
-    message.message_id = ids.mint(ticket.id, message.id, settings().secret_key, settings().host_name)
+    message.message_id = _mint(message)
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
     ticket.waiting_since = None
     ticket.first_answered_at = ticket.first_answered_at or now
     by = By("person", person.id)
     tickets.changed(board, ticket, "message.replied", by=by, now=now, message=message.id)
-    _queue(board, ticket, message, person, address, now)
+    desk = the_desk()
+    _queue(
+        board,
+        ticket,
+        message,
+        address,
+        key=f"reply:{message.id}",
+        kind="reply",
+        at=now + UNDO_FOR,
+        now=now,
+        person_id=person.id,
+        from_name=f"{person.name} ({desk.name})" if desk else person.name,
+        language=ticket.language or "en",
+    )
     if state is not None and ticket.state != state:
         tickets.move(board, ticket, to=board.column_for(state).id, by=by, now=now)
     elif state is None and ticket.state == "new":
         tickets.move(board, ticket, to=board.column_for("open").id, by=by, now=now)
     return message
+
+
+def answer_automatically(
+    board: Board,
+    ticket: Ticket,
+    text: str,
+    *,
+    reason: str,
+    to: str,
+    language: str,
+    at: datetime,
+    now: datetime,
+) -> Message | None:
+    """The desk itself writes to the customer, at `at`, once per `reason` and ticket. That answers nothing: whoever
+    waits still waits. None, and a line in the ticket's history, when this recipient has been written to too much.
+    """
+    if guards.capped(ticket.id, to, now):
+        told(board, ticket, "ticket.capped", by=CLOCK, now=now)
+        return None
+    desk = the_desk()
+    message = Message(
+        ticket_id=ticket.id,
+        kind="reply",
+        automatic=reason,
+        from_name=desk.name if desk else "",
+        text=text,
+        search_text=fold(text),
+        language=language,
+        at=now,
+    )
+    db.session.add(message)
+    db.session.flush()
+    message.message_id = _mint(message)
+    _queue(
+        board,
+        ticket,
+        message,
+        to,
+        key=f"{reason}:{ticket.id}",
+        kind="automatic",
+        at=at,
+        now=now,
+        from_name=message.from_name,
+        language=language,
+        automatic=True,
+    )
+    told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
+    return message
+
+
+def spare_automatic(board: Board, ticket: Ticket, *, now: datetime) -> None:
+    """A person answers, so what the desk was about to say by itself is not sent."""
+    for message in _automatic(ticket, Message.withdrawn_at.is_(None)):
+        if deliveries.cancel(message.id):
+            message.withdrawn_at = now
+            customers.give_acknowledgement_back(ticket.customer_id)
+            told(board, ticket, "message.spared", by=CLOCK, now=now, message=message.id)
 
 
 def note(board: Board, ticket: Ticket, text: str, *, person: Person, now: datetime) -> Message:
@@ -140,15 +219,21 @@ def note(board: Board, ticket: Ticket, text: str, *, person: Person, now: dateti
 
 
 def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, now: datetime) -> Message:
-    """Undo send: takes an answer back that has not left, and puts back what it moved, where nobody moved it since."""
+    """Undo send: takes an answer back that has not left, and puts back what it moved, where nobody moved it since.
+    What the desk was about to say by itself can be stopped the same way."""
     message = db.session.get(Message, message_id)
     if message is None or message.ticket_id != ticket.id or message.kind != "reply" or message.withdrawn_at:
         raise Refused(N_("There is no answer to take back."), status=409)
     if not deliveries.cancel(message.id):
         raise Refused(N_("Too late: this answer has left already."), status=409)
-    message.withdrawn_at = now
+    answered_at, message.withdrawn_at = message.at, now
     db.session.flush()
     by = By("person", person.id)
+    if message.automatic is not None:
+        customers.give_acknowledgement_back(ticket.customer_id)
+        told(board, ticket, "message.spared", by=by, now=now, message=message.id)
+        return message
+    _resume_automatic(board, ticket, answered_at, now)
     _recall(ticket)
     move = _move_of(ticket, message)
     if move is not None and move.changes["column"][1] == ticket.column_id:
@@ -194,6 +279,32 @@ def _add(ticket: Ticket, kind: str, text: str, person: Person, now: datetime) ->
     return message
 
 
+def _mint(message: Message) -> str:
+    return ids.mint(message.ticket_id, message.id, settings().secret_key, settings().host_name)
+
+
+def _automatic(ticket: Ticket, which: ColumnElement[bool]) -> Sequence[Message]:
+    """What the desk itself has to say in this ticket."""
+    return db.session.scalars(
+        select(Message)
+        .where(
+            Message.ticket_id == ticket.id,
+            Message.kind == "reply",
+            Message.automatic.is_not(None),
+            which,
+        )
+        .order_by(Message.id)
+    ).all()
+
+
+def _resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: datetime) -> None:
+    """The answer that came first is taken back: what was not sent because of it is sent after all, a little later."""
+    for message in _automatic(ticket, Message.withdrawn_at == answered_at):
+        if customers.acknowledge(ticket.customer_id, now) and deliveries.resume(message.id, now + RESUME_FOR):
+            message.withdrawn_at = None
+            told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
+
+
 def _recall(ticket: Ticket) -> None:
     """Sets what the ticket knows of its conversation from the messages that still count.
 
@@ -201,12 +312,12 @@ def _recall(ticket: Ticket) -> None:
     """
     said = db.session.execute(
         select(Message.kind, Message.automatic, Message.at)
-        .where(Message.ticket_id == ticket.id, Message.kind != "note", Message.withdrawn_at.is_(None))
+        .where(Message.ticket_id == ticket.id, _counts(), Message.withdrawn_at.is_(None))
         .order_by(Message.id)
     ).all()
     ticket.first_answered_at = ticket.waiting_since = None
     for kind, automatic, at in said:
-        if automatic is None and kind == "reply":
+        if kind == "reply":
             ticket.first_answered_at, ticket.waiting_since = ticket.first_answered_at or at, None
         elif automatic is None:
             ticket.waiting_since = ticket.waiting_since or at
@@ -215,6 +326,11 @@ def _recall(ticket: Ticket) -> None:
             said[-1].at,
             "us" if said[-1].kind == "reply" else "customer",
         )
+
+
+def _counts() -> ColumnElement[bool]:
+    """The condition on messages that the customer or a person of ours has said."""
+    return or_(Message.kind == "customer", (Message.kind == "reply") & Message.automatic.is_(None))
 
 
 def _move_of(ticket: Ticket, message: Message) -> Event | None:
@@ -244,12 +360,24 @@ def _refuse_unseen(ticket: Ticket, seen: int | None) -> None:
     unseen = db.session.scalar(
         select(func.count())
         .select_from(Message)
-        .where(Message.ticket_id == ticket.id, Message.id > seen, Message.withdrawn_at.is_(None))
+        .where(
+            Message.ticket_id == ticket.id,
+            Message.id > seen,
+            or_(_counts(), Message.kind == "note"),
+            Message.withdrawn_at.is_(None),
+        )
     )
     if unseen:
         raise Refused(
             N_("%(n)s new since you began to write. Read them, then send again."), status=409, n=unseen
         )
+
+
+def bounced_address(ticket: Ticket) -> CustomerAddress | None:
+    """The address that the next answer goes to, when mail to it came back."""
+    if not any(known.bounced_at for known in ticket.customer.addresses):
+        return None
+    return customers.bounced(ticket.customer_id, _address_of(ticket))
 
 
 def _address_of(ticket: Ticket) -> str:
@@ -272,43 +400,49 @@ def _address_of(ticket: Ticket) -> str:
 
 
 def _queue(
-    board: Board, ticket: Ticket, message: Message, person: Person, address: str, now: datetime
+    board: Board,
+    ticket: Ticket,
+    message: Message,
+    address: str,
+    *,
+    key: str,
+    kind: str,
+    at: datetime,
+    now: datetime,
+    **fields: object,
 ) -> None:
     channel = sender(ticket.channel)
-    desk = the_desk()
     ids_before = db.session.scalars(
         select(Message.message_id)
         .where(
             Message.ticket_id == ticket.id,
             Message.id < message.id,
-            Message.kind != "note",
+            _counts(),
             Message.message_id.not_like("%@digest.invalid"),  # ours, for a message that came without one
             Message.withdrawn_at.is_(None),
         )
         .order_by(Message.id)
     ).all()
     earlier = [one for one in ids_before if one and can_be_named(one)]
-    first = ticket.message_count == 1  # we write first: it answers nothing
+    first = kind == "reply" and ticket.message_count == 1  # we write first: it answers nothing
     subject = ticket.subject if first or ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
     signature = f"\n\n-- \n{channel.signature}" if channel and channel.signature else ""
     deliveries.queue(
-        f"reply:{message.id}",
-        at=now + UNDO_FOR,
+        key,
+        at=at,
         now=now,
-        kind="reply",
+        kind=kind,
         message_id=message.id,
-        person_id=person.id,
         board_id=board.id,
-        from_name=f"{person.name} ({desk.name})" if desk else person.name,
         from_address=(channel.address if channel else None) or notices.default_from(),
         to_name=ticket.customer.name,
         to_address=address,
         subject=subject,
         text=message.text + signature,
-        language=ticket.language or "en",
         header_id=message.message_id,
         in_reply_to=earlier[-1] if earlier else None,
         references=" ".join(earlier),
+        **fields,
     )
 
 

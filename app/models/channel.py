@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, select
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, db
@@ -26,6 +26,8 @@ class Channel(Base):
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     signature: Mapped[str] = mapped_column(default="")
     closed_at: Mapped[datetime | None]  # no longer used; its tickets keep it
+    acknowledges: Mapped[bool] = mapped_column(default=False)  # a first message is answered automatically
+    acknowledgements: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # language -> its own text
 
     board: Mapped[Board] = relationship()
 

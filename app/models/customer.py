@@ -15,6 +15,9 @@ class Customer(Base):
     name: Mapped[str]
     language: Mapped[str | None]
     created_at: Mapped[datetime]
+    acknowledged_at: Mapped[
+        datetime | None
+    ]  # when they were last told by the desk itself that it has their message
 
     addresses: Mapped[list["CustomerAddress"]] = relationship(order_by="CustomerAddress.id")
 

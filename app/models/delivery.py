@@ -14,15 +14,17 @@ class Delivery(Base):
     __table_args__ = (
         Index("ix_deliveries_wake", "wake_at", "id"),
         Index("ix_deliveries_state", "state", "id"),
+        Index("ix_deliveries_recipient", "to_address", "created_at"),
         CheckConstraint(
             "state IN ('queued', 'claimed', 'sent', 'held', 'failed', 'cancelled')", name="state"
         ),
-        CheckConstraint("kind IN ('reply', 'page', 'notice')", name="kind"),
+        CheckConstraint("kind IN ('reply', 'automatic', 'page', 'notice')", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)  # of its cause, so that it is queued once
-    kind: Mapped[str]  # reply: to a customer; page: about an alert; notice: other mail to a person
+    # reply: of a person to a customer; automatic: of the desk to a customer; page: about an alert; notice: other mail to a person
+    kind: Mapped[str]
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id"), index=True)
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import LargeBinary, Select, func, select, type_coerce
 
 from app.database import db
+from app.models.event import Event
 from app.models.message import Blob, RawMessage
 
 PER_PAGE = 50
@@ -14,27 +15,34 @@ HEAD = 16 * 1024  # bytes of a message in which its first headers are looked for
 
 @dataclass(frozen=True)
 class Failed:
-    """A failed message; `head` is its first bytes."""
+    """A message that failed, or was discarded after it had: then `discarded` is the event that says by whom and why.
+    `head` is its first bytes."""
 
     raw: RawMessage
     size: int
     head: bytes
+    discarded: Event | None = None
 
 
-def failed(before: int | None = None) -> Sequence[Failed]:
-    """Failed messages, the newest first, at most PER_PAGE + 1: the one too many says that there are more."""
-    rows = _select().where(RawMessage.state == "failed").order_by(RawMessage.id.desc()).limit(PER_PAGE + 1)
+def failed(state: str = "failed", before: int | None = None) -> Sequence[Failed]:
+    """Messages that are `failed` or `discarded`, the newest first, at most PER_PAGE + 1: the one too many says that
+    there are more."""
+    rows = _select().where(RawMessage.state == state).order_by(RawMessage.id.desc()).limit(PER_PAGE + 1)
     if before is not None:
         rows = rows.where(RawMessage.id < before)
-    return [Failed(raw, size, head or b"") for raw, size, head in db.session.execute(rows)]
+    return [_failed(*row) for row in db.session.execute(rows)]
 
 
 def failed_message(raw_id: int) -> Failed | None:
-    """The failed message of that number, or None."""
+    """The failed or discarded message of that number, or None."""
     row = db.session.execute(
-        _select().where(RawMessage.id == raw_id, RawMessage.state == "failed")
+        _select().where(RawMessage.id == raw_id, RawMessage.state.in_(("failed", "discarded")))
     ).one_or_none()
-    return Failed(row[0], row[1], row[2] or b"") if row else None
+    return _failed(*row) if row else None
+
+
+def discarded_count() -> int:
+    return db.session.scalar(select(func.count()).where(RawMessage.state == "discarded")) or 0
 
 
 def source(raw: RawMessage, most: int | None = None) -> bytes:
@@ -44,6 +52,21 @@ def source(raw: RawMessage, most: int | None = None) -> bytes:
     return bytes(found or b"")  # SQLite gives NULL for a part of nothing
 
 
-def _select() -> Select[RawMessage, int, bytes]:
+def _failed(raw: RawMessage, size: int, head: bytes | None, discarded: Event | None) -> Failed:
+    return Failed(raw, size, head or b"", discarded if raw.state == "discarded" else None)
+
+
+def _select() -> Select[RawMessage, int, bytes, Event | None]:
     head = type_coerce(func.substr(Blob.data, 1, HEAD), LargeBinary)
-    return select(RawMessage, Blob.size, head).join(Blob, Blob.sha256 == RawMessage.sha256)
+    why = (
+        select(func.max(Event.id))
+        .where(Event.kind == "mail.discarded", Event.subject_kind == "raw_message")
+        .where(Event.subject_id == RawMessage.id)
+        .correlate(RawMessage)
+        .scalar_subquery()
+    )
+    return (
+        select(RawMessage, Blob.size, head, Event)
+        .join(Blob, Blob.sha256 == RawMessage.sha256)
+        .outerjoin(Event, Event.id == why)
+    )

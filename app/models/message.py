@@ -19,7 +19,9 @@ class Message(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
     kind: Mapped[str]  # customer: from the customer; reply: to the customer; note: internal
-    automatic: Mapped[str | None]  # why it is taken for automatic mail
+    automatic: Mapped[
+        str | None
+    ]  # why it is taken for automatic mail; of a reply: what the desk says by itself
     person_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))  # of a reply or note
     from_name: Mapped[str] = mapped_column(default="")
     from_address: Mapped[str] = mapped_column(default="", index=True)  # whom to answer: Reply-To, else From
@@ -70,7 +72,7 @@ class RawMessage(Base):
     __tablename__ = "raw_messages"
     __table_args__ = (
         Index("ix_raw_messages_state", "state", "id"),
-        CheckConstraint("state IN ('received', 'handled', 'ignored', 'failed')", name="state"),
+        CheckConstraint("state IN ('received', 'handled', 'ignored', 'failed', 'discarded')", name="state"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -3,6 +3,7 @@
 from flask import Blueprint
 
 from app.routes import (
+    acknowledgements,
     addresses,
     alert_links,
     alerts,
@@ -35,6 +36,7 @@ from app.routes import (
 )
 
 BLUEPRINTS: list[Blueprint] = [
+    acknowledgements.bp,
     addresses.bp,
     alert_links.bp,
     alerts.bp,

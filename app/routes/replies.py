@@ -3,8 +3,8 @@
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from app.auth import login_required, now, signed_in_person
-from app.desk import messages
+from app.auth import acting, login_required, now, signed_in_person
+from app.desk import customers, messages
 from app.desk.refused import Refused
 from app.html import wants_part
 from app.routes.ticket_page import Draft, changed, refused, shown, working_on
@@ -25,6 +25,7 @@ def create(number: int) -> Response:
                 person=signed_in_person(),
                 seen=draft.seen if draft.anyway is None else max(draft.seen, draft.anyway),
                 then=draft.then,
+                despite_bounce=draft.despite_bounce,
                 now=now(),
             )
     except Refused as error:
@@ -41,12 +42,29 @@ def withdraw(number: int, message_id: int) -> Response:
             message = messages.withdraw(board, ticket, message_id, person=signed_in_person(), now=now())
     except Refused as error:
         return refused(number, error)
+    if message.automatic is not None:  # the desk has said it, nobody wants its words in the composer
+        return changed(number, f"#message_{message_id}")
     if wants_part():
         since = request.form.get("text", "").strip()
         return shown(number, draft=Draft(text=f"{message.text}\n\n{since}" if since else message.text))
     return redirect(
         url_for("tickets.show", number=number, draft=message_id) + f"#composer_{number}", code=303
     )
+
+
+@bp.post("/tickets/<int:number>/bounces/removal")
+@login_required
+def clear_bounce(number: int) -> Response:
+    """Mail to an address arrives again. What is being written stays in the composer."""
+    try:
+        with working_on(number) as (board, ticket):
+            address_id = request.form.get("address", type=int)
+            customers.clear_bounce(board, ticket, address_id, by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    if wants_part():
+        return shown(number, draft=Draft(text=request.form.get("text", "")))
+    return changed(number)
 
 
 @bp.post("/tickets/<int:number>/notes")

@@ -31,13 +31,14 @@ NEAR = 4  # a deadline is near when a quarter of its time is left
 @dataclass(frozen=True)
 class Draft:
     """What somebody is writing, as it was sent. `seen` is the newest message they had read, `anyway` the newest one
-    that they want to answer over; `errors` are for the reader."""
+    that they want to answer over; with `despite_bounce` they write to an address from which mail came back; `errors` are for the reader."""
 
     text: str = ""
     kind: str = "reply"
     then: str = "wait"
     seen: int = 0
     anyway: int | None = None
+    despite_bounce: bool = False
     errors: tuple[str, ...] = ()
     conflict: bool = False
 
@@ -50,6 +51,7 @@ class Draft:
             then=request.form.get("then", "wait"),
             seen=request.form.get("seen", 0, type=int),
             anyway=request.form.get("anyway", type=int),
+            despite_bounce="despite_bounce" in request.form,
         )
 
 
@@ -126,6 +128,7 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
         tag_names=conversation.tag_names(),
         customer=db.session.get_one(Customer, ticket.customer_id),
         earlier=conversation.earlier_tickets(ticket, boards),
+        bounced=messages.bounced_address(ticket),
         linked=linked if linked is not None and access.can(person, "see_board", linked, at) else None,
         firings=conversation.firings_of(number),
         newest=max((entry.message.id for entry in said_in_it), default=0),
