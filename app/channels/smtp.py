@@ -77,6 +77,7 @@ def raw(delivery: Delivery) -> bytes:
         date=delivery.created_at,
         language=delivery.language,
         automatic=delivery.automatic,
+        answers=delivery.kind == "automatic",
     )
 
 

@@ -36,13 +36,14 @@ def compose(
     date: datetime,
     language: str,
     automatic: bool = False,
+    answers: bool = False,
     reply_to: str | None = None,
     signature: str | None = None,
     cc: Sequence[str] = (),
 ) -> bytes:
     """One message with a plain and an HTML part, CRLF line ends. Ids are given without <>; `date` is aware;
-    `language` is a tag such as "ko". `automatic` marks it so that other machines do not answer. Line ends in a name or
-    subject become blanks; raises ValueError for an address, id, language or date that cannot be written. An address
+    `language` is a tag such as "ko". `automatic` marks it so that other machines do not answer; `answers` says that it
+    answers a message, be it one without an id. Line ends in a name or subject become blanks; raises ValueError for an address, id, language or date that cannot be written. An address
     with letters beyond ASCII before its @ is written as UTF-8: its server must speak SMTPUTF8."""
     recipients = [to] if isinstance(to, str) else list(to)
     if not recipients:
@@ -62,7 +63,10 @@ def compose(
         ("In-Reply-To", _id(in_reply_to) if in_reply_to else ""),
         ("References", "\r\n ".join(_id(one) for one in _chain(references, in_reply_to))),
         ("Content-Language", language),
-        ("Auto-Submitted", ("auto-replied" if in_reply_to else "auto-generated") if automatic else ""),
+        (
+            "Auto-Submitted",
+            ("auto-replied" if in_reply_to or answers else "auto-generated") if automatic else "",
+        ),
         ("X-Auto-Response-Suppress", "All" if automatic else ""),
     ]
     # The fields are written here, because the modern policy encodes ids longer than a line as words (bpo-35805),

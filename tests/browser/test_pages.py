@@ -9,11 +9,16 @@ from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
 from app.demo import fill
+from app.desk import inbox
 from app.desk.setup import ensure_desk
-from app.models.message import Message
+from app.models.channel import channels_in_use
+from app.models.customer import CustomerAddress
+from app.models.event import OPERATOR
+from app.models.message import Message, RawMessage
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule
+from app.models.ticket import Ticket
 from tests.around import sign_in_by_form
 from tests.small import PASSWORD
 
@@ -36,6 +41,9 @@ SIGNED_IN = (
     "/rules/starters",
     "/deliveries",
     "/failed-messages",
+    "/failed-messages?discarded=",
+    "/failed-messages/{failed}",
+    "/failed-messages/{failed}/ticket",
     "/profile",
     "/people",
     "/people/new",
@@ -46,6 +54,8 @@ SIGNED_IN = (
     "/settings/columns/{archived}",
     "/settings/addresses",
     "/settings/addresses/new",
+    "/settings/addresses/{address}",
+    "/settings/addresses/{address}/acknowledgement",
     "/settings/calendars",
     "/settings/calendars/1",
     "/settings/policies",
@@ -65,10 +75,23 @@ def demo(app: Any, now: Any) -> dict[str, int]:
     """The demo desk, everybody with the tests' password; the numbers that stand in addresses."""
     with writing(ensure_desk(now)) as row:
         board = fill.fill(row, password=PASSWORD, now=now)
+    ticket = db.session.scalars(select(Message.ticket_id).where(Message.has_html).limit(1)).one()
+    bounced = db.session.get_one(Ticket, ticket).customer_id
+    bookkeeping(update(CustomerAddress).where(CustomerAddress.customer_id == bounced).values(bounced_at=now))
+    for broken in (b"Subject: Nobody wrote this\r\nX-Long: " + b"x" * 500 + b"\r\n\r\nHello", b"nothing"):
+        inbox.receive(broken, now=now, source="command")
+    failed = db.session.scalars(
+        select(RawMessage.id).where(RawMessage.state == "failed").order_by(RawMessage.id)
+    )
+    first, second = failed
+    with writing(ensure_desk(now)) as row:
+        inbox.discard(row, second, "It says nothing.", by=OPERATOR, now=now)
     return {
         "board": board.id,
         "archived": board.column_for("archived").id,
-        "ticket": db.session.scalars(select(Message.ticket_id).where(Message.has_html).limit(1)).one(),
+        "ticket": ticket,
+        "failed": first,
+        "address": channels_in_use("email")[0].id,
         "shift": db.session.scalars(select(Shift.id).where(Shift.ends_at > now).limit(1)).one(),
         "rule": db.session.scalars(select(Rule.id).limit(1)).one(),
     }

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from app.database import db, writing
 from app.desk import addresses, boards, inbox, messages, tickets
+from app.models import failed
 from app.models.channel import Channel
 from app.models.customer import Customer, CustomerAddress
 from app.models.event import CLOCK, Event
@@ -333,6 +334,43 @@ def test_a_vacation_note_joins_and_moves_nothing(desk: SmallDesk, now: datetime)
     receipt = receive(note, now)
     assert (receipt.action, receipt.ticket, receipt.automatic) == ("appended", first.ticket, "auto-submitted")
     assert (ticket_of(first).state, ticket_of(first).waiting_since) == ("waiting", None)
+
+
+@pytest.mark.parametrize("state", ["waiting", "resolved", "archived"])
+@pytest.mark.parametrize(
+    "mark",
+    [
+        {"Auto_Submitted": "auto-replied"},
+        {"X_Autoreply": "yes"},
+        {"Precedence": "bulk"},
+        {"subject": "Out of office: Re: The lamp flickers"},
+        {"subject": "부재중 자동 응답: 램프"},
+    ],
+)
+def test_out_of_office_never_opens_a_ticket_again(
+    mark: dict[str, str], state: str, desk: SmallDesk, now: datetime
+) -> None:
+    first = receive(mail(), now)
+    about = answered(desk, first, now)
+    with writing(desk.board) as board:
+        tickets.move(board, ticket_of(first), to=desk.columns[state].id, by=CLOCK, now=now)
+    later = now + timedelta(days=30)
+    receipt = receive(mail("I am away.", **{"In_Reply_To": f"<{about}>", **mark}), later)
+    assert (receipt.action, receipt.ticket) == ("appended", first.ticket)
+    ticket = ticket_of(first)
+    assert (ticket.state, ticket.waiting_since) == (state, None)
+    assert count(Ticket) == 1
+
+
+def test_a_hundred_messages_and_one_is_broken(desk: SmallDesk, now: datetime) -> None:
+    broken = b"Subject: no sender at all\r\n\r\nHello\r\n"
+    for n in range(100):
+        raw = broken if n == 57 else mail(f"Lamp number {n}.", Message_ID=f"<{n}@example.org>")
+        assert receive(raw, now).action == ("failed" if n == 57 else "created")
+    assert count(Ticket) == 99
+    (entry,) = failed.failed()
+    assert entry.raw.error == "The message names no usable sender address."
+    assert failed.source(entry.raw) == broken
 
 
 def test_a_bounce_joins_its_ticket_and_marks_the_address(desk: SmallDesk, now: datetime) -> None:

@@ -9,8 +9,11 @@ import pytest
 from sqlalchemy import select, update
 
 from app import sweeps
-from app.database import bookkeeping, db
+from app.database import bookkeeping, db, writing
+from app.desk import acknowledgements, customers
+from app.models.customer import CustomerAddress
 from app.models.delivery import Delivery
+from app.models.event import CLOCK
 from app.models.message import Message
 from app.models.ticket import Ticket
 from tests.routes.conversation import kim_writes
@@ -172,3 +175,67 @@ def test_what_became_of_an_answer(
     page = bob.get(f"/tickets/{number}").get_data(as_text=True)
     assert said in page
     assert "Undo send" not in page
+
+
+# an address from which mail came back
+
+
+@pytest.fixture
+def bounced(desk: SmallDesk, number: int, now: datetime) -> int:
+    """The ticket, and Kim's address marked."""
+    with writing(desk.board) as board:
+        ticket = db.session.get_one(Ticket, number)
+        customers.mark_bounced(board, ticket, ["kim@example.org"], by=CLOCK, now=now)
+    return number
+
+
+def test_a_bounced_address_is_shown_and_warns_first(bob: Any, bounced: int) -> None:
+    page = bob.get(f"/tickets/{bounced}").get_data(as_text=True)
+    assert "Mail to kim@example.org came back" in page  # above the composer and in the history
+    assert "Clear the mark" in page
+    form = {"text": "Are you there?", "seen": newest()}
+    refused = bob.post(f"/tickets/{bounced}/replies", data=form)
+    assert refused.status_code == 422
+    assert ">Are you there?</textarea>" in composer(refused)
+    assert "Your answer may not arrive" in composer(refused)
+    sent = bob.post(f"/tickets/{bounced}/replies", data={**form, "despite_bounce": "1"})
+    assert sent.status_code == 303
+
+
+def test_the_mark_is_cleared(bob: Any, bounced: int) -> None:
+    address_id = db.session.scalars(select(CustomerAddress.id)).one()
+    path = f"/tickets/{bounced}/bounces/removal"
+    part = bob.post(path, data={"address": address_id, "text": "Half a sen"}, headers=HTMX)
+    assert ">Half a sen</textarea>" in composer(part)
+    assert "may not arrive" not in part.get_data(as_text=True)
+    assert "cleared the mark that mail to kim@example.org came back" in part.get_data(as_text=True)
+    assert bob.post(path, data={"address": address_id}).status_code == 409
+    assert bob.post(path, data={"address": "x"}).status_code == 409
+    sent = bob.post(f"/tickets/{bounced}/replies", data={"text": "Hello", "seen": newest()})
+    assert sent.status_code == 303
+
+
+def test_notes_are_written_as_before(bob: Any, bounced: int) -> None:
+    assert bob.post(f"/tickets/{bounced}/notes", data={"text": "Call them."}).status_code == 303
+
+
+# what the desk says by itself
+
+
+def test_an_automatic_answer_is_shown_and_can_be_stopped(
+    desk: SmallDesk, bob: Any, now: datetime, travel: Any
+) -> None:
+    with writing(desk.row) as row:
+        acknowledgements.set_up(row, desk.email.id, on=True, texts={}, by=CLOCK, now=now)
+    number = kim_writes(now)
+    page = bob.get(f"/tickets/{number}").get_data(as_text=True)
+    assert "message-automatic" in page
+    assert "Do not send" in page
+    said = db.session.scalars(select(Message).where(Message.automatic == "acknowledgement")).one()
+    for headers in ({}, HTMX):
+        travel.move_to(now)
+        answer = bob.post(f"/tickets/{number}/replies/{said.id}/withdrawal", headers=headers)
+        assert answer.status_code == (409 if headers else 303)
+    page = bob.get(f"/tickets/{number}")
+    assert "Not sent" in page.get_data(as_text=True)
+    assert "></textarea>" in composer(page)
