@@ -89,6 +89,25 @@ def test_a_filled_desk_keeps_its_rows(make_engine: Callable[[], Engine], start: 
         assert {name: after.get(name) for name in before} == before
 
 
+def test_a_desk_that_is_upgraded_says_nothing_by_itself(make_engine: Callable[[], Engine]) -> None:
+    engine = make_engine()
+    upgrade(engine, "0001")
+    with engine.connect().execution_options(writing=True) as connection, connection.begin():
+        fill(connection, reflected(connection))
+    upgrade(engine)
+    with engine.connect() as connection:
+        tables = reflected(connection).tables
+        channels = tables["channels"].columns
+        assert connection.execute(select(channels.acknowledges, channels.acknowledgements)).all() == [
+            (False, {}),
+            (False, {}),
+        ]
+        assert connection.execute(select(tables["customers"].columns.acknowledged_at)).scalars().all() == [
+            None,
+            None,
+        ]
+
+
 def test_a_migration_that_fails_changes_nothing(make_engine: Callable[[], Engine]) -> None:
     engine = make_engine()
     with engine.connect().execution_options(writing=True) as connection, connection.begin():
