@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
 from app import backup, clock, export, migrations, restore, sweeps
+from app.channels import lmtp
 from app.config import settings
 from app.database import db, writing
 from app.demo import fill
@@ -34,6 +35,7 @@ def init_app(app: Flask) -> None:
     app.cli.add_command(backup_command)
     app.cli.add_command(restore_command)
     app.cli.add_command(export_command)
+    app.cli.add_command(lmtp_command)
 
 
 @click.command()
@@ -206,6 +208,25 @@ def _reason(error: Exception, file: Path) -> str:
 def _give_up(text: str) -> NoReturn:
     click.echo(text, err=True)
     sys.exit(1)
+
+
+@click.command("lmtp")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=2424, show_default=True)
+@click.option(
+    "--socket", "path", type=click.Path(path_type=Path), help="A socket file to listen on instead of a port."
+)
+@with_appcontext
+def lmtp_command(host: str, port: int, path: Path | None) -> None:
+    """Takes mail from the mail server of this machine, by LMTP, until it is stopped."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        lmtp.serve(
+            app, host=host, port=port, path=path, ready=lambda at: click.echo(f"LMTP is at {at}", err=True)
+        )
+    except OSError as error:
+        click.echo(f"{path or f'{host}:{port}'} cannot be used: {error.strerror or error}", err=True)
+        sys.exit(1)
 
 
 def _instant(text: str) -> datetime:

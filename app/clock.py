@@ -15,6 +15,7 @@ from flask import Flask
 from sqlalchemy import case, func, literal, or_, select, true, update
 
 from app import logs, metrics
+from app.channels.idle import Watchers
 from app.database import bookkeeping, db, insert_new
 from app.models.clock import Heartbeat, Lease
 from app.models.desk import Desk, the_desk
@@ -32,6 +33,7 @@ class Job:
 
 
 JOBS = (
+    Job("mailboxes", 2),
     Job("messages", 15),
     Job("tickets", 1),
     Job("alerts", 2),
@@ -141,6 +143,7 @@ class _Beating:
         self._last: dict[str, datetime] = {}
         self._ask_again_at = LONG_AGO
         self._lock = threading.Lock()
+        self._watchers = Watchers(app)
 
     def run(self, job: Job) -> None:
         with self._app.app_context():
@@ -148,13 +151,17 @@ class _Beating:
                 if the_desk() is None:
                     return
                 db.session.rollback()
-                if self._holds():
+                holds = self._holds()
+                if holds:
                     self._sweep(job)
+                if job.sweep == "mailboxes":
+                    self._watchers.keep() if holds else self._watchers.end()
             except Exception:
                 log.exception("the sweep %s failed", job.sweep)
                 db.session.rollback()
 
     def end(self) -> None:
+        self._watchers.end()
         with self._app.app_context():
             try:
                 release(LEASE, self._owner)

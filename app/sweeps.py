@@ -5,18 +5,21 @@ Each sweep takes `now`, does everything that is due, oldest first, and returns w
 
 import logging
 import os
+import secrets
 import socket
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import Flask, current_app
 from sqlalchemy import delete, select, update
 
-from app.channels import smtp
+from app.channels import imap, smtp
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, writing
-from app.desk import alerts, deadlines, deliveries, inbox, messages, rotas, shifts, tickets
+from app.desk import alerts, deadlines, deliveries, inbox, mailboxes, messages, rotas, shifts, tickets
 from app.desk import rules as desk_rules
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -46,6 +49,7 @@ BATCH = 100
 MOST_ROUNDS = 5  # of rules that feed each other
 GUARD_FOR = timedelta(seconds=60)  # a field that a person has just set is left alone
 RETRY_FOR = timedelta(minutes=5)
+AT_ONCE = 8  # mailboxes looked into side by side
 
 
 def wake_tickets(now: datetime) -> Counter[str]:
@@ -60,6 +64,18 @@ def wake_tickets(now: datetime) -> Counter[str]:
                 for ticket_id in ticket_ids:
                     counts += _judge_alone(board_id, ticket_id, now)
     return counts
+
+
+def fetch_mail(now: datetime) -> Counter[str]:
+    """Looks into the mailboxes that are due, side by side: one that is broken stops no other, and one that is silent
+    holds the next look of the others up for as long as a look may take at most."""
+    due = mailboxes.due(now)
+    db.session.rollback()
+    if not due:
+        return Counter()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(min(len(due), AT_ONCE), "mailbox") as threads:
+        return sum(threads.map(lambda mailbox_id: _fetch(app, mailbox_id, now), due), Counter[str]())
 
 
 def handle_left(now: datetime) -> Counter[str]:
@@ -130,6 +146,7 @@ def tidy(now: datetime) -> Counter[str]:
 
 
 SWEEPS: Mapping[str, Callable[[datetime], Counter[str]]] = {
+    "mailboxes": fetch_mail,
     "messages": handle_left,
     "shifts": hand_over,  # first it is settled who is on call
     "tickets": wake_tickets,
@@ -149,6 +166,17 @@ def everything(now: datetime) -> dict[str, dict[str, int]]:
         if not any(counts.total() for counts in done.values()):
             break
     return {name: dict(counts) for name, counts in total.items()}
+
+
+def _fetch(app: Flask, mailbox_id: int, now: datetime) -> Counter[str]:
+    """One look into one mailbox, on a thread of its own. What fails unforeseen leaves its claim, which runs out."""
+    owner = f"{_process()}:{secrets.token_hex(4)}"
+    with app.app_context():
+        try:
+            return imap.look(mailbox_id, owner, now) if mailboxes.claim(mailbox_id, owner, now) else Counter()
+        except Exception:
+            log.exception("the look into mailbox %s failed", mailbox_id)
+            return Counter(failed=1)
 
 
 def _due_tickets(now: datetime) -> dict[int, list[int]]:

@@ -1,5 +1,6 @@
 """The world around the desk: real server and command processes, a mail server, a browser."""
 
+import itertools
 import os
 import random
 import shutil
@@ -12,11 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.dovecot import Dovecot
+from tests.provider import Provider
 from tests.server import ROOT, Server, die_with_parent
 from tests.sink import Sink
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "google-chrome")
 LOOPBACK = ("127.0.0.1", "localhost")
+_users = itertools.count(1)
 REFUSALS = ("401", "409", "422")  # answers of the desk, which Chromium also writes to the console
 
 
@@ -102,6 +106,26 @@ def smtp_sink(free_port: Callable[[], int]) -> Iterator[Sink]:
     """A real mail server that keeps what it is given; SMTP_URL leads to it in every test that names it."""
     with Sink(free_port()) as sink:
         yield sink
+
+
+@pytest.fixture(scope="session")
+def provider(free_port: Callable[[], int]) -> Iterator[Provider]:
+    """Where people sign in to the mailboxes of `dovecot` by OAuth2."""
+    with Provider(free_port()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def dovecot(free_port: Callable[[], int], provider: Provider) -> Iterator[Dovecot]:
+    """A real IMAP server. Every test has users of its own in it, see `mailbox_user`."""
+    with Dovecot(free_port(), free_port(), introspection=provider.introspection_url) as server:
+        yield server
+
+
+@pytest.fixture
+def mailbox_user() -> str:
+    """The name of a user whose mailbox is empty."""
+    return f"user{next(_users)}"
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ from app.models.desk import Desk, the_desk
 from app.models.event import CLOCK, By
 from app.models.message import Blob, Message, RawMessage
 from app.models.ticket import Ticket
-from app.words import N_
+from app.words import LOCALES, N_, gettext, speaking
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ LEFT_FOR = timedelta(
     minutes=1
 )  # what was archived longer ago and not handled was left by a process that died
 LONGEST_REASON = 200
+TOO_LARGE = "X-Nightdesk-Too-Large"  # the header that tells headers alone from a message
 UNNAMED = "@digest.invalid"  # the end of an id that is ours, as mail.parse makes them
 NO_SUBJECT = N_("(no subject)")
 # What mail.parse may say of a message that failed; it knows no catalogue, the list of failed messages says it.
@@ -84,6 +86,21 @@ def receive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
     except DBAPIError as error:
         raise Unavailable(str(error.orig)) from error
     return handle(raw_id, now=now)
+
+
+def receive_headers(
+    head: bytes, *, size: int, now: datetime, source: str, sent_to: str | None = None
+) -> Receipt:
+    """Takes in the headers of a message that is too large and stays where it lies; `size` is its bytes. As `receive`."""
+    desk = the_desk()
+    spoken = next((language for language in desk.languages if language in LOCALES), "en") if desk else "en"
+    db.session.rollback()
+    with speaking(spoken):
+        text = gettext(
+            "This message is too large for the desk (%(size)s MB). It was kept in the mailbox; only its headers are here.",
+            size=f"{size / 1024 / 1024:.0f}",
+        )
+    return receive(_kept_headers(head, text), now=now, source=source, sent_to=sent_to)
 
 
 def archive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = None) -> int:
@@ -154,6 +171,20 @@ def _leave_failed(raw_id: int, state: str) -> None:
     )
     if not left.rowcount:  # type: ignore[attr-defined]
         raise Refused(N_("Somebody has dealt with this message meanwhile."), status=409)
+
+
+def _kept_headers(head: bytes, text: str) -> bytes:
+    """The headers as they came, but for those that tell what the body is made of, over a text of our own."""
+    fields = re.split(rb"\r?\n(?![ \t])", head.strip(b"\r\n"))
+    kept = [
+        field for field in fields if field and not field.lower().startswith((b"content-", b"mime-version"))
+    ]
+    body = [
+        b"MIME-Version: 1.0",
+        b"Content-Type: text/plain; charset=utf-8",
+        b"Content-Transfer-Encoding: 8bit",
+    ]
+    return b"\r\n".join([*kept, *body, TOO_LARGE.encode() + b": kept in the mailbox", b"", text.encode()])
 
 
 def _parsed(data: bytes) -> Parsed:
@@ -262,7 +293,11 @@ def _channel(message: Parsed, source: str, sent_to: str | None) -> Channel:
 
 def _language(message: Parsed) -> tuple[str | None, int]:
     desk = the_desk()
-    return detect(message.text or message.subject, desk.languages if desk else [])
+    ours = any(
+        name.lower() == TOO_LARGE.lower() for name, _ in message.headers
+    )  # then the text is not theirs
+    text = message.subject if ours else message.text or message.subject
+    return detect(text, desk.languages if desk else [])
 
 
 def _ticket(

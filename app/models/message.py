@@ -77,7 +77,7 @@ class RawMessage(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
-    source: Mapped[str]  # command, form
+    source: Mapped[str]  # command, form, imap, lmtp
     sent_to: Mapped[str | None]  # the address it was delivered to
     received_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(default="received")

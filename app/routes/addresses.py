@@ -19,6 +19,7 @@ from app.html import page
 from app.models.board import all_boards
 from app.models.calendar import Calendar
 from app.models.channel import KINDS, Channel
+from app.models.mailbox import Mailbox
 from app.models.person import Person, people_working
 from app.routes.board_settings import optional_id
 from app.words import N_, gettext
@@ -85,6 +86,7 @@ def index() -> Response:
         kinds=KINDS,
         owners=dict(db.session.execute(names).all()),
         calendars={one.id: one.name for one in db.session.scalars(select(Calendar))},
+        mailboxes={one.channel_id: one for one in db.session.scalars(select(Mailbox))},
     )
 
 

@@ -56,6 +56,7 @@ SIGNED_IN = (
     "/settings/addresses/new",
     "/settings/addresses/{address}",
     "/settings/addresses/{address}/acknowledgement",
+    "/settings/addresses/{address}/mailbox",
     "/settings/calendars",
     "/settings/calendars/1",
     "/settings/policies",

@@ -13,6 +13,7 @@ from app.models.alert import Alert
 from app.models.board import Board, BoardPerson
 from app.models.delivery import Delivery
 from app.models.event import CLOCK
+from app.models.mailbox import Mailbox
 from app.models.message import Attachment, Message, RawMessage
 from app.models.person import Person
 from app.models.rota import Shift
@@ -62,6 +63,8 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         db.session.flush()
         db.session.add(BoardPerson(board_id=elsewhere.id, person_id=desk.charlie.id))
         link = invitations.invite(row, on_call, by=CLOCK, now=now)
+    with writing(desk.row):
+        db.session.add(_mailbox(desk, now))
     inbox.receive(_mail(), now=now, source="command", sent_to=ADDRESS)
     message = db.session.scalars(select(Message)).one()
     attachment = db.session.scalars(select(Attachment)).one()
@@ -116,6 +119,24 @@ def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:
     )
     db.session.add(shift)
     return person, shift
+
+
+def _mailbox(desk: SmallDesk, now: datetime) -> Mailbox:
+    """One that nobody has signed in to, at a port where nothing answers."""
+    return Mailbox(
+        channel_id=desk.email.id,
+        host="127.0.0.1",
+        port=1,
+        encryption="none",
+        user_name=ADDRESS,
+        folder="INBOX",
+        sign_in="oauth",
+        client_id="desk",
+        authorise_url="https://provider.example/authorise",
+        token_url="https://provider.example/token",
+        began_at=now,
+        wake_at=now,
+    )
 
 
 def _mail() -> bytes:

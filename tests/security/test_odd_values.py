@@ -54,6 +54,7 @@ PAGES = (
     "/rota/edit",
     "/shifts/{shift_id}/cover",
     "/failed-messages/{raw_id}",
+    "/settings/addresses/{channel_id}/mailbox",
     "/settings/desk",
     "/settings/boards",
     "/settings/boards/{board_id}",
