@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from app import sweeps
 from app.config import settings
 from app.database import db
 from app.models.board import BoardPerson
@@ -150,7 +151,7 @@ def test_the_clock_does_once_what_is_due(desk: SmallDesk, flask: Run, now: datet
     done = flask("clock", "--once")
     counts = one_line(done)
     assert (done.returncode, done.stderr) == (0, "")
-    assert set(counts) == {"messages", "tickets", "alerts", "shifts", "deliveries", "tidy"}
+    assert set(counts) == set(sweeps.SWEEPS)
     assert counts["tickets"]["tickets"] >= 1
     ticket = db.session.scalars(select(Ticket)).one()
     assert ticket.next_deadline_at is not None
