@@ -20,11 +20,9 @@ from pathlib import Path
 import psycopg
 
 # Nothing of a test survives it, so nothing needs to reach the disk.
+FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 OPTIONS = {
     "listen_addresses": "",
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "autovacuum": "off",
@@ -59,10 +57,10 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Postgres]:
-    """A server that ends with the block, or with this process."""
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server that ends with the block, or with this process. A durable one writes to the disk, as in production."""
     keeper = subprocess.Popen(
-        [sys.executable, __file__],
+        [sys.executable, __file__, *(["durable"] if durable else [])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -127,7 +125,8 @@ def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[b
         cwd=folder,
         user=user,
     )
-    settings = [f"--{name}={value}" for name, value in OPTIONS.items()]
+    options = OPTIONS if "durable" in sys.argv else OPTIONS | FLEETING
+    settings = [f"--{name}={value}" for name, value in options.items()]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             [binaries / "postgres", "-D", data, "-k", folder, *settings],
