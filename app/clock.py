@@ -1,7 +1,6 @@
 """The clock: which sweep runs how often, in the web process or alone, and what it leaves behind to show that it lives."""
 
 import logging
-import os
 import secrets
 import signal
 import threading
@@ -20,6 +19,7 @@ from app.database import bookkeeping, db, insert_new
 from app.models.clock import Heartbeat, Lease
 from app.models.desk import Desk, the_desk
 from app.sweeps import SWEEPS
+from app.sweeps.process import process
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def health(now: datetime) -> dict[str, dict[str, object]]:
 
 def beat(sweep: str, now: datetime, error: str | None = None) -> None:
     """Leaves the heartbeat of a sweep that has run."""
-    values = {"at": now, "process": _me(), "error": error}
+    values = {"at": now, "process": process(), "error": error}
     bookkeeping(
         insert_new(Heartbeat)
         .values(job=sweep, **values)
@@ -139,7 +139,7 @@ class _Beating:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._owner = f"{_me()}:{secrets.token_hex(4)}"
+        self._owner = f"{process()}:{secrets.token_hex(4)}"
         self._last: dict[str, datetime] = {}
         self._ask_again_at = LONG_AGO
         self._lock = threading.Lock()
@@ -209,7 +209,3 @@ def _database_now(length: timedelta) -> tuple[object, object]:
         return func.now(), func.now() + literal(length)
     now = datetime.now(UTC)
     return now, now + length
-
-
-def _me() -> str:
-    return f"{os.uname().nodename}:{os.getpid()}"

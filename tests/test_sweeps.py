@@ -20,6 +20,7 @@ from app.models.alert import Alert
 from app.models.event import CLOCK, By, Event
 from app.models.rule import Rule, RuleFiring
 from app.models.ticket import HIGH, LOW, NORMAL, URGENT, Ticket
+from app.sweeps.tickets import RETRY_FOR
 from tests.duty import MONDAY_HAND_OVER, TUESDAY_NIGHT, alerts, publish, told
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -326,7 +327,7 @@ def test_a_ticket_that_fails_does_not_stop_the_others(
     counts = sweeps.wake_tickets(now)
     assert (counts["failed"], counts["tickets"]) == (1, 2)
     assert [tags(one) for one in ones] == [["lamp"], [], ["lamp"]]
-    assert fresh(broken).wake_at == now + sweeps.RETRY_FOR
+    assert fresh(broken).wake_at == now + RETRY_FOR
     assert f"ticket {broken.id} failed" in caplog.text
 
 
@@ -341,7 +342,7 @@ def test_an_alert_that_fails_does_not_stop_the_others(
     with writing(desk.board):
         broken.kind = "nothing that has a title"
     assert sweeps.wake_alerts(TUESDAY_NIGHT) == Counter(told=2, failed=1)
-    assert alerts()[0].wake_at == TUESDAY_NIGHT + sweeps.RETRY_FOR
+    assert alerts()[0].wake_at == TUESDAY_NIGHT + RETRY_FOR
     assert f"alert {broken.id} failed" in caplog.text
 
 

@@ -231,7 +231,7 @@ def test_a_link_is_for_one_alert_and_one_person(desk: SmallDesk, urgent: Ticket)
     signed_at = datetime.now(TUESDAY_NIGHT.tzinfo)
     assert desk_alerts.read(token, signed_at) == (alert, desk.bob)
     cases = [
-        (token[:-1] + ("A" if token[-1] != "A" else "B"), signed_at, 404),
+        (token[:-2] + ("A" if token[-2] != "A" else "B") + token[-1], signed_at, 404),
         (token[:20], signed_at, 404),
         ("", signed_at, 404),
         (token, signed_at + desk_alerts.LINK_FOR + MINUTE, 410),

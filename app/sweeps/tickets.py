@@ -1,0 +1,156 @@
+"""Tickets that have changed, or whose time has come: rules, who is on call, promises, alerts, and when to look again."""
+
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from app.database import bookkeeping, db, writing
+from app.desk import alerts, deadlines, rotas, tickets
+from app.desk import rules as desk_rules
+from app.models.board import Board, all_boards
+from app.models.desk import Desk
+from app.models.event import CLOCK
+from app.models.ticket import Ticket
+from app.sweeps.rules import apply_rules, guards
+from rules import deadlines as promises
+from rules.compile import next_flip
+from rules.hours import Calendar, is_open
+from rules.rule import Rule
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+RETRY_FOR = timedelta(minutes=5)
+
+
+def wake_tickets(now: datetime) -> Counter[str]:
+    """Judges changed tickets by the rules, gives them to who is on call, keeps their deadlines and alerts."""
+    counts: Counter[str] = Counter()
+    while due := _due_tickets(now):
+        for board_id, ticket_ids in due.items():
+            try:
+                counts += _judge(board_id, ticket_ids, now)
+            except Exception:
+                log.exception("a batch of tickets failed, so each is tried alone")
+                for ticket_id in ticket_ids:
+                    counts += _judge_alone(board_id, ticket_id, now)
+    return counts
+
+
+def judge_anew(now: datetime) -> None:
+    """Every unresolved ticket is looked at again, because a rule, a rota, a policy or a calendar has changed."""
+    for board in all_boards():
+        with writing(board) as locked:
+            tickets.wake_unresolved(locked, now)
+
+
+def _due_tickets(now: datetime) -> dict[int, list[int]]:
+    rows = db.session.execute(
+        select(Ticket.board_id, Ticket.id)
+        .where(Ticket.wake_at <= now)
+        .order_by(Ticket.wake_at, Ticket.id)
+        .limit(BATCH)
+    )
+    due: dict[int, list[int]] = defaultdict(list)
+    for board_id, ticket_id in rows:
+        due[board_id].append(ticket_id)
+    db.session.rollback()
+    return due
+
+
+def _judge_alone(board_id: int, ticket_id: int, now: datetime) -> Counter[str]:
+    try:
+        return _judge(board_id, [ticket_id], now)
+    except Exception:
+        log.exception("ticket %s failed and is tried again in five minutes", ticket_id)
+        db.session.rollback()
+        bookkeeping(update(Ticket).where(Ticket.id == ticket_id).values(wake_at=now + RETRY_FOR))
+        return Counter(failed=1)
+
+
+def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[str]:
+    """One batch of one board, in one transaction: rules, on call, deadlines, alerts, and when to look again."""
+    counts: Counter[str] = Counter()
+    with writing(db.session.get_one(Board, board_id)) as board:
+        due = db.session.scalars(
+            select(Ticket)
+            .where(Ticket.id.in_(ticket_ids), Ticket.wake_at <= now)
+            .order_by(Ticket.wake_at, Ticket.id)
+        ).all()
+        rules = desk_rules.enabled() if db.session.get_one(Desk, 1).rules_on else []
+        counts += apply_rules(board, due, rules, now)
+        desk_promises = deadlines.Promises(board)
+        duty = rotas.on_call(board.rota_id, now)
+        states = deadlines.states_of([ticket.id for ticket in due])
+        for ticket in due:
+            counts["tickets"] += 1
+            calendar = desk_promises.calendar(ticket)
+            on_call = duty.primary or duty.backup
+            if on_call is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
+                tickets.assign(board, ticket, on_call.id, by=CLOCK, now=now)
+                counts["assigned"] += 1
+            found = desk_promises.of(ticket, states[ticket.id], now)
+            deadlines.keep(board, ticket, found, now)
+            counts["alerts"] += _alert(board, ticket, found, now)
+            ticket.wake_at = _look_again(ticket, rules, found, now)
+    return counts
+
+
+def _is_for_on_call(ticket: Ticket, calendar: Calendar, now: datetime) -> bool:
+    """What the customer wrote out of hours, that nobody has and nobody has put back since, while it is still closed."""
+    arrived_at = ticket.waiting_since
+    return (
+        arrived_at is not None
+        and ticket.assignee_id is None
+        and ticket.state in ("new", "open")
+        and not ticket.automatic
+        and (ticket.assignee_set_at is None or ticket.assignee_set_at < ticket.last_message_at)
+        and not is_open(calendar, arrived_at)
+        and not is_open(calendar, now)
+    )
+
+
+def _alert(board: Board, ticket: Ticket, found: Sequence[promises.Deadline], now: datetime) -> int:
+    """Opens, raises and ends alerts so that they say what the deadlines say."""
+    opened = 0
+    still: set[str] = set()
+    for deadline in found:
+        level = _level(deadline)
+        if level is None or deadline.due_at is None:
+            continue
+        still.add(alerts.key_of(ticket, deadline.kind, deadline.due_at))
+        alert = alerts.open_alert(
+            board, ticket, kind=deadline.kind, level=level, deadline_at=deadline.due_at, now=now
+        )
+        opened += alert is not None
+    alerts.close_others(board, ticket, still, now)
+    return opened
+
+
+def _level(deadline: promises.Deadline) -> str | None:
+    """How loud a deadline is: urgent tickets page on arrival when a deadline runs round the clock for them."""
+    if deadline.state != "running":
+        return None
+    if deadline.breached:
+        return "breach"
+    if deadline.around_the_clock:
+        return "arrival"
+    return "warning" if deadline.warned else None
+
+
+def _look_again(
+    ticket: Ticket, rules: Sequence[Rule], found: Sequence[promises.Deadline], now: datetime
+) -> datetime | None:
+    """The next instant at which a rule, a deadline or a guard may give another answer."""
+    facts = {
+        "created_at": ticket.created_at,
+        "waiting_since": None if ticket.closed_at else ticket.waiting_since,
+        "state_since": ticket.state_since,
+    }
+    instants = [next_flip(rule.query, facts, now) for rule in rules]
+    instants.append(promises.look_again_at(found, now))
+    instants.extend(until for until in guards(ticket).values() if until > now)
+    return min((at for at in instants if at is not None), default=None)
