@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board
+from bench import board, load
 from bench.figure import Figure
 from bench.places import place
 
-FIGURES = {"board": board.measure}
+FIGURES = {"board": board.measure, "load": load.measure}
 RESULTS = ROOT / "bench" / "results"
 
 

@@ -18,6 +18,7 @@ class Client:
     """One browser's worth of HTTP: a kept connection, cookies, and seconds per request."""
 
     def __init__(self, port: int) -> None:
+        self.port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._cookie = ""
         self.origin = f"http://127.0.0.1:{port}"
@@ -44,6 +45,18 @@ class Client:
             **{"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"},
         )
 
+    def head(self, method: str, path: str) -> bytes:
+        """The first lines of a request as this client would send it, without the empty line that ends them."""
+        lines = (
+            f"{method} {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.port}",
+            f"Cookie: {self._cookie}",
+            f"Origin: {self.origin}",
+            "Sec-Fetch-Site: same-origin",
+            "",
+        )
+        return "\r\n".join(lines).encode()
+
     def sign_in(self) -> None:
         status, _, _ = self.post("/sign-in", email=EMAIL, password=PASSWORD)
         if status != 303:
@@ -51,15 +64,13 @@ class Client:
 
 
 @contextmanager
-def serving(environment: dict[str, str]) -> Iterator[Client]:
+def serving(environment: dict[str, str], workers: int = 1) -> Iterator[Client]:
     """The product's own gunicorn settings with the yardsticks beside it; a signed-in client."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "bench.wsgi:app"],
         cwd=ROOT,
-        env={**os.environ, **environment, "PORT": str(port), "CLOCK": "off"},
+        env={**os.environ, **environment, "PORT": str(port), "WORKERS": str(workers), "CLOCK": "off"},
         stderr=subprocess.DEVNULL,
     )
     try:
@@ -69,6 +80,12 @@ def serving(environment: dict[str, str]) -> Iterator[Client]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _reached(port: int, process: subprocess.Popen[bytes]) -> Client:
