@@ -173,7 +173,9 @@ class _Story:
 
     def _alert(self, row: TicketRow, kind: str, due_at: datetime, now: datetime) -> None:
         """Who was on call was told when it broke, and has seen it unless that was only just now."""
-        alert = alerts.open_alert(self._board, row, kind=kind, level="breach", deadline_at=due_at, now=due_at)
+        alert = alerts.open_alert(
+            self._board, row, (), kind=kind, level="breach", deadline_at=due_at, now=due_at
+        )
         if alert is None:
             return
         alerts.climb(self._board, alert, due_at)

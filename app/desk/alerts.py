@@ -1,13 +1,13 @@
 """Alerts: one row per ticket, kind and deadline value, unique for good, climbing a ladder until somebody acknowledges."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import select
 
 from app.config import settings
-from app.database import db, insert_new
+from app.database import db
 from app.desk import access, deliveries, notices
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -34,19 +34,35 @@ TITLES = {
 }
 
 
+def of_tickets(ticket_ids: Collection[int]) -> dict[int, list[Alert]]:
+    """ticket -> every alert it has had. One statement."""
+    found: dict[int, list[Alert]] = {ticket_id: [] for ticket_id in ticket_ids}
+    for alert in db.session.scalars(select(Alert).where(Alert.ticket_id.in_(found)).order_by(Alert.id)):
+        found[alert.ticket_id].append(alert)
+    return found
+
+
 def open_alert(
-    board: Board, ticket: Ticket, *, kind: str, level: str, deadline_at: datetime, now: datetime
+    board: Board,
+    ticket: Ticket,
+    known: Collection[Alert],
+    *,
+    kind: str,
+    level: str,
+    deadline_at: datetime,
+    now: datetime,
 ) -> Alert | None:
-    """Opens the alert of a deadline, or raises it to a later one of LEVELS; None when neither is new.
+    """Opens the alert of a deadline, or raises it to a later one of LEVELS; None when neither is new. `known` are all
+    alerts of the ticket, read under the board's lock, which is why nobody else can open the same one.
 
     One whose cause was gone for a while goes on where it was: nobody is told the same thing twice.
     """
     key = key_of(ticket, kind, deadline_at)
-    made = db.session.execute(
-        insert_new(Alert)
-        .values(
+    alert = next((one for one in known if one.key == key), None)
+    if alert is None:
+        alert = Alert(
             key=key,
-            ticket_id=ticket.id,
+            ticket=ticket,
             board_id=board.id,
             kind=kind,
             level=level,
@@ -56,11 +72,8 @@ def open_alert(
             wake_at=now,
             opened_at=now,
         )
-        .on_conflict_do_nothing()
-        .returning(Alert.id)
-    ).scalar_one_or_none()
-    alert = db.session.scalars(select(Alert).where(Alert.key == key)).one()
-    if made is not None:
+        db.session.add(alert)
+        db.session.flush()
         _told(board, alert, "alert.opened", CLOCK, now, new=level, alert_kind=kind)
         return alert
     if LEVELS.index(level) > LEVELS.index(alert.level):
@@ -121,15 +134,9 @@ def acknowledge(board: Board, alert: Alert, *, person: Person, now: datetime) ->
     return alert
 
 
-def close_others(board: Board, ticket: Ticket, still: set[str], now: datetime) -> int:
-    """Ends the alerts of a ticket whose key is not in `still`: their cause is gone. Returns how many."""
-    ended = [
-        alert
-        for alert in db.session.scalars(
-            select(Alert).where(Alert.ticket_id == ticket.id, Alert.state != "closed")
-        )
-        if alert.key not in still
-    ]
+def close_others(board: Board, known: Collection[Alert], still: set[str], now: datetime) -> int:
+    """Ends those of a ticket's alerts whose key is not in `still`: their cause is gone. Returns how many."""
+    ended = [alert for alert in known if alert.state != "closed" and alert.key not in still]
     for alert in ended:
         alert.state, alert.wake_at = "closed", None
         deliveries.cancel_pages(alert.id)

@@ -5,9 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
-from app.database import db, insert_new
+from app.database import db
 from app.desk import rotas, tickets
 from app.desk.refused import Refused
 from app.models import vocabulary
@@ -18,7 +18,7 @@ from app.models.ticket import Tag, Ticket
 from rules import actions
 from rules.actions import Action, AddTag, Assign, AssignOnCall, SetPriority, TicketField
 from rules.compile import columns, truth
-from rules.plan import Owed, Settled, State, plan, settle_owed
+from rules.plan import Owed, Plan, Settled, State, plan, settle_owed
 from rules.rule import Rule
 from rules.vocabulary import PRIORITIES
 
@@ -38,6 +38,7 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
             return counts
         db.session.flush()
         acted: dict[int, Ticket] = {}
+        plans: dict[int, Plan] = {}
         states = _states(to_judge)
         owed = _owed(to_judge)
         for ticket_id, holds in _truth(to_judge, rules, now).items():
@@ -45,7 +46,7 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
             known = states.get(ticket_id, {})
             judged = plan(rules, holds, known, guards(ticket), now)
             settled = settle_owed(owed.get(ticket_id, ()), judged.states, _set_again(ticket, owed), now)
-            _remember(ticket_id, known, judged.states, judged.changed)
+            plans[ticket_id] = judged
             for firing in judged.firings:
                 _record_firing(ticket_id, firing.rule.id, firing.episode, firing.owed, now)
                 counts["firings"] += 1
@@ -56,6 +57,7 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
             if changes:
                 acted[ticket_id] = ticket
                 disputed[ticket_id] = {change.rule_id for change in changes}
+        _remember(plans, states)
         to_judge = acted
     for ticket in to_judge.values():
         names = ", ".join(rule.name for rule in rules if rule.id in disputed[ticket.id])
@@ -118,20 +120,23 @@ def _set_at(ticket: Ticket) -> dict[TicketField, datetime]:
     return {field: at for field, at in set_at.items() if at is not None}
 
 
-def _remember(
-    ticket_id: int, before: Mapping[int, State], after: Mapping[int, State], changed: Collection[int]
-) -> None:
-    for rule_id in changed:
-        values = {"holds": after[rule_id].holds, "episode": after[rule_id].episode}
-        if rule_id in before:
-            db.session.execute(
-                update(RuleState)
-                .where(RuleState.ticket_id == ticket_id, RuleState.rule_id == rule_id)
-                .values(**values)
-                .execution_options(synchronize_session=False)
-            )
-        else:
-            db.session.execute(insert_new(RuleState).values(ticket_id=ticket_id, rule_id=rule_id, **values))
+def _remember(plans: Mapping[int, Plan], states: Mapping[int, Mapping[int, State]]) -> None:
+    """Stores the state rows that have changed: the new ones in one statement, the others in another."""
+    new, old = [], []
+    for ticket_id, planned in plans.items():
+        for rule_id in planned.changed:
+            state = planned.states[rule_id]
+            row = {
+                "ticket_id": ticket_id,
+                "rule_id": rule_id,
+                "holds": state.holds,
+                "episode": state.episode,
+            }
+            (old if rule_id in states.get(ticket_id, {}) else new).append(row)
+    if new:
+        db.session.execute(insert(RuleState), new)
+    if old:
+        db.session.execute(update(RuleState), old)
 
 
 def _record_firing(ticket_id: int, rule_id: int, episode: int, owed: Sequence[Owed], now: datetime) -> None:
@@ -145,7 +150,6 @@ def _record_firing(ticket_id: int, rule_id: int, episode: int, owed: Sequence[Ow
             owed_until=max((one.due_at for one in owed), default=None),
         )
     )
-    db.session.flush()
 
 
 def _keep_owed(ticket_id: int, owed: Sequence[Owed], settled: Settled) -> None:

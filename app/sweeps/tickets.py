@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.orm import selectinload
 
 from app.database import bookkeeping, db, writing
 from app.desk import alerts, deadlines, rotas, tickets
 from app.desk import rules as desk_rules
+from app.models.alert import Alert
 from app.models.board import Board, all_boards
 from app.models.desk import Desk
 from app.models.event import CLOCK
@@ -78,6 +80,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
         due = db.session.scalars(
             select(Ticket)
             .where(Ticket.id.in_(ticket_ids), Ticket.wake_at <= now)
+            .options(selectinload(Ticket.tags))
             .order_by(Ticket.wake_at, Ticket.id)
         ).all()
         rules = desk_rules.enabled() if db.session.get_one(Desk, 1).rules_on else []
@@ -85,6 +88,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
         desk_promises = deadlines.Promises(board)
         duty = rotas.on_call(board.rota_id, now)
         states = deadlines.states_of([ticket.id for ticket in due])
+        known = alerts.of_tickets([ticket.id for ticket in due])
         for ticket in due:
             counts["tickets"] += 1
             calendar = desk_promises.calendar(ticket)
@@ -94,7 +98,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
                 counts["assigned"] += 1
             found = desk_promises.of(ticket, states[ticket.id], now)
             deadlines.keep(board, ticket, found, now)
-            counts["alerts"] += _alert(board, ticket, found, now)
+            counts["alerts"] += _alert(board, ticket, known[ticket.id], found, now)
             ticket.wake_at = _look_again(ticket, rules, found, now)
     return counts
 
@@ -113,7 +117,13 @@ def _is_for_on_call(ticket: Ticket, calendar: Calendar, now: datetime) -> bool:
     )
 
 
-def _alert(board: Board, ticket: Ticket, found: Sequence[promises.Deadline], now: datetime) -> int:
+def _alert(
+    board: Board,
+    ticket: Ticket,
+    known: Sequence[Alert],
+    found: Sequence[promises.Deadline],
+    now: datetime,
+) -> int:
     """Opens, raises and ends alerts so that they say what the deadlines say."""
     opened = 0
     still: set[str] = set()
@@ -123,10 +133,10 @@ def _alert(board: Board, ticket: Ticket, found: Sequence[promises.Deadline], now
             continue
         still.add(alerts.key_of(ticket, deadline.kind, deadline.due_at))
         alert = alerts.open_alert(
-            board, ticket, kind=deadline.kind, level=level, deadline_at=deadline.due_at, now=now
+            board, ticket, known, kind=deadline.kind, level=level, deadline_at=deadline.due_at, now=now
         )
         opened += alert is not None
-    alerts.close_others(board, ticket, still, now)
+    alerts.close_others(board, known, still, now)
     return opened
 
 
