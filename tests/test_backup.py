@@ -195,7 +195,8 @@ def test_a_restored_desk_works_on(
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut", "turned", "a letter", "a row less", "no backup", "empty", "newer", "other"]
+    "damage",
+    ["cut", "turned", "a letter", "a row less", "no table", "no backup", "empty", "newer", "other"],
 )
 def test_a_damaged_file_changes_nothing(
     damage: str, filled: SmallDesk, tmp_path: Path, now: datetime, make_engine: Callable[..., Engine]
