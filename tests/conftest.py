@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from jinja2 import FileSystemBytecodeCache
 
 from tests.postgres import Postgres, running
 
@@ -141,8 +142,14 @@ def now(request: pytest.FixtureRequest) -> datetime:
     return TUESDAY
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Every app compiles its templates anew, which takes longer than most tests: here each is compiled once."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def app(settings: Any) -> Iterator[Any]:
+def app(settings: Any, compiled_templates: FileSystemBytecodeCache) -> Iterator[Any]:
     """The app on a fresh database, with a context for the test's own look at the database."""
     from app import create_app, live
     from app.database import db
@@ -150,6 +157,7 @@ def app(settings: Any) -> Iterator[Any]:
 
     made = create_app(settings, TESTING=True)
     made.test_client_class = Browser
+    made.jinja_env.bytecode_cache = compiled_templates
     with made.app_context():
         yield made
         live.close()  # its watcher would look at a database that is gone
