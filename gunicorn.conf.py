@@ -1,29 +1,46 @@
-"""The server: one process with threads, the clock inside it, gone within two seconds when asked to end.
+"""The server: gone within two seconds when asked to end, the clock inside it unless it runs alone.
 
-One worker, because on SQLite there is one writer, and an open stream holds a thread, not a process. Several workers
-are safe (the lease lets one of them sweep), and several machines too: see the operator guide.
+On SQLite a connection is a thread, on PostgreSQL a greenlet, see app/greenlets.py. One process by default; several are
+safe (the lease lets one of their clocks sweep), and several machines on PostgreSQL too: see the operator guide.
 """
 
+import os
+import resource
 import signal
 import socket
 import sys
+import tempfile
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from app import clock, live, logs
+if os.environ.get("DATABASE_URL", "").startswith("postgres"):
+    from gevent import monkey
+
+    # Before anything of the desk is imported, or its locks would stop the process instead of a greenlet. gunicorn's
+    # master keeps the true fork and signals: it waits for its workers without a loop.
+    monkey.patch_all(os=False, signal=False, subprocess=False)
+if os.environ.get("WORKERS", "1") not in ("", "1") and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    # The library looks for it when it is imported: the counters of all workers together are in these files.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="nightdesk-metrics-")
+
+from app import clock, live, logs, metrics
 from app.config import SettingError, load
 
 try:
     settings = load()
 except SettingError as error:
+    metrics.forget_all()
     sys.exit(f"Nightdesk cannot start. {error}")
 
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
+
 bind = f"{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
-workers = 1
-worker_class = "gthread"
-threads = settings.threads
-worker_connections = max(1000, 2 * threads)
+workers = settings.workers
+worker_class = "gthread" if settings.on_sqlite else "app.greenlets.Worker"
+threads = settings.threads if settings.on_sqlite else 1
+worker_connections = max(1000, 2 * threads) if settings.on_sqlite else settings.connections
 graceful_timeout = 1  # then the master kills; a worker gives its requests a little less, see post_worker_init
 loglevel = "warning"
 logconfig_dict = logs.for_gunicorn() if settings.log_format == "json" else {}
@@ -47,6 +64,7 @@ def on_starting(_server: Any) -> None:
                 if isinstance(error, socket.gaierror) or error.strerror == "Cannot assign requested address"
                 else "PORT"
             )
+            metrics.forget_all()
             sys.exit(
                 f"Nightdesk cannot start. {name}: {settings.host}:{settings.port} cannot be used ({error.strerror}). "
                 "Choose another, for example PORT=5001."
@@ -63,6 +81,8 @@ def post_worker_init(worker: Any) -> None:
     """The clock starts after the fork. Streams are woken on every way out, or each would hold the end up."""
     worker.stop_clock = clock.start(worker.wsgi) if settings.clock else None
     worker.cfg.settings["graceful_timeout"].value = 0.5
+    if not settings.on_sqlite:
+        return  # greenlets.Worker wakes its streams itself
 
     def end(number: int, frame: FrameType | None) -> None:
         live.close()
@@ -78,3 +98,11 @@ def worker_int(_worker: Any) -> None:
 def worker_exit(_server: Any, worker: Any) -> None:
     if stop := getattr(worker, "stop_clock", None):
         stop()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    metrics.forget(worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    metrics.forget_all()

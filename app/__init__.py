@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from app import auth, cli, html, logs, metrics, models
-from app.config import Settings, load
+from app.config import KEPT, MORE, Settings, load
 from app.database import db
 from app.routes import BLUEPRINTS
 
@@ -34,8 +34,8 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         SESSION_COOKIE_SECURE=settings.secure,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS={
-            "pool_size": 16,
-            "max_overflow": settings.threads,
+            "pool_size": KEPT,
+            "max_overflow": settings.threads if settings.on_sqlite else MORE,
             "pool_pre_ping": not settings.on_sqlite,
             "hide_parameters": True,  # errors are logged and kept with failed messages: no texts, no hashes
         },

@@ -1,6 +1,7 @@
 """The environment, read once: frozen settings. A bad value stops the start and names itself."""
 
 import os
+import resource
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,11 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 ROOT = Path(__file__).resolve().parent.parent
+MOST_CONNECTIONS = 10_000  # of one web process on PostgreSQL
+OTHER_FILES = 256  # that a process holds open beside them
+AT_ONCE = (
+    12  # requests that one web process on PostgreSQL answers at the same time; the others wait for their turn
+)
 
 
 class SettingError(ValueError):
@@ -28,6 +34,7 @@ class Settings:
     host: str
     port: int
     threads: int
+    workers: int
     clock: bool
     proxies: int
     smtp_url: str | None
@@ -39,6 +46,14 @@ class Settings:
     @property
     def on_sqlite(self) -> bool:
         return self.database_url.startswith("sqlite")
+
+    @property
+    def connections(self) -> int:
+        """How many browsers one web process answers; each open board holds one of them for as long as it is open."""
+        if self.on_sqlite:
+            return self.threads
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return MOST_CONNECTIONS if files < 0 else max(64, min(MOST_CONNECTIONS, files - OTHER_FILES))
 
     @property
     def secure(self) -> bool:
@@ -63,6 +78,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         host=host,
         port=port,
         threads=_number(environ, "THREADS", 64, 8, 1000),
+        workers=_number(environ, "WORKERS", 1, 1, 64),
         clock=_switch(environ, "CLOCK", True),
         proxies=_number(environ, "TRUSTED_PROXIES", 0, 0, 10),
         smtp_url=_smtp_url(environ),

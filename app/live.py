@@ -18,6 +18,7 @@ from weakref import WeakSet
 from flask import Flask
 from sqlalchemy import Engine, select
 
+from app import metrics
 from app.config import settings
 from app.database import CHANNEL, db
 from app.models.board import Board
@@ -28,7 +29,7 @@ from app.words import speaking
 log = logging.getLogger(__name__)
 
 RING = 256  # changes kept for a stream that is slower than the others
-NOT_STREAMS = 32  # threads of the server that streams leave to everything else
+NOT_STREAMS = 32  # connections of a server that streams leave to everything else
 MOST_PER_PERSON = 8
 LOOK_EVERY = 0.1  # seconds
 BEAT_EVERY = 15.0
@@ -101,6 +102,7 @@ class Live:
         self._trusted_for = trusted_for
         self._changed = threading.Condition()
         self._seats: dict[int, list[Seat]] = defaultdict(list)  # of each person, oldest first
+        self._open = 0
         self._views: dict[View, _Watched] = {}
         self._watcher: threading.Thread | None = None
         self._look_again = False
@@ -109,7 +111,7 @@ class Live:
     @property
     def open(self) -> int:
         """How many streams there are."""
-        return sum(len(seats) for seats in self._seats.values())
+        return self._open
 
     def sit(self, person_id: int) -> Seat:
         """A place for one more stream of this person; Full when there is none.
@@ -126,6 +128,8 @@ class Live:
                 raise Full
             seat = Seat(self, person_id)
             self._seats[person_id].append(seat)
+            self._open += 1
+            metrics.of(self._app).streams.inc()
             return seat
 
     def watch(self, seat: Seat, view: View, seq: int, draw: Draw) -> None:
@@ -192,6 +196,8 @@ class Live:
         if seat.left:
             return
         seat.left = True
+        self._open -= 1
+        metrics.of(self._app).streams.dec()
         self._seats[seat.person_id].remove(seat)
         if not self._seats[seat.person_id]:
             del self._seats[seat.person_id]
@@ -273,7 +279,7 @@ def of(app: Flask) -> Live:
     with _making:
         if "live" not in app.extensions:
             with app.app_context():
-                app.extensions["live"] = Live(app, max(0, settings().threads - NOT_STREAMS))
+                app.extensions["live"] = Live(app, max(0, settings().connections - NOT_STREAMS))
             _all.add(app.extensions["live"])
         found: Live = app.extensions["live"]
         return found

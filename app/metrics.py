@@ -1,20 +1,32 @@
-"""Figures for Prometheus: what this process has done, and how much waits in the database.
+"""Figures for Prometheus: what this server has done, and how much waits in the database.
 
-Each process counts for itself; what is read from the database is the same in all of them.
+The workers of one server count together, in files that gunicorn.conf.py makes room for; whichever of them is asked
+answers for all. Servers count for themselves; what is read from the database is the same in all of them.
 """
 
+import os
+import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import cast
 
 from flask import Flask, Response, current_app, g, request
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+    multiprocess,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Select, distinct, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import live
 from app.database import db
 from app.models.alert import Alert
 from app.models.clock import Heartbeat
@@ -32,7 +44,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
+        if _shared() is None:
+            ProcessCollector(registry=self.registry)
         self.requests = Counter(
             "nightdesk_requests", "Answers", ("method", "route", "status"), registry=self.registry
         )
@@ -56,6 +69,12 @@ class Metrics:
         self.sweep_failures = Counter(
             "nightdesk_sweep_failures", "Runs of a sweep that failed here", ("sweep",), registry=self.registry
         )
+        self.streams = Gauge(
+            "nightdesk_streams_open",
+            "Boards that are watched here",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
 
 
 def init_app(app: Flask) -> None:
@@ -72,7 +91,27 @@ def exposition(now: datetime) -> bytes:
     """Everything in Prometheus' text format; without the database's part when that does not answer."""
     registry = CollectorRegistry()
     registry.register(_Now(list(_waiting(now))))
-    return generate_latest(of(current_app).registry) + generate_latest(registry)
+    done = of(current_app).registry
+    if shared := _shared():
+        done = CollectorRegistry()
+        multiprocess.MultiProcessCollector(done, str(shared))
+        done.register(_Now(_processes(shared)))
+    return generate_latest(done) + generate_latest(registry)
+
+
+def forget(pid: int) -> None:
+    """A worker has ended: what it did still counts, what it held does not."""
+    if shared := _shared():
+        multiprocess.mark_process_dead(pid, str(shared))
+
+
+def forget_all() -> None:
+    """The server has ended: removes the files in which its workers counted."""
+    if shared := _shared():
+        with suppress(OSError):
+            for file in shared.glob("*.db"):
+                file.unlink()
+            shared.rmdir()
 
 
 class _Now:
@@ -86,8 +125,6 @@ class _Now:
 
 
 def _waiting(now: datetime) -> Iterator[Metric]:
-    streams = live.of(current_app._get_current_object())  # type: ignore[attr-defined]
-    yield GaugeMetricFamily("nightdesk_streams_open", "Boards that are watched here", value=streams.open)
     reachable = True
     try:
         yield from _from_database(now)
@@ -139,6 +176,24 @@ def _sweeps(now: datetime) -> tuple[Metric, Metric]:
         age.add_metric((beat.job,), (now - beat.at).total_seconds())
         failing.add_metric((beat.job,), int(beat.error is not None))
     return age, failing
+
+
+def _shared() -> Path | None:
+    """Where the workers of this server count together; None when there is only one."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(folder) if folder else None
+
+
+def _processes(shared: Path) -> list[Metric]:
+    """Memory and time of every worker that lives, by its pid."""
+    found: dict[str, Metric] = {}
+    names = (re.fullmatch(r"gauge_livesum_(\d+)\.db", file.name) for file in shared.iterdir())
+    for pid in sorted(name[1] for name in names if name):
+        for family in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
+            labelled = found.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            for sample in family.samples:
+                labelled.add_sample(sample.name, {"pid": pid}, sample.value)
+    return list(found.values())
 
 
 def _begin() -> None:

@@ -60,6 +60,7 @@ def test_a_port_in_use_is_named(serve: Callable[..., Server], environment: dict[
         ("PORT", "http"),
         ("PORT", "70000"),
         ("THREADS", "4"),
+        ("WORKERS", "0"),
         ("BASE_URL", "desk.example.com"),
         ("SMTP_URL", "mail.example.com:25"),
         ("DATABASE_URL", "mysql://localhost/desk"),
