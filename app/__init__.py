@@ -8,8 +8,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
 from app import auth, cli, html, logs, metrics, models
-from app.config import KEPT, MORE, Settings, load
-from app.database import db
+from app.config import Settings, load
+from app.database import POSTGRESQL, db
 from app.routes import BLUEPRINTS
 
 __all__ = ["create_app", "models"]
@@ -34,9 +34,10 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         SESSION_COOKIE_SECURE=settings.secure,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS={
-            "pool_size": KEPT,
-            "max_overflow": settings.threads if settings.on_sqlite else MORE,
+            "pool_size": 16,
+            "max_overflow": settings.threads,
             "pool_pre_ping": not settings.on_sqlite,
+            "connect_args": {} if settings.on_sqlite else POSTGRESQL,
             "hide_parameters": True,  # errors are logged and kept with failed messages: no texts, no hashes
         },
     )

@@ -10,12 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, Executable, MetaData, Row, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -27,6 +29,15 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 CHANNEL = "nightdesk"  # what PostgreSQL's NOTIFY is sent on
+# How long a dead connection may look alive: a machine that is gone says nothing. Seconds, the last in milliseconds.
+POSTGRESQL = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+Trouble = Literal["away", "full"]
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -58,6 +69,16 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(metadata=Base.metadata, session_options={"expire_on_commit": False})
 S = TypeVar("S", bound=Base)
+
+_SQLITE: dict[int, Trouble] = {
+    sqlite3.SQLITE_BUSY: "away",
+    sqlite3.SQLITE_LOCKED: "away",
+    sqlite3.SQLITE_CANTOPEN: "away",
+    sqlite3.SQLITE_PROTOCOL: "away",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_IOERR: "full",  # what a quota or a limit of the process's files looks like
+    sqlite3.SQLITE_READONLY: "full",
+}
 
 
 @contextmanager
@@ -104,6 +125,37 @@ def bookkeeping(statement: Executable, parameters: Any = None) -> Kept:
             result = connection.execute(statement, parameters)
             rows = result.all() if result.returns_rows else []
             return Kept(rows, result.rowcount)
+
+
+def trouble(error: BaseException) -> Trouble | None:
+    """Why the database could not do what it was asked: "full" when nothing more can be written to its disk, "away" when
+    it is not there or somebody else holds it. Both pass by themselves, or with an operator's help; the same request may
+    succeed later. None: the fault lies elsewhere."""
+    if isinstance(error, NoConnectionFree):
+        return "away"
+    if not isinstance(error, DBAPIError):
+        return None
+    if isinstance(error.orig, sqlite3.Error):
+        return _SQLITE.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if state == "53100":  # disk full
+        return "full"
+    if state.startswith("54"):  # more than PostgreSQL can hold in one place: it will never succeed
+        return None
+    read_only = state == "25006"  # a server that has just been replaced by another
+    return (
+        "away" if read_only or error.connection_invalidated or isinstance(error, OperationalError) else None
+    )
+
+
+@contextmanager
+def if_possible() -> Iterator[None]:
+    """For a write that reading does not depend on: left undone while the database is in trouble."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if trouble(error) is None:
+            raise
 
 
 def insert_new(table: Any) -> Any:

@@ -9,21 +9,24 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, current_app, make_response, render_template, url_for
-from flask_login import current_user
+from flask import Flask, Response, current_app, g, make_response, render_template, url_for
+from flask_login import AnonymousUserMixin, current_user
 from htmx_flask import request
 from markupsafe import Markup, escape
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app import logs, words
-from app.database import db
+from app.database import Trouble, db, trouble
 from app.desk import access
 from app.desk.refused import Refused
 from app.models.card import said
 from app.models.navigation import lines
 from app.models.person import Person
 from app.words import N_
+
+TROUBLE: dict[Trouble, int] = {"away": 503, "full": 507}
+RETRY_AFTER = 5  # seconds, for machines
 
 STATIC = Path(__file__).parent / "static"
 
@@ -44,6 +47,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Refused, refused)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(DataError, _unusable)
+    app.register_error_handler(SQLAlchemyError, _troubled)
     app.register_error_handler(OverflowError, _unusable)
     app.register_error_handler(Exception, _crashed)
 
@@ -101,6 +105,30 @@ def _unusable(_error: Exception) -> Response:
     return _error_page(400, None)
 
 
+def _troubled(error: SQLAlchemyError) -> Response:
+    """The database is not there, or full: a page that needs nothing of it, not even who is asking."""
+    found = trouble(error)
+    if found is None:
+        return _crashed(error)
+    g._login_user = AnonymousUserMixin()
+    try:
+        db.session.remove()
+    except SQLAlchemyError:
+        current_app.logger.debug("nothing could be rolled back", exc_info=True)
+    current_app.logger.error(
+        "%s %s: the database is %s (request %s): %s",
+        request.method,
+        request.url_rule,
+        found,
+        logs.request_id(),
+        error,
+    )
+    response = _error_page(TROUBLE[found], None)
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 def _crashed(error: Exception) -> Response:
     numbers = {name: part for name, part in (request.view_args or {}).items() if isinstance(part, int)}
     # not the path itself: it may hold the token of a link, or line ends that forge other lines
@@ -120,11 +148,10 @@ def _error_page(status: int, text: str | None) -> Response:
 
 
 def _speak() -> None:
-    """The signed-in person's language, else what the browser asks for."""
+    """The signed-in person's language, else what the browser asks for. That first: who asks may not be known today."""
+    words.speak(request.accept_languages.best_match(list(words.LOCALES)) or "en")
     if current_user.is_authenticated:
         words.speak(current_user.locale)
-    else:
-        words.speak(request.accept_languages.best_match(list(words.LOCALES)) or "en")
 
 
 def _shell() -> dict[str, Any]:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 TOO_LARGE = "552 5.3.4 The message is larger than 25 MB"
 LATER = "451 4.3.0 The message cannot be kept now, send it again"
+FULL = "452 4.3.1 There is no room for the message now, send it again"
 KEPT = "250 2.0.0 Kept"
 OUR_LINE = 1024  # bytes kept free for the Return-Path that is added
 LONGEST_LINE = 1024 * 1024  # bytes; mail programs break the rule of 1,000
@@ -104,8 +105,8 @@ class _Handler:
         with self._app.app_context():
             try:
                 inbox.receive(raw, now=datetime.now(UTC), source="lmtp", sent_to=recipient)
-            except inbox.Unavailable:
-                return LATER
+            except inbox.Unavailable as reason:
+                return FULL if reason.full else LATER
             except Exception:
                 log.exception("a message could not be taken in")
                 return LATER

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, or_, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
-from app.database import bookkeeping, db, insert_new, writing
+from app.database import bookkeeping, db, insert_new, trouble, writing
 from app.desk import access, acknowledgements, customers, messages, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -52,7 +52,11 @@ PARSE_TEXTS = (
 
 
 class Unavailable(Exception):
-    """The database cannot be written now: whoever brought the message should try again."""
+    """The database cannot be written now: whoever brought the message should try again. `full`: for lack of room."""
+
+    def __init__(self, reason: str, full: bool) -> None:
+        super().__init__(reason)
+        self.full = full
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,8 @@ def receive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
     """Takes one message in. Raises Unavailable when it could not even be archived; nothing else, whatever it is."""
     try:
         raw_id = archive(raw, now=now, source=source, sent_to=sent_to)
-    except DBAPIError as error:
-        raise Unavailable(str(error.orig)) from error
+    except SQLAlchemyError as error:
+        raise Unavailable(str(getattr(error, "orig", error)), trouble(error) == "full") from error
     return handle(raw_id, now=now)
 
 
@@ -117,23 +121,14 @@ def archive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
 
 
 def handle(raw_id: int, *, now: datetime) -> Receipt:
-    """Handles what the archive holds: a new message, or one that has failed before. A failure is kept and listed."""
-    raw = db.session.get_one(RawMessage, raw_id)
-    data = db.session.scalars(select(Blob.data).where(Blob.sha256 == raw.sha256)).one()
-    source, sent_to = raw.source, raw.sent_to
-    db.session.rollback()
+    """Handles what the archive holds: a new message, or one that has failed before. A failure is kept and listed; while
+    the database is in trouble the message waits in the archive for the sweep. Raises nothing, whatever it is."""
     try:
-        if source != "form" and len(data) > LARGEST:
-            raise ParseError(N_("The message is larger than 25 MB."))
-        return _deliver(raw_id, _parsed(data), source, sent_to, now)
-    except ParseError as error:
-        return _failed(raw_id, str(error))
-    except OperationalError:
-        log.exception("message %s waits in the archive", raw_id)
+        return _handle(raw_id, now)
+    except SQLAlchemyError as error:
+        log.warning("message %s waits in the archive: %s", raw_id, error)
+        db.session.rollback()
         return Receipt("failed", error=N_("The database was not available. The message is tried again."))
-    except Exception as error:
-        log.exception("message %s failed", raw_id)
-        return _failed(raw_id, f"{type(error).__name__}: {error}")
 
 
 def left(now: datetime) -> Sequence[int]:
@@ -163,6 +158,24 @@ def discard(desk: Desk, raw_id: int, reason: str, *, by: By, now: datetime) -> N
         raise Refused(N_("Use at most %(most)s characters."), field="reason", most=LONGEST_REASON)
     _leave_failed(raw_id, "discarded")
     record(desk, "mail.discarded", ("raw_message", raw_id), by=by, now=now, new=reason)
+
+
+def _handle(raw_id: int, now: datetime) -> Receipt:
+    try:
+        raw = db.session.get_one(RawMessage, raw_id)
+        data = db.session.scalars(select(Blob.data).where(Blob.sha256 == raw.sha256)).one()
+        source, sent_to = raw.source, raw.sent_to
+        db.session.rollback()
+        if source != "form" and len(data) > LARGEST:
+            raise ParseError(N_("The message is larger than 25 MB."))
+        return _deliver(raw_id, _parsed(data), source, sent_to, now)
+    except ParseError as error:
+        return _failed(raw_id, str(error))
+    except Exception as error:
+        if trouble(error):
+            raise
+        log.exception("message %s failed", raw_id)
+        return _failed(raw_id, f"{type(error).__name__}: {error}")
 
 
 def _leave_failed(raw_id: int, state: str) -> None:
@@ -242,11 +255,13 @@ def _known(raw_id: int, message: Parsed) -> tuple[str, Message | None]:
     A Message-ID alone proves nothing: whoever knows or guesses another's could send a message under it first, and the
     other's would be taken for a copy and be lost. One that says something else is kept, under an id of our own.
     """
-    for kept_as in (message.message_id, message.digest[:40] + UNNAMED):
+    by_digest = message.digest[:40] + UNNAMED
+    for kept_as in (message.message_id, by_digest):
         known = _with_id(kept_as)
         if known is None or _says_the_same(known, message):
             return kept_as, known
-    return f"{raw_id}.{message.digest[:40]}{UNNAMED}", None
+    own = f"{raw_id}.{by_digest}"
+    return own, _with_id(own)  # there when another process was faster with the same archived message
 
 
 def _with_id(message_id: str) -> Message | None:

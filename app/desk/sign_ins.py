@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
-from app.database import bookkeeping, db
+from app.database import bookkeeping, db, if_possible
 from app.desk import passwords, throttle
 from app.models.person import Person, SignIn, Throttle, person_by_email
 
@@ -78,11 +78,12 @@ def find(token: str, now: datetime) -> Person | None:
     person, seen_at = found
     person.sign_in_token = token
     if seen_at <= now - SEEN_EVERY:
-        bookkeeping(
-            update(SignIn)
-            .where(SignIn.id == _hashed(token), SignIn.seen_at <= now - SEEN_EVERY)
-            .values(seen_at=now)
-        )
+        with if_possible():
+            bookkeeping(
+                update(SignIn)
+                .where(SignIn.id == _hashed(token), SignIn.seen_at <= now - SEEN_EVERY)
+                .values(seen_at=now)
+            )
     return person
 
 

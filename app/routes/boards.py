@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, request, url_for
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import cards, clock, live
 from app.auth import current_person, login_required, now, signed_in_person
-from app.database import db
+from app.database import db, trouble
 from app.desk import access, sign_ins
 from app.html import page
 from app.models import card as rows
@@ -201,6 +202,10 @@ def _beat(app: Flask, person: Person, board_id: int) -> Callable[[], str | None]
                 if not access.can(reader, "see_board", Board(id=board_id), at):
                     return None
                 stopped = _clock_stopped(at)
+            except SQLAlchemyError as error:
+                if trouble(error) is None:
+                    raise
+                return None  # the page asks what is the matter, and comes back
             finally:
                 db.session.remove()
         if stopped == said_stopped:

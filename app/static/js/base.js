@@ -208,7 +208,8 @@
     toast({ text: words.offline, kind: "error" });
   }, true);
 
-  const refusals = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 413: words.large, 429: words.often };
+  const refusals = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 413: words.large, 429: words.often,
+    503: words.busy, 507: words.full };
   document.addEventListener("htmx:responseError", (event) => {
     const answer = event.detail.xhr;
     const id = answer.getResponseHeader("X-Request-Id");

@@ -259,10 +259,11 @@ async function move(number, column, expected, { undoes = null } = {}) {
 }
 
 function explain(answer, again) {
-  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often }[answer.status];
+  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often,
+    503: words.busy, 507: words.full }[answer.status];
   const id = answer.headers.get("X-Request-Id");
   const text = known ?? (id ? `${texts.failed} (${id})` : texts.failed);
-  toast(text, { kind: "error", actions: known ? [] : [[texts.retry, again]] });
+  toast(text, { kind: "error", actions: known && answer.status < 500 ? [] : [[texts.retry, again]] });
 }
 
 function toast(text, { kind = "message", actions = [], stays = false } = {}) {
