@@ -91,6 +91,7 @@ def receive(
     if automatic is None:
         ticket.automatic = False
         ticket.waiting_since = ticket.waiting_since or now
+        ticket.customer_wrote_at = now
     tickets.changed(board, ticket, "message.received", by=by, now=now, message=message.id)
     if automatic is None and ticket.state in ("waiting", "resolved", "archived"):
         tickets.move(board, ticket, to=board.column_for("open").id, by=by, now=now)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from app.database import db, insert_new
+from app.desk import intervals
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.headers import one_line
@@ -66,6 +67,7 @@ def open_ticket(
     ticket.sort_key = ticket.order()
     db.session.add(ticket)
     db.session.flush()
+    intervals.begin(ticket, now)
     record(
         board,
         "ticket.opened",
@@ -100,7 +102,11 @@ def move(
     old_state = ticket.state
     ticket.column_id = to
     ticket.column = column
+    if old != to:
+        intervals.change(ticket, "column", old, to, now)
     if column.state != old_state:
+        intervals.change(ticket, "state", old_state, column.state, now)
+        ticket.reopened += old_state in CLOSED and column.state not in CLOSED
         ticket.state, ticket.state_since = column.state, now
         ticket.closed_at = (ticket.closed_at or now) if column.state in CLOSED else None
     if by.kind == "person":
@@ -133,6 +139,7 @@ def assign(
         ticket.assignee_set_at = now
     db.session.flush()
     db.session.expire(ticket, ["assignee"])
+    intervals.change(ticket, "assignee", old, person_id, now)
     changed(board, ticket, "ticket.assigned", by=by, now=now, assignee=[old, person_id])
     return ticket
 
@@ -145,6 +152,7 @@ def prioritise(board: Board, ticket: Ticket, priority: int, *, by: By, now: date
         return ticket
     old = ticket.priority
     ticket.priority = priority
+    intervals.change(ticket, "priority", old, priority, now)
     if by.kind == "person":
         ticket.priority_set_at = now
     changed(
@@ -164,6 +172,7 @@ def set_language(board: Board, ticket: Ticket, language: str | None, *, by: By, 
         return ticket
     old = ticket.language
     ticket.language, ticket.language_confidence = language, 100 if language else 0
+    intervals.change(ticket, "language", old, language, now)
     changed(board, ticket, "ticket.language", by=by, now=now, language=[old, language])
     return ticket
 
@@ -177,6 +186,7 @@ def add_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -
         raise Refused(N_("A ticket has at most %(most)s tags."), field="tag", most=MOST_TAGS)
     db.session.execute(insert(TicketTag).values(ticket_id=ticket.id, tag_id=tag.id))
     db.session.expire(ticket, ["tags"])
+    intervals.change(ticket, "tag", None, tag.id, now)
     changed(board, ticket, "ticket.tagged", by=by, now=now, tag=[None, tag.name])
     return ticket
 
@@ -188,6 +198,7 @@ def remove_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime
         raise Refused(N_("The tag %(name)s is not on this ticket any more."), status=409, name=name)
     db.session.execute(delete(TicketTag).where(TicketTag.ticket_id == ticket.id, TicketTag.tag_id == tag.id))
     db.session.expire(ticket, ["tags"])
+    intervals.change(ticket, "tag", tag.id, None, now)
     changed(board, ticket, "ticket.untagged", by=by, now=now, tag=[tag.name, None])
     return ticket
 

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
+from app.models.company import Company
 
 
 class Customer(Base):
@@ -18,7 +19,11 @@ class Customer(Base):
     acknowledged_at: Mapped[
         datetime | None
     ]  # when they were last told by the desk itself that it has their message
+    company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
+    vip: Mapped[bool] = mapped_column(default=False)
+    notes: Mapped[str] = mapped_column(default="")
 
+    company: Mapped[Company | None] = relationship()
     addresses: Mapped[list["CustomerAddress"]] = relationship(order_by="CustomerAddress.id")
 
 

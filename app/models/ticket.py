@@ -10,6 +10,7 @@ from app.models.board import CLOSED, Column
 from app.models.channel import Channel
 from app.models.customer import Customer
 from app.models.person import Person
+from app.models.team import Team
 from app.words import N_
 
 LOW, NORMAL, HIGH, URGENT = range(4)
@@ -75,11 +76,15 @@ class Ticket(Base):
     sort_key: Mapped[str]  # of the default order, see order()
     wake_at: Mapped[datetime | None]  # when the sweep looks again
     version: Mapped[int] = mapped_column(default=1)
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
+    customer_wrote_at: Mapped[datetime | None]  # the customer's newest message, automatic ones left out
+    reopened: Mapped[int] = mapped_column(default=0)  # how often it left the closed states
 
     column: Mapped[Column] = relationship()
     customer: Mapped[Customer] = relationship()
     channel: Mapped[Channel] = relationship()
     assignee: Mapped[Person | None] = relationship()
+    team: Mapped[Team | None] = relationship()
     tags: Mapped[list["Tag"]] = relationship(secondary="ticket_tags", order_by="Tag.name")
 
     def order(self) -> str:
