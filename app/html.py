@@ -191,7 +191,16 @@ PAGES = (
 BELOW = {
     "rotas": ("shifts",),
     "rules": ("rule_switches",),
-    "settings": ("people", "board_settings", "columns", "addresses", "calendars", "policies"),
+    "settings": (
+        "people",
+        "board_settings",
+        "columns",
+        "addresses",
+        "calendars",
+        "policies",
+        "tags",
+        "teams",
+    ),
 }
 
 

@@ -159,6 +159,10 @@ VERBS = {
     "edit_rota": Verb(_managers, seen_with="see_rota"),
     "see_rules": Verb(_agents),
     "edit_rules": Verb(_managers, seen_with="see_rules"),
+    "see_teams": Verb(_agents),
+    "edit_teams": Verb(_managers, seen_with="see_teams"),
+    "see_tags": Verb(_agents),
+    "edit_tags": Verb(_managers, seen_with="see_tags"),
     "see_policies": Verb(_agents),
     "edit_policies": Verb(_managers, seen_with="see_policies"),  # calendars too
     "see_failed_messages": Verb(_managers),

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
-from app.database import db
+from app.database import db, lock
 from app.desk import access, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -30,6 +30,11 @@ COLUMNS = (
     (N_("Resolved"), "resolved"),
     (N_("Archived"), "archived"),
 )
+
+
+def locked_all() -> list[Board]:
+    """Every board, locked in order: for a change of the desk that is seen on them, under the desk's lock."""
+    return [lock(board) for board in all_boards()]
 
 
 def add(

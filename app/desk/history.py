@@ -17,6 +17,7 @@ from app.models.customer import Customer
 from app.models.event import Event
 from app.models.person import Person
 from app.models.rule import Rule
+from app.models.team import Team
 from app.models.ticket import PRIORITIES, PRIORITY_NAMES
 from app.words import N_, gettext, language_name
 
@@ -33,12 +34,14 @@ DONE_BY = N_("%(by)s %(deeds)s")
 # Where "... assigned ..." would be odd.
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
+TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
 
 _ACTORS = ("person", "customer", "rule")
 # Which field of its changes an event tells.
 _FIELDS = {
     "ticket.moved": "column",
     "ticket.assigned": "assignee",
+    "ticket.teamed": "team",
     "ticket.prioritised": "priority",
     "ticket.language": "language",
     "ticket.tagged": "tag",
@@ -60,7 +63,7 @@ class Line:
 
 def told(events: Sequence[Event], said_at: Sequence[datetime] = ()) -> list[Line]:
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
-    Takes at most four statements for the names."""
+    Takes at most five statements for the names."""
     names = _Names(events)
     return [
         Line(group[0].id, group[0].at, tuple(names.sentences(group))) for group in _together(events, said_at)
@@ -87,6 +90,7 @@ class _Names:
         actors = {kind: {event.by_id for event in events if event.by_kind == kind} for kind in _ACTORS}
         self._people = _names_of(Person, {*actors["person"], *told, *_values(events, "assignee")})
         self._columns = _names_of(Column, set(_values(events, "column")))
+        self._teams = _names_of(Team, set(_values(events, "team")))
         self._rules = _names_of(Rule, actors["rule"])
         self._customers = _names_of(Customer, actors["customer"])
 
@@ -125,6 +129,7 @@ class _Names:
         said: dict[str, Callable[[Any], str]] = {
             "column": self._column,
             "assignee": self._person,
+            "team": self._team,
             "priority": _priority,
             "language": _language,
             "tag": str,
@@ -136,6 +141,9 @@ class _Names:
 
     def _column(self, column_id: int | None) -> str:
         return self._columns.get(column_id, gettext(N_("a column that is gone")))
+
+    def _team(self, team_id: int | None) -> str:
+        return self._teams.get(team_id, gettext(N_("that is gone")))
 
     def _person(self, person_id: int | None) -> str:
         return self._people.get(person_id, gettext(N_("somebody")))
@@ -166,6 +174,8 @@ def _wording(event: Event) -> str:
             return PUT_BACK
         if event.by_kind == "person" and event.by_id == new:
             return TAKEN
+    if event.kind == "ticket.teamed" and event.changes["team"][1] is None:
+        return TAKEN_FROM_TEAM
     return KINDS[event.kind].wording
 
 

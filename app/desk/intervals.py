@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, update
+from sqlalchemy import Select, insert, update
 
 from app.database import db
 from app.models.interval import TicketInterval
@@ -46,3 +46,18 @@ def change(ticket: Ticket, field: str, old: object, new: object, now: datetime) 
         db.session.execute(
             insert(TicketInterval).values(ticket_id=ticket.id, field=field, value=str(new), from_at=now)
         )
+
+
+def end(field: str, value: object, tickets: Select[int], now: datetime) -> None:
+    """What these tickets hold of it ends now: it is taken away from the desk itself."""
+    db.session.execute(
+        update(TicketInterval)
+        .where(
+            TicketInterval.ticket_id.in_(tickets),
+            TicketInterval.field == field,
+            TicketInterval.value == str(value),
+            TicketInterval.until_at.is_(None),
+        )
+        .values(until_at=now)
+        .execution_options(synchronize_session=False)
+    )

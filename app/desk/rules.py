@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import exists, func, literal, select, update
 
 from app.database import db, insert_new
-from app.desk import tickets
+from app.desk import tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models import vocabulary
@@ -218,6 +218,21 @@ def remove(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
     if rule.removed_at is None:
         rule.removed_at, rule.enabled = now, False
         record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
+
+
+def exchange_tag(desk: Desk, old: int, new: int, *, by: By, now: datetime) -> None:
+    """Rules that name one tag name the other instead. What such a rule holds for by that alone is no new match."""
+    for rule in uses.rules_with("tag", old):
+        asked = uses.names(rule.query, "tag", old)
+        rule.query = uses.exchanged(rule.query, "tag", old, new)
+        rule.actions = [
+            {**action, "tag": new} if action.get("tag") == old else action for action in rule.actions
+        ]
+        rule.version += 1
+        db.session.flush()
+        if rule.enabled and asked:
+            _settle_present(rule, now, act=False)
+        record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name)
 
 
 def _ready(row: Rule) -> rules.Rule:

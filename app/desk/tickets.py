@@ -15,6 +15,7 @@ from app.models.channel import Channel
 from app.models.customer import Customer
 from app.models.event import By, Event
 from app.models.person import Person
+from app.models.team import Team
 from app.models.ticket import PRIORITIES, PRIORITY_NAMES, Tag, Ticket, TicketTag
 from app.words import N_
 from rules.query import fold
@@ -144,6 +145,31 @@ def assign(
     return ticket
 
 
+def give_to_team(
+    board: Board,
+    ticket: Ticket,
+    team_id: int | None,
+    *,
+    expected: int | str | None = "any",
+    by: By,
+    now: datetime,
+) -> Ticket:
+    """Gives a ticket to a team or, with None, to none. Refused with 409 when another one has it meanwhile."""
+    if expected != "any" and ticket.team_id != expected:
+        raise Refused(**_who_was_faster(ticket, "ticket.teamed"), status=409)
+    if ticket.team_id == team_id:
+        return ticket
+    if team_id is not None and db.session.get(Team, team_id) is None:
+        raise Refused(N_("That team is not there any more."), field="team")
+    old = ticket.team_id
+    ticket.team_id = team_id
+    db.session.flush()
+    db.session.expire(ticket, ["team"])
+    intervals.change(ticket, "team", old, team_id, now)
+    changed(board, ticket, "ticket.teamed", by=by, now=now, team=[old, team_id])
+    return ticket
+
+
 def prioritise(board: Board, ticket: Ticket, priority: int, *, by: By, now: datetime) -> Ticket:
     """Sets the priority, one of models.ticket.PRIORITIES."""
     if priority not in PRIORITIES:
@@ -193,7 +219,7 @@ def add_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -
 
 def remove_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -> Ticket:
     """Removes a tag; refused with 409 when somebody has removed it already."""
-    tag = next((tag for tag in ticket.tags if tag.name == _tag_name(name)), None)
+    tag = next((tag for tag in ticket.tags if tag.name == tag_name(name)), None)
     if tag is None:
         raise Refused(N_("The tag %(name)s is not on this ticket any more."), status=409, name=name)
     db.session.execute(delete(TicketTag).where(TicketTag.ticket_id == ticket.id, TicketTag.tag_id == tag.id))
@@ -233,7 +259,7 @@ def changed(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, *
 
 def tag_named(name: str) -> Tag:
     """The tag of that name, made when it is new; under any lock, since the name is unique."""
-    folded = _tag_name(name)
+    folded = tag_name(name)
     tag = db.session.scalars(select(Tag).where(Tag.name == folded)).one_or_none()
     if tag is None:
         db.session.execute(insert_new(Tag).values(name=folded).on_conflict_do_nothing())
@@ -241,7 +267,8 @@ def tag_named(name: str) -> Tag:
     return tag
 
 
-def _tag_name(name: str) -> str:
+def tag_name(name: str) -> str:
+    """How a tag of that name is stored. Refused when none can be called so."""
     folded = fold(one_line(name))
     if not folded or len(folded) > LONGEST_TAG or "," in folded or '"' in folded:
         raise Refused(
@@ -273,6 +300,13 @@ def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
                 **values,
             }
         return {"text": N_("This has moved to %(column)s meanwhile."), **values}
+    if kind == "ticket.teamed":
+        if person:
+            return {
+                "text": N_("%(name)s has changed the team of this ticket meanwhile."),
+                "name": person.name,
+            }
+        return {"text": N_("The team of this ticket has changed meanwhile.")}
     if person:
         return {"text": N_("%(name)s has changed who has this meanwhile."), "name": person.name}
     return {"text": N_("Who has this ticket has changed meanwhile.")}

@@ -25,6 +25,7 @@ from app.models.channel import Channel
 from app.models.customer import Customer
 from app.models.event import Event
 from app.models.person import Person
+from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
 from app.models.vocabulary import binding
 from rules.compile import condition
@@ -79,6 +80,8 @@ class Card(NamedTuple):
     channel_kind: str
     assignee_id: int | None
     assignee_name: str | None
+    team_name: str | None
+    vip: bool
     tags: str | None
 
     @property
@@ -257,7 +260,9 @@ def _first(columns: Sequence[int], matches: ColumnElement[bool]) -> Select[Any]:
 
 
 def _tickets(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    return select(*_OF_TICKET, Ticket.customer_id, Ticket.channel_id, Ticket.assignee_id).where(matches)
+    return select(
+        *_OF_TICKET, Ticket.customer_id, Ticket.channel_id, Ticket.assignee_id, Ticket.team_id
+    ).where(matches)
 
 
 def _in_order(wanted: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
@@ -279,12 +284,15 @@ def _cards(t: FromClause) -> Select[Any]:
             Channel.kind,
             Person.id,
             Person.name,
+            Team.name,
+            Customer.vip,
             tags,
         )
         .select_from(t)
         .join(Customer, Customer.id == t.c.customer_id)
         .join(Channel, Channel.id == t.c.channel_id)
         .outerjoin(Person, Person.id == t.c.assignee_id)
+        .outerjoin(Team, Team.id == t.c.team_id)
         .order_by(t.c.column_id, t.c.sort_key, t.c.id)
     )
 

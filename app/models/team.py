@@ -1,11 +1,12 @@
 """People who share work: a rule assigns to a team, a rota may draw from it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.database import Base
+from app.database import Base, db
 from app.models.person import Person
 
 
@@ -24,3 +25,8 @@ class TeamPerson(Base):
 
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
+
+
+def all_teams() -> Sequence[Team]:
+    """Every team, by name."""
+    return db.session.scalars(select(Team).order_by(func.lower(Team.name), Team.id)).all()

@@ -57,6 +57,8 @@ SECTIONS = (
         N_("When the desk works, and its holidays"),
         "see_policies",
     ),
+    ("teams.index", "people", N_("Teams"), N_("People who share work, to give tickets to"), "see_teams"),
+    ("tags.index", "tag", N_("Tags"), N_("Their names, and where they are used"), "see_tags"),
     ("policies.index", "clock", N_("SLA policies"), N_("By when customers are answered"), "see_policies"),
 )
 

@@ -30,6 +30,20 @@ def assign(number: int) -> Response:
     return changed(number)
 
 
+@bp.post("/tickets/<int:number>/team")
+@login_required
+def give_to_team(number: int) -> Response:
+    """`team` is an id or empty for none; `expected` is which it was on the page."""
+    try:
+        team_id = _id("team")
+        expected = _id("expected") if "expected" in request.form else "any"
+        with working_on(number) as (board, ticket):
+            tickets.give_to_team(board, ticket, team_id, expected=expected, by=acting(), now=now())
+    except Refused as error:
+        return refused(number, error)
+    return changed(number)
+
+
 @bp.post("/tickets/<int:number>/priority")
 @login_required
 def prioritise(number: int) -> Response:

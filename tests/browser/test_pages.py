@@ -61,6 +61,10 @@ SIGNED_IN = (
     "/settings/calendars/1",
     "/settings/policies",
     "/settings/policies/1",
+    "/settings/teams",
+    "/settings/teams/{team}",
+    "/settings/tags",
+    "/settings/tags/1",
 )
 LOOKS = (
     {"locale": "en", "color_scheme": "light"},

@@ -1,6 +1,6 @@
 """The past of a ticket is kept as it changes, and told again from the events for desks that had none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from app.database import bookkeeping, db, writing
 from app.desk import tickets
 from app.models.event import By
 from app.models.interval import TicketInterval
+from app.models.team import Team, all_teams
 from app.models.ticket import Ticket
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -23,6 +24,7 @@ STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("move"), st.sampled_from(["new", "open", "waiting", "resolved", "archived"])),
         st.tuples(st.just("assign"), st.sampled_from(["alice", "bob", None])),
+        st.tuples(st.just("team"), st.sampled_from([0, 1, None])),
         st.tuples(st.just("prioritise"), st.integers(0, 3)),
         st.tuples(st.just("tag"), st.sampled_from(["refund", "angry"])),
         st.tuples(st.just("untag"), st.sampled_from(["refund", "angry"])),
@@ -100,6 +102,9 @@ def _do(desk: SmallDesk, ticket: Ticket, verb: str, value: Any, now: datetime) -
                 tickets.move(board, row, to=board.column_for(value).id, by=by, now=now)
             case "assign":
                 tickets.assign(board, row, getattr(desk, value).id if value else None, by=by, now=now)
+            case "team":
+                team_id = None if value is None else _teams(now)[value].id
+                tickets.give_to_team(board, row, team_id, by=by, now=now)
             case "prioritise":
                 tickets.prioritise(board, row, value, by=by, now=now)
             case "tag":
@@ -110,6 +115,13 @@ def _do(desk: SmallDesk, ticket: Ticket, verb: str, value: Any, now: datetime) -
                 tickets.set_language(board, row, value, by=by, now=now)
 
 
+def _teams(now: datetime) -> Sequence[Team]:
+    if not all_teams():
+        db.session.add_all([Team(name="Returns", created_at=now), Team(name="Warehouse", created_at=now)])
+        db.session.flush()
+    return all_teams()
+
+
 def _is(ticket: Ticket) -> set[tuple[str, str]]:
     one = {
         "board": ticket.board_id,
@@ -117,6 +129,7 @@ def _is(ticket: Ticket) -> set[tuple[str, str]]:
         "state": ticket.state,
         "priority": ticket.priority,
         "assignee": ticket.assignee_id,
+        "team": ticket.team_id,
         "language": ticket.language,
     }
     held = {(field, str(value)) for field, value in one.items() if value is not None}

@@ -18,6 +18,8 @@ from app.models.message import Attachment, Message, RawMessage
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule
+from app.models.team import Team
+from app.models.ticket import Tag
 from rules.query import parse, to_json
 from tests.small import ADDRESS, SmallDesk
 
@@ -31,7 +33,9 @@ LAMPS = to_json(parse("subject:lamp"))
 class World:
     desk: SmallDesk
     people: dict[str, Person]  # actor -> who plays it; nobody plays the stranger
-    rules: dict[str, Rule]  # one for each actor, who may remove it
+    rules: dict[str, Rule]  # one for each actor, who may remove it; so the teams and tags
+    teams: dict[str, Team]
+    tags: dict[str, Tag]
     parts: dict[str, Any]
     tokens: dict[str, str]  # blueprint -> its <token>
     raw: dict[str, int]  # a failed message for each actor, who may get it through
@@ -45,6 +49,8 @@ class World:
         return {
             **self.parts,
             "rule_id": self.rules[actor].id,
+            "team_id": self.teams[actor].id,
+            "tag_id": self.tags[actor].id,
             "sign_in_id": own[0].id if own else "0",
             "token": self.tokens.get(endpoint.partition(".")[0]),
             "raw_id": self.raw[actor],
@@ -59,7 +65,9 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         rules = {
             actor: Rule(position=n, name=actor, query=LAMPS, actions=[]) for n, actor in enumerate(ACTORS)
         }
-        db.session.add_all([elsewhere, *rules.values()])
+        teams = {actor: Team(name=actor, created_at=now) for actor in ACTORS}
+        tags = {actor: Tag(name=actor) for actor in ACTORS}
+        db.session.add_all([elsewhere, *rules.values(), *teams.values(), *tags.values()])
         db.session.flush()
         db.session.add(BoardPerson(board_id=elsewhere.id, person_id=desk.charlie.id))
         link = invitations.invite(row, on_call, by=CLOCK, now=now)
@@ -101,7 +109,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "manager": desk.alice,
         "admin": desk.dana,
     }
-    return World(desk, people, rules, parts, tokens, raw, now)
+    return World(desk, people, rules, teams, tags, parts, tokens, raw, now)
 
 
 def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:

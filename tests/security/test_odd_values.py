@@ -65,6 +65,10 @@ PAGES = (
     "/settings/calendars/new",
     "/settings/calendars/{calendar_id}",
     "/settings/policies/{policy_id}",
+    "/settings/teams",
+    "/settings/teams/{team_id}",
+    "/settings/tags",
+    "/settings/tags/{tag_id}",
     "/contact",
 )
 
