@@ -37,6 +37,15 @@ class Customer:
 
 
 @dataclass(frozen=True)
+class Team:
+    """`people` are addresses; tickets with one of the `tags` are given to it."""
+
+    name: str
+    people: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Policy:
     """Targets as the desk stores them: priority -> kind -> seconds of opening time; `round_the_clock` in plain seconds."""
 
@@ -119,6 +128,7 @@ class Demo:
     languages: tuple[str, ...]
     tags: tuple[str, ...]
     people: tuple[Person, ...]
+    teams: tuple[Team, ...]
     customers: Mapping[str, Customer]
     calendar_name: str
     calendar: Calendar
@@ -152,6 +162,7 @@ def load() -> Demo:
         languages=tuple(data["desk"]["languages"]),
         tags=tuple(data["desk"]["tags"]),
         people=tuple(_person(entry) for entry in data["people"].values()),
+        teams=tuple(_team(entry, emails) for entry in data["teams"]),
         customers=by_key,
         calendar_name=data["calendar"]["name"],
         calendar=_calendar(data["calendar"]),
@@ -169,6 +180,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _person(entry: dict[str, Any]) -> Person:
     return Person(**{**entry, "languages": tuple(entry["languages"])})
+
+
+def _team(entry: dict[str, Any], emails: Mapping[str, str]) -> Team:
+    return Team(entry["name"], tuple(emails[key] for key in entry["people"]), tuple(entry["tags"]))
 
 
 def _customer(key: str, entry: dict[str, Any], language: str) -> Customer:

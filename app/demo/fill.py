@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from app.database import db
 from app.demo import content
 from app.demo.content import Attachment, Customer, Demo, Message, Ticket, load
-from app.desk import alerts, customers, deadlines, messages, people, rotas, setup, tickets
+from app.desk import alerts, customers, deadlines, messages, people, rotas, setup, teams, tickets
 from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson
 from app.models.calendar import Calendar
@@ -22,6 +22,7 @@ from app.models.event import OPERATOR, By
 from app.models.person import Person
 from app.models.policy import Policy
 from app.models.rota import Rota, RotaVersion
+from app.models.team import Team
 from app.models.ticket import PRIORITY_NAMES
 from app.models.ticket import Ticket as TicketRow
 from rules import rota as rota_rules
@@ -50,7 +51,7 @@ def fill(desk: Desk, *, password: str, now: datetime) -> Board:
     _belong(board, staff)
     rota = db.session.get_one(Rota, board.rota_id)
     _rota(desk, rota, demo, staff, now)
-    _Story(board, demo, staff).tell(now)
+    _Story(board, demo, staff, _teams(desk, demo, staff, now)).tell(now)
     _rules(desk, demo, staff, now)
     return board
 
@@ -64,7 +65,8 @@ def new_password() -> str:
 class _Story:
     """The conversations, told in the order of time over all tickets."""
 
-    def __init__(self, board: Board, demo: Demo, staff: dict[str, Person]) -> None:
+    def __init__(self, board: Board, demo: Demo, staff: dict[str, Person], given: dict[str, Team]) -> None:
+        self._given = given  # tag -> the team that has its tickets
         self._board = board
         self._demo = demo
         self._staff = staff
@@ -148,6 +150,9 @@ class _Story:
         tickets.prioritise(self._board, row, PRIORITY_NAMES.index(ticket.priority), by=by, now=at)
         for tag in ticket.tags:
             tickets.add_tag(self._board, row, tag, by=by, now=at)
+        team = next((team for tag, team in self._given.items() if tag in ticket.tags), None)
+        if team is not None:
+            tickets.give_to_team(self._board, row, team.id, by=by, now=at)
         if ticket.assignee:
             tickets.assign(self._board, row, self._staff[ticket.assignee].id, by=by, now=at)
 
@@ -201,6 +206,16 @@ def _person(desk: Desk, one: content.Person, password: str, now: datetime) -> Pe
         by=OPERATOR,
         now=now,
     )
+
+
+def _teams(desk: Desk, demo: Demo, staff: dict[str, Person], now: datetime) -> dict[str, Team]:
+    """tag -> the team that has its tickets; the first team that has it."""
+    given: dict[str, Team] = {}
+    for one in demo.teams:
+        people = [staff[email].id for email in one.people]
+        team = teams.add(desk, name=one.name, people=people, by=OPERATOR, now=now)
+        given = {**dict.fromkeys(one.tags, team), **given}
+    return given
 
 
 def _hours_and_policy(board: Board, demo: Demo) -> None:

@@ -18,6 +18,7 @@ from app.models.message import Message, RawMessage
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule
+from app.models.team import Team
 from app.models.ticket import Ticket
 from tests.around import sign_in_by_form
 from tests.small import PASSWORD
@@ -98,6 +99,7 @@ def demo(app: Any, now: Any) -> dict[str, int]:
         "failed": first,
         "address": channels_in_use("email")[0].id,
         "shift": db.session.scalars(select(Shift.id).where(Shift.ends_at > now).limit(1)).one(),
+        "team": db.session.scalars(select(Team.id).limit(1)).one(),
         "rule": db.session.scalars(select(Rule.id).limit(1)).one(),
     }
 
