@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from rules.vocabulary import N_, PRIORITIES
+from rules.vocabulary import PRIORITIES
+from rules.words import N_
 
 TicketField = Literal["tags", "priority", "assignee"]
 

@@ -5,7 +5,7 @@ Time comparisons are exact to the microsecond: `age>2h` is false at exactly two 
 `age>=2h` is true at exactly two hours. `next_flip` says that very instant.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import ge, gt, le, lt
@@ -25,9 +25,11 @@ from sqlalchemy import (
     true,
 )
 
-from rules.query import And, Not, Or, Query, Term, Words, fold
+from rules import spans
+from rules.hours import day_of
+from rules.query import And, Not, Or, Query, Term, Words, fold, terms
 from rules.rule import Rule
-from rules.vocabulary import PRIORITIES, STATES, UNRESOLVED, VOCABULARY, Value
+from rules.vocabulary import PRIORITIES, STATES, UNRESOLVED, VOCABULARY, Value, stands_for_row
 
 ESCAPE = "\\"
 
@@ -38,11 +40,14 @@ class Binding:
 
     Text columns hold `fold()`ed text. A `pattern` is a finished LIKE pattern over such text; use `like(column, pattern)`.
     `body`, `tag` and others that look into another table answer with EXISTS. May be NULL: `channel_name`, `language`,
-    `waiting_since` and whatever the callables return; never NULL: `state`, `priority`, `created_at`, `state_since`.
+    `waiting_since`, `closed_at`, `due_at`, `team` and whatever the callables return; never NULL: the other columns.
+
+    What is None cannot be told: its terms find nothing, under NOT as well (docs/decisions/0012).
     """
 
     subject: SQLColumnExpression[str]
     body: Callable[[str], ColumnElement[bool]]  # pattern -> a message of the conversation is like it
+    words: Callable[[str], ColumnElement[bool]]  # a word or a phrase as typed -> it occurs anywhere
     from_: Callable[[str], ColumnElement[bool]]  # pattern -> the customer's address is like it
     channel_kind: SQLColumnExpression[str]  # email, form, manual
     channel_name: SQLColumnExpression[Any]  # folded; the channel's id where `names` made `parse` store ids
@@ -50,28 +55,38 @@ class Binding:
     tag: Callable[[tuple[Value, ...]], ColumnElement[bool]]  # has one of these tags; (): has any at all
     state: SQLColumnExpression[str]
     assignee: Callable[[Value], ColumnElement[bool]]  # "none", "me", "oncall", an id or a name
+    team: SQLColumnExpression[Any]  # its id or name, NULL without
+    board: SQLColumnExpression[Any]
+    vip: ColumnElement[bool]
+    customer: Callable[[str], ColumnElement[bool]]  # pattern -> the customer's name is like it
+    company: Callable[[tuple[Value, ...]], ColumnElement[bool]]  # of one of these; (): of any at all
     priority: SQLColumnExpression[int]  # place in PRIORITIES, 0 is low
     created_at: SQLColumnExpression[datetime]
+    updated_at: SQLColumnExpression[datetime]
+    closed_at: SQLColumnExpression[Any]
     waiting_since: SQLColumnExpression[Any]  # the first customer message that nobody has answered
     state_since: SQLColumnExpression[datetime]
+    due_at: SQLColumnExpression[Any] | None  # the next deadline
+    during: Callable[[Value], ColumnElement[bool]]  # the customer wrote last while this calendar was open
     automatic: SQLColumnExpression[bool]
+    unread: SQLColumnExpression[bool] | None
+    messages: SQLColumnExpression[int]
+    reopened: SQLColumnExpression[int]
+    last_speaker: SQLColumnExpression[str]  # customer, us
+    attachment: Callable[[str], ColumnElement[bool]]  # pattern -> the name or type of a file is like it
+    alert: Callable[[str], ColumnElement[bool]] | None  # any, or what the term is called
     unresolved: ColumnElement[bool] | None = None  # the literal condition of a partial index, if there is one
+    known: Callable[[str, tuple[Value, ...]], ColumnElement[bool]] | None = (
+        None  # all rows with these ids are there
+    )
+    scope: ColumnElement[bool] | None = None  # which tickets can be asked about at all; None: every one
+    zone: str = "UTC"  # whose days are meant
 
 
 def condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
     """`tree` as a WHERE clause at the instant `now` (aware). Runs on SQLite and PostgreSQL."""
-    return _condition(_shallow(tree), binding, now)
-
-
-def terms(tree: Query) -> tuple[Term | Words, ...]:
-    """The leaves from left to right: what "why" ticks and "why not" crosses."""
-    match tree:
-        case And(parts) | Or(parts):
-            return tuple(leaf for part in parts for leaf in terms(part))
-        case Not(part):
-            return terms(part)
-        case Term() | Words():
-            return (tree,)
+    test = _condition(_shallow(tree), binding, now)
+    return test if binding.scope is None else and_(binding.scope, test)
 
 
 def columns(
@@ -104,17 +119,26 @@ def truth(rules: Iterable[Rule], row: Mapping[str, Any] | RowMapping) -> dict[in
     return {rule.id: bool(row[rule_label(rule.id)]) for rule in rules}
 
 
-def next_flip(tree: Query, facts: Mapping[str, datetime | None], now: datetime) -> datetime | None:
+def next_flip(
+    tree: Query, facts: Mapping[str, datetime | None], now: datetime, zone: str = "UTC"
+) -> datetime | None:
     """The first instant after `now` at which a time term of `tree` changes its answer for a ticket with these `facts`
-    (`created_at`, `waiting_since`, `state_since`: aware or None), if none of them changes before; None: never."""
+    (what Binding calls `created_at`, `updated_at`, `closed_at`, `waiting_since`, `state_since`, `due_at`: aware or None),
+    if none of them changes before; None: never. Days are those of `zone`."""
     flips = (
-        since + _for(leaf.values) + _LATE[leaf.operator]
-        for leaf in terms(tree)
-        if isinstance(leaf, Term) and leaf.field in _SINCE
-        for since in [facts[_SINCE[leaf.field]]]
-        if since is not None
+        flip for leaf in terms(tree) if isinstance(leaf, Term) for flip in _flips(leaf, facts, now, zone)
     )
     return min((flip for flip in flips if flip > now), default=None)
+
+
+def depends_on_days(tree: Query) -> bool:
+    """Whether it means something else to readers in another time zone."""
+    return any(
+        isinstance(leaf, Term)
+        and leaf.field in _DATES
+        and any(isinstance(value, str) and value != "none" for value in leaf.values)
+        for leaf in terms(tree)
+    )
 
 
 def like(column: SQLColumnExpression[str], pattern: str) -> ColumnElement[bool]:
@@ -156,13 +180,26 @@ def _condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bo
             return and_(*(_condition(part, binding, now) for part in parts))
         case Or(parts):
             return or_(*(_condition(part, binding, now) for part in parts))
+        case Not(Term() as leaf):
+            return _excluded(leaf, binding, now)
         case Not(part):
             return not_(_condition(part, binding, now))
         case Words(text):
-            pattern = containing(text)
-            return or_(_like(binding.subject, pattern), _sure(binding.body(pattern)))
+            return _sure(binding.words(text))
         case Term(field, operator, values):
-            return _TERMS[field](binding, operator, values, now)
+            test = _TERMS[field](binding, operator, values, now)
+            return false() if test is None else test
+
+
+def _excluded(leaf: Term, binding: Binding, now: datetime) -> ColumnElement[bool]:
+    """NOT: false as well for what cannot be told, and for what names a row that is gone."""
+    test = _TERMS[leaf.field](binding, leaf.operator, leaf.values, now)
+    if test is None:
+        return false()
+    ids = tuple(value for value in leaf.values if stands_for_row(leaf.field, value, VOCABULARY))
+    if ids and binding.known is not None:
+        return and_(not_(test), binding.known(leaf.field, ids))
+    return not_(test)
 
 
 def _escaped(text: str) -> str:
@@ -215,12 +252,32 @@ def _language(binding: Binding, _: str, values: tuple[Value, ...], __: datetime)
 
 
 def _tag(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
-    names = tuple(value for value in values if value != "none")
-    tests = [_sure(binding.tag(names))] if names else []
-    return or_(*tests, *([not_(_sure(binding.tag(())))] if "none" in values else []))
+    return _one_of(binding.tag, values)
 
 
-def _is(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
+def _company(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
+    return _one_of(binding.company, values)
+
+
+def _one_of(
+    has: Callable[[tuple[Value, ...]], ColumnElement[bool]], values: tuple[Value, ...]
+) -> ColumnElement[bool]:
+    named = tuple(value for value in values if value != "none")
+    tests = [_sure(has(named))] if named else []
+    return or_(*tests, *([not_(_sure(has(())))] if "none" in values else []))
+
+
+def _column(name: str) -> "_Compile":
+    def compiled(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
+        column: ColumnElement[Any] = getattr(binding, name)
+        named = [value for value in values if value != "none"]
+        tests = [_known(column, column.in_(named))] if named else []
+        return or_(*tests, *([column.is_(None)] if "none" in values else []))
+
+    return compiled
+
+
+def _is(binding: Binding, _: str, values: tuple[Value, ...], now: datetime) -> ColumnElement[bool] | None:
     tests: list[ColumnElement[bool]] = []
     states = [value for value in values if value in STATES]
     if states:
@@ -231,42 +288,122 @@ def _is(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> Co
         tests.append(_sure(binding.assignee("none")))
     if "automatic" in values:
         tests.append(_sure(binding.automatic))
+    for value, column in (("late", binding.due_at), ("unread", binding.unread)):
+        if value in values:
+            if column is None:
+                return None
+            tests.append(_known(column, column <= now) if value == "late" else _sure(column))
     return or_(*tests)
 
 
 def _priority(binding: Binding, operator: str, values: tuple[Value, ...], _: datetime) -> ColumnElement[bool]:
-    places = [PRIORITIES.index(str(value)) for value in values]
-    if operator == ":":
-        return binding.priority.in_(places)
-    return _COMPARE[operator](binding.priority, places[0])
+    return _compared(binding.priority, operator, [PRIORITIES.index(str(value)) for value in values])
+
+
+def _counted(name: str) -> "_Compile":
+    def compiled(
+        binding: Binding, operator: str, values: tuple[Value, ...], _: datetime
+    ) -> ColumnElement[bool]:
+        return _compared(getattr(binding, name), operator, [int(value) for value in values])
+
+    return compiled
+
+
+def _compared(column: SQLColumnExpression[int], operator: str, numbers: list[int]) -> ColumnElement[bool]:
+    return column.in_(numbers) if operator == ":" else _COMPARE[operator](column, numbers[0])
 
 
 def _assignee(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
     return or_(*(_sure(binding.assignee(value)) for value in values))
 
 
-def _older(name: str) -> "_Compile":
+def _customer(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
+    return or_(
+        *(
+            _sure(binding.vip if value == "vip" else binding.customer(containing(str(value))))
+            for value in values
+        )
+    )
+
+
+def _attachment(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
+    any_at_all = _sure(binding.attachment("%"))
+    tests = {"any": any_at_all, "none": not_(any_at_all)}
+    return or_(
+        *(
+            tests[value] if value in tests else _sure(binding.attachment(containing(str(value))))
+            for value in map(str, values)
+        )
+    )
+
+
+def _alert(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool] | None:
+    if binding.alert is None:
+        return None
+    tests = [_sure(binding.alert(str(value))) for value in values if value != "none"]
+    return or_(*tests, *([not_(_sure(binding.alert("any")))] if "none" in values else []))
+
+
+def _during(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
+    return or_(*(_sure(binding.during(value)) for value in values))
+
+
+def _instant(name: str) -> "_Compile":
+    """Of a length of time, longer ago means earlier: `>` on the duration is `<` on the instant."""
+
     def compiled(
         binding: Binding, operator: str, values: tuple[Value, ...], now: datetime
+    ) -> ColumnElement[bool] | None:
+        column: ColumnElement[datetime] | None = getattr(binding, name)
+        if column is None:
+            return None
+        return or_(*(one(binding, column, operator, value, now) for value in values))
+
+    def one(
+        binding: Binding, column: ColumnElement[datetime], operator: str, value: Value, now: datetime
     ) -> ColumnElement[bool]:
-        """Longer ago means earlier: `>` on the duration is `<` on the instant."""
-        since: ColumnElement[datetime] = getattr(binding, name)
-        return _known(since, _COMPARE[_MIRRORED[operator]](since, now - _for(values)))
+        if value == "none":
+            return column.is_(None)
+        if isinstance(value, int):
+            ahead = name in _AHEAD
+            compare = _COMPARE[operator if ahead else _MIRRORED[operator]]
+            length = timedelta(seconds=value)
+            return _known(column, compare(column, now + length if ahead else now - length))
+        begins, ends = spans.bounds(value, binding.zone, day_of(binding.zone, now))
+        if operator == ":":
+            return _known(column, and_(column >= begins, column < ends))
+        edge = ends if operator in _AT_END else begins
+        return _known(column, column >= edge if operator in (">", ">=") else column < edge)
 
     return compiled
 
 
-def _for(values: tuple[Value, ...]) -> timedelta:
-    return timedelta(seconds=int(values[0]))
+def _flips(leaf: Term, facts: Mapping[str, datetime | None], now: datetime, zone: str) -> Iterator[datetime]:
+    """When this term changes its answer; some of it may have been."""
+    if leaf.field == "is" and "late" in leaf.values and (due_at := facts["due_at"]) is not None:
+        yield due_at
+    fact = facts[_INSTANTS[leaf.field]] if leaf.field in _INSTANTS else None
+    if fact is None:
+        return
+    for value in leaf.values:
+        if isinstance(value, int):
+            length, ahead = timedelta(seconds=value), _INSTANTS[leaf.field] in _AHEAD
+            late = leaf.operator in ((">=", "<") if ahead else (">", "<="))
+            yield (fact - length if ahead else fact + length) + (_MICROSECOND if late else _NOTHING)
+        elif value != "none":
+            edges = (0, 1) if leaf.operator == ":" else (int(leaf.operator in _AT_END),)
+            yield from spans.turns(value, fact, edges, zone, now)
 
 
-_Compile = Callable[[Binding, str, tuple[Value, ...], datetime], ColumnElement[bool]]
+_Compile = Callable[[Binding, str, tuple[Value, ...], datetime], ColumnElement[bool] | None]
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {">": gt, ">=": ge, "<": lt, "<=": le}
 _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
+_AT_END = (">", "<=")  # compared with a stretch of days, these mean its end
 _MICROSECOND, _NOTHING = timedelta(microseconds=1), timedelta(0)
-_LATE = {">": _MICROSECOND, "<=": _MICROSECOND, ">=": _NOTHING, "<": _NOTHING}
-_SINCE = {"waiting": "waiting_since", "since": "state_since", "age": "created_at"}
+_DATES = {"created": "created_at", "updated": "updated_at", "closed": "closed_at", "due": "due_at"}
+_INSTANTS = {"waiting": "waiting_since", "since": "state_since", "age": "created_at", **_DATES}
+_AHEAD = {_DATES[name] for name in _DATES if VOCABULARY[name].ahead}
 
 _TERMS: Mapping[str, _Compile] = {
     "subject": _subject,
@@ -278,5 +415,15 @@ _TERMS: Mapping[str, _Compile] = {
     "is": _is,
     "priority": _priority,
     "assignee": _assignee,
-    **{field: _older(name) for field, name in _SINCE.items()},
+    "team": _column("team"),
+    "board": _column("board"),
+    "customer": _customer,
+    "company": _company,
+    "during": _during,
+    "messages": _counted("messages"),
+    "reopened": _counted("reopened"),
+    "last": _column("last_speaker"),
+    "attachment": _attachment,
+    "alert": _alert,
+    **{field: _instant(name) for field, name in _INSTANTS.items()},
 }

@@ -17,7 +17,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rules.vocabulary import N_
+from rules.words import N_
 
 WEEKDAYS = range(7)
 DAY = 86_400
@@ -250,6 +250,22 @@ def segments(calendar: Calendar, a: datetime, b: datetime) -> Iterator[Segment]:
             yield Segment(at, midnight, day, False, holiday)
             at = midnight
         day += timedelta(days=1)
+
+
+def windows(calendar: Calendar, a: datetime, b: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches [opens, closes) of `a`..`b` during which work goes on, in order; none touches the next."""
+    opened: datetime | None = None
+    closes = in_utc(a)
+    for segment in segments(calendar, a, b):
+        if segment.is_open:
+            if opened is None:
+                opened = segment.starts_at
+            elif closes < segment.starts_at:
+                yield opened, closes
+                opened = segment.starts_at
+            closes = segment.ends_at
+    if opened is not None:
+        yield opened, closes
 
 
 def find_zone(name: str) -> ZoneInfo | None:

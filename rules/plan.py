@@ -6,7 +6,7 @@ from datetime import datetime
 
 from rules.actions import Action, TicketField, kind_of
 from rules.rule import Rule
-from rules.vocabulary import N_
+from rules.words import N_
 
 
 @dataclass(frozen=True)

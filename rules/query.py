@@ -11,7 +11,6 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedTok
 from rules.vocabulary import (
     DID_YOU_MEAN,
     LONGEST,
-    N_,
     VOCABULARY,
     Field,
     Names,
@@ -23,7 +22,9 @@ from rules.vocabulary import (
     operator_of,
     read_value,
     show_value,
+    stands_for_row,
 )
+from rules.words import N_
 
 __all__ = [
     "DEEPEST",
@@ -37,9 +38,12 @@ __all__ = [
     "QueryError",
     "Term",
     "Words",
+    "broken",
     "fold",
     "from_json",
     "parse",
+    "quoted",
+    "terms",
     "to_json",
     "to_text",
 ]
@@ -125,9 +129,38 @@ def to_text(tree: Query, vocabulary: Mapping[str, Field] = VOCABULARY, *, names:
             return "NOT " + inner(part)
         case Term(field, operator, values):
             shown = (show_value(field, value, vocabulary, names) for value in values)
-            return field + operator + ",".join(map(_quoted, shown))
+            return field + operator + ",".join(map(quoted, shown))
         case Words(text):
-            return _quoted(text)
+            return quoted(text)
+
+
+def terms(tree: Query) -> tuple[Term | Words, ...]:
+    """The terms from left to right: what "why" ticks and "why not" crosses."""
+    match tree:
+        case And(parts) | Or(parts):
+            return tuple(leaf for part in parts for leaf in terms(part))
+        case Not(part):
+            return terms(part)
+        case Term() | Words():
+            return (tree,)
+
+
+def broken(tree: Query, names: Names, vocabulary: Mapping[str, Field] = VOCABULARY) -> tuple[str, ...]:
+    """The terms of a stored query that name what has been deleted since, as text: `tag:#12`. They find nothing, under
+    NOT as well; the others are what they were."""
+    found = []
+    for leaf in terms(tree):
+        if not isinstance(leaf, Term):
+            continue
+        there = set(names.get(leaf.field, {}).values())
+        gone = tuple(
+            value
+            for value in leaf.values
+            if stands_for_row(leaf.field, value, vocabulary) and value not in there
+        )
+        if gone:
+            found.append(f"{leaf.field}:" + ",".join(f"#{value}" for value in gone))
+    return tuple(dict.fromkeys(found))
 
 
 def to_json(tree: Query) -> dict[str, Any]:
@@ -230,7 +263,10 @@ class _Reader:
         texts = [self._text(value) for value in nodes]
         if operator != ":" and len(texts) > 1:
             raise QueryError(N_("`{operator}` takes one value"), texts[1][1], operator=operator)
-        values = (read_value(field, text, column, me=self.me, names=self.names) for text, column in texts)
+        values = (
+            read_value(field, text, column, operator=operator, me=self.me, names=self.names)
+            for text, column in texts
+        )
         return Term(field.name, operator, tuple(values))
 
     def _words(self, node: Tree[Token]) -> Query:
@@ -278,7 +314,8 @@ def _unquoted(token: Token) -> str:
 _PLAIN = re.compile(r'(?![-－])[^\s"＂“”„()（）,，:=<>：＝＜＞]+')
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """`text` as it is written as one word or value of a query."""
     if _PLAIN.fullmatch(text) and text not in ("AND", "OR", "NOT"):
         return text
     return '"' + re.sub(r'(["＂\\])', r"\\\1", text) + '"'

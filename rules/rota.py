@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from rules.hours import DAY, at_wall, clock_second, find_zone, in_utc
-from rules.vocabulary import N_
+from rules.words import N_
 
 PRIMARY = "primary"
 BACKUP = "backup"

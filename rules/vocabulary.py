@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal
 
-FieldType = Literal["text", "enum", "set", "person", "duration", "priority"]
+from rules import spans
+from rules.words import N_
+
+FieldType = Literal["text", "enum", "set", "named", "person", "duration", "priority", "count", "date"]
 Value = str | int
 Names = Mapping[str, Mapping[str, Value]]
 
@@ -18,11 +21,6 @@ LONGEST = (
     2_000  # characters of a query, and of one folded value: SQLite refuses LIKE patterns above 50,000 bytes
 )
 LONGEST_FOR = 3_660 * 86_400  # ten years, in seconds: keeps `now - duration` a date
-
-
-def N_(text: str) -> str:
-    """Marks an English text that the app translates when it shows it."""
-    return text
 
 
 DID_YOU_MEAN = N_("did you mean `{suggestion}`?")
@@ -49,7 +47,8 @@ class QueryError(Exception):
 @dataclass(frozen=True)
 class Field:
     """One word before the operator. `label` is a msgid; `nullable` fields know `none`; an `open` enumeration also takes
-    names beside its `values`."""
+    names or texts beside its `values`. A `set` has several values at a time, a `named` field one; of both, ids are
+    stored. What each means to people is told in rules.reference."""
 
     name: str
     type: FieldType
@@ -58,12 +57,14 @@ class Field:
     values: tuple[str, ...] = ()
     nullable: bool = False
     open: bool = False
+    ahead: bool = False  # of a date: a length of time is counted from now on, not back
 
 
 EQUAL = (":",)
 ORDER = (">", ">=", "<", "<=")
 STATES = ("new", "open", "waiting", "resolved", "archived")
 UNRESOLVED = ("new", "open", "waiting")
+CONDITIONS = ("unresolved", "unassigned", "late", "unread", "automatic")
 PRIORITIES = ("low", "normal", "high", "urgent")  # their place is the number that is stored
 _ISO_639_1 = (
     "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
@@ -83,12 +84,33 @@ VOCABULARY: Mapping[str, Field] = {
         Field("channel", "enum", N_("Channel"), EQUAL, ("email", "form", "manual"), open=True),
         Field("lang", "enum", N_("Language"), EQUAL, LANGUAGES, nullable=True),
         Field("tag", "set", N_("Tag"), EQUAL, nullable=True),
-        Field("is", "enum", N_("State"), EQUAL, (*STATES, "unresolved", "unassigned", "automatic")),
+        Field("is", "enum", N_("State"), EQUAL, (*STATES, *CONDITIONS)),
         Field("priority", "priority", N_("Priority"), EQUAL + ORDER, PRIORITIES),
         Field("assignee", "person", N_("Assignee"), EQUAL, ("oncall", "me"), nullable=True),
+        Field("team", "named", N_("Team"), EQUAL, nullable=True),
+        Field("board", "named", N_("Board"), EQUAL),
+        Field("customer", "enum", N_("Customer"), EQUAL, ("vip",), open=True),
+        Field("company", "named", N_("Company"), EQUAL, nullable=True),
         Field("waiting", "duration", N_("Customer has waited for an answer"), ORDER),
         Field("since", "duration", N_("Time in the present state"), ORDER),
         Field("age", "duration", N_("Age of the ticket"), ORDER),
+        Field("created", "date", N_("Opened"), EQUAL + ORDER),
+        Field("updated", "date", N_("Last message or change by a person"), EQUAL + ORDER),
+        Field("closed", "date", N_("Resolved"), EQUAL + ORDER, nullable=True),
+        Field("due", "date", N_("Next deadline"), EQUAL + ORDER, nullable=True, ahead=True),
+        Field("during", "named", N_("Opening hours when the customer wrote last"), EQUAL),
+        Field("messages", "count", N_("Number of messages"), EQUAL + ORDER),
+        Field("reopened", "count", N_("How often it was opened again"), EQUAL + ORDER),
+        Field("last", "enum", N_("Who spoke last"), EQUAL, ("customer", "us")),
+        Field("attachment", "enum", N_("Attachment"), EQUAL, ("any",), nullable=True, open=True),
+        Field(
+            "alert",
+            "enum",
+            N_("Alert"),
+            EQUAL,
+            ("any", "open", "acknowledged", "warning", "breach"),
+            nullable=True,
+        ),
     )
 }
 
@@ -123,15 +145,22 @@ def operator_of(field: Field, text: str, column: int) -> str:
     return operator
 
 
-def read_value(field: Field, text: str, column: int, *, me: bool, names: Names | None) -> Value:
-    """What is stored for the value written `text`: seconds of a duration, a word of an enumeration, the id that `names`
-    gives a tag or a person, else the text as it is. Raises QueryError."""
+def read_value(
+    field: Field, text: str, column: int, *, operator: str = ":", me: bool = False, names: Names | None = None
+) -> Value:
+    """What is stored for the value written `text` behind `operator`: seconds of a duration, a number, a word of an
+    enumeration or a stretch of days in its one spelling, the id that `names` gives a tag or a person, else the text as
+    it is. Raises QueryError."""
     check_words(text, column)
     word = fold(text).strip()
+    if word == "none" and field.nullable and operator == ":":
+        return word
     if field.type == "duration":
         return _seconds(text, word, column)
-    if word == "none" and field.nullable:
-        return word
+    if field.type == "date":
+        return _date(text, word, column, operator)
+    if field.type == "count":
+        return _count(text, word, column)
     if field.type == "person" and word == "me" and not me:
         raise QueryError(N_("`me` means nobody in a rule, name a person"), column)
     if word in field.values:
@@ -144,16 +173,24 @@ def read_value(field: Field, text: str, column: int, *, me: bool, names: Names |
 
 
 def show_value(field: str, value: Value, vocabulary: Mapping[str, Field], names: Names | None) -> str:
-    """The text that `read_value` reads as `value`. An id that has no name any more is shown as `#12`, which cannot be
-    read again: a mistake to be mended by a person."""
+    """The text that `read_value` reads as `value`. An id is shown as `#12` when it has no name any more, or one that
+    means something else; it is read again only while there is such an id."""
     known = vocabulary.get(field)
-    if isinstance(value, int) and known is not None and known.type == "duration":
-        return _duration(value)
-    if names is not None and field in names and not (known is not None and value in known.values):
-        named = next((name for name, stored in names[field].items() if stored == value), None)
-        if named is not None:
-            return named
+    if isinstance(value, int) and known is not None:
+        if known.type in ("duration", "date"):
+            return _duration(value)
+        if known.type == "count":
+            return str(value)
+    if isinstance(value, int) and names is not None and field in names:
+        named = (name for name, stored in names[field].items() if stored == value)
+        return next((name for name in named if _means_only_itself(name, known)), f"#{value}")
     return f"#{value}" if isinstance(value, int) else value
+
+
+def stands_for_row(field: str, value: Value, vocabulary: Mapping[str, Field]) -> bool:
+    """Whether a stored value is the id of something that may be gone by now."""
+    known = vocabulary.get(field)
+    return isinstance(value, int) and (known is None or known.type not in ("duration", "date", "count"))
 
 
 def check_words(text: str, column: int) -> None:
@@ -179,12 +216,42 @@ def _unknown(field: Field, text: str, column: int, known: Collection[str]) -> Qu
 
 
 def _named(field: Field, text: str, word: str, column: int, names: Mapping[str, Value]) -> Value:
+    if _ID.fullmatch(word) and int(word[1:]) in names.values():
+        return int(word[1:])
     if text in names:
         return names[text]
     found = {fold(name).strip(): stored for name, stored in names.items()}
     if word not in found:
         raise _unknown(field, text, column, [*names, *field.values])
     return found[word]
+
+
+_ID = re.compile("#[0-9]{1,18}")
+
+
+def _means_only_itself(name: str, field: Field | None) -> bool:
+    """A tag may be called `none`, and a team `#7`: their names are words of the language already."""
+    word = fold(name).strip()
+    reserved = field is not None and (word in field.values or (word == "none" and field.nullable))
+    return bool(word) and not reserved and not _ID.fullmatch(word)
+
+
+def _count(text: str, word: str, column: int) -> int:
+    if not re.fullmatch("[0-9]{1,9}", word):
+        raise QueryError(N_("`{value}` is not a number"), column, value=text)
+    return int(word)
+
+
+def _date(text: str, word: str, column: int, operator: str) -> Value:
+    if operator != ":" and _DURATION.fullmatch(word):
+        return _seconds(text, word, column)
+    span = spans.read(word)
+    if span is not None:
+        return span
+    if operator == ":" and _DURATION.fullmatch(word):
+        raise QueryError(N_("`{value}` is a length of time, compare with `<` or `>`"), column, value=text)
+    message = N_('`{value}` is not a day such as today, 2026-11-01, 2026-11-01..2026-11-07 or "last 7 days"')
+    raise QueryError(message, column, closest(text, spans.WORDS), value=text)
 
 
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from rules.hours import CalendarError, clock_second
-from rules.vocabulary import N_
+from rules.words import N_
 
 MOST_INTERVALS = 12  # of one weekday
 MOST_HOLIDAYS = 1000

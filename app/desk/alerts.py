@@ -129,6 +129,7 @@ def acknowledge(board: Board, alert: Alert, *, person: Person, now: datetime) ->
     if alert.state == "open":
         alert.state, alert.wake_at = "acknowledged", None
         alert.acknowledged_at, alert.acknowledged_by_id = now, person.id
+        alert.ticket.wake_at = now  # rules may ask for it
         deliveries.cancel_pages(alert.id)
         _told(board, alert, "alert.acknowledged", By("person", person.id), now)
     return alert

@@ -1,14 +1,16 @@
 """What is done with opening hours, under the lock of the desk."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, insert, select
 
 from app.database import db
 from app.desk import access
 from app.desk.events import record
 from app.desk.refused import Refused
-from app.models.calendar import Calendar
+from app.models.calendar import Calendar, CalendarWindow
 from app.models.channel import Channel
 from app.models.desk import Desk
 from app.models.event import By
@@ -17,6 +19,7 @@ from app.words import N_
 from rules import hours
 
 LONGEST_NAME = 60
+BACK_FOR, AHEAD_FOR = timedelta(days=3_653), timedelta(days=731)  # for which windows are kept
 
 
 def add(desk: Desk, *, name: str, week: hours.Calendar, by: By, now: datetime) -> Calendar:
@@ -25,6 +28,7 @@ def add(desk: Desk, *, name: str, week: hours.Calendar, by: By, now: datetime) -
     calendar = Calendar(name=_name(name), hours=_checked(week))
     db.session.add(calendar)
     db.session.flush()
+    keep_windows(calendar, now)
     record(desk, "calendar.added", ("calendar", calendar.id), by=by, now=now, new=calendar.name)
     return calendar
 
@@ -38,15 +42,37 @@ def change(
     calendar = db.session.get(Calendar, calendar_id)
     if calendar is None:
         raise access.not_found()
-    old = {"name": calendar.name, "hours": calendar.hours}
-    new = {"name": _name(name), "hours": _checked(week)}
+    old: dict[str, Any] = {"name": calendar.name, "hours": calendar.hours}
+    new: dict[str, Any] = {"name": _name(name), "hours": _checked(week)}
     for policy in _policies_over(calendar):
         refuse_unreachable(week, longest(policy.targets), now)
     changes = {field: [old[field], new[field]] for field in new if old[field] != new[field]}
     if changes:
-        calendar.name, calendar.hours = _name(name), _checked(week)
+        calendar.name, calendar.hours = new["name"], new["hours"]
+        if "hours" in changes:
+            keep_windows(calendar, now)
         record(desk, "calendar.changed", ("calendar", calendar.id), by=by, now=now, **changes)
     return calendar
+
+
+def keep_windows(calendar: Calendar, now: datetime) -> bool:
+    """Writes a calendar's opening hours as instants, so that queries can ask for them. False when it never opens."""
+    week = hours.Calendar.from_json(calendar.hours)
+    db.session.execute(delete(CalendarWindow).where(CalendarWindow.calendar_id == calendar.id))
+    rows = [
+        {"calendar_id": calendar.id, "opens_at": opens_at, "closes_at": closes_at}
+        for opens_at, closes_at in hours.windows(week, now - BACK_FOR, now + AHEAD_FOR)
+    ]
+    if rows:
+        db.session.execute(insert(CalendarWindow), rows)
+    return bool(rows)
+
+
+def running_out(now: datetime) -> Sequence[int]:
+    """The calendars whose windows are known for less than half of AHEAD_FOR."""
+    last = select(func.max(CalendarWindow.closes_at)).where(CalendarWindow.calendar_id == Calendar.id)
+    known_for = func.coalesce(last.scalar_subquery(), now)
+    return db.session.scalars(select(Calendar.id).where(known_for < now + AHEAD_FOR / 2)).all()
 
 
 def refuse_unreachable(week: hours.Calendar, seconds: int, now: datetime) -> None:

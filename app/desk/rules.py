@@ -19,8 +19,8 @@ from app.models.ticket import Ticket
 from app.words import N_, gettext
 from rules import actions, query
 from rules import rule as rules
-from rules.compile import columns, condition, terms, truth
-from rules.vocabulary import DID_YOU_MEAN, QueryError
+from rules.compile import columns, condition, truth
+from rules.vocabulary import DID_YOU_MEAN, Names, QueryError
 
 MOST_RULES = 200
 LONGEST_NAME = 100
@@ -39,9 +39,15 @@ def enabled() -> list[rules.Rule]:
     return [_ready(row) for row in in_order() if row.enabled]
 
 
-def text_of(rule: Rule) -> str:
-    """The query as people read and edit it."""
-    return query.to_text(query.from_json(rule.query), names=vocabulary.names())
+def text_of(rule: Rule, names: Names | None = None) -> str:
+    """The query as people read and edit it; `names` saves asking for them again."""
+    return query.to_text(query.from_json(rule.query), names=names or vocabulary.names())
+
+
+def broken(found: Sequence[Rule], names: Names) -> dict[int, tuple[str, ...]]:
+    """rule id -> the terms of its query that name what has been deleted since; only rules that have any."""
+    terms = {rule.id: query.broken(query.from_json(rule.query), names) for rule in found}
+    return {rule_id: gone for rule_id, gone in terms.items() if gone}
 
 
 def read_query(text: str) -> query.Query:
@@ -126,7 +132,7 @@ def save(
 
 def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, now: datetime) -> Rule:
     """Adds a rule of the starter pack, switched off. The tags it asks for are made, if another one was to add them."""
-    for term in terms(starter.query):
+    for term in query.terms(starter.query):
         if isinstance(term, query.Term) and term.field == "tag":
             for tag in term.values:
                 tickets.tag_named(str(tag))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database import bookkeeping, db, insert_new
-from app.desk import access, addresses, boards, people
+from app.desk import access, addresses, boards, calendars, people
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board, all_boards
@@ -115,6 +115,7 @@ def set_up(
     rota = Rota(name=gettext(N_("On call")))
     db.session.add_all([calendar, rota])
     db.session.flush()
+    calendars.keep_windows(calendar, now)
     policy = Policy(
         name=gettext(N_("Standard")),
         calendar_id=calendar.id,

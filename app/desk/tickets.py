@@ -234,6 +234,7 @@ def read(board: Board, ticket: Ticket, *, by: By, now: datetime) -> None:
     if ticket.unread:
         ticket.unread = False
         ticket.version += 1
+        ticket.wake_at = now  # rules may ask whether it has been read
         record(board, "ticket.read", ("ticket", ticket.id), by=by, now=now)
 
 

@@ -43,7 +43,7 @@ class View:
     """How somebody looks at a board. Equal views show the same HTML, whoever looks.
 
     `query` is the tree of the filter, `text` what was typed; `me` is the person whose filter it is, and None when the
-    filter does not say `me`, so that people share the view.
+    filter does not say `me`; `zone` is theirs when the filter means days: so that people share the view.
     """
 
     board_id: int
@@ -51,10 +51,15 @@ class View:
     query: Query = EVERYTHING
     text: str = ""
     me: int | None = None
+    zone: str = "UTC"
 
     def condition(self, now: datetime) -> ColumnElement[bool]:
         """The filter as it is at `now`."""
-        return true() if self.query == EVERYTHING else condition(self.query, binding(now, self.me), now)
+        return (
+            true()
+            if self.query == EVERYTHING
+            else condition(self.query, binding(now, self.me, self.zone), now)
+        )
 
 
 class Card(NamedTuple):

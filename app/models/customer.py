@@ -1,12 +1,19 @@
 """Who wrote in, and the addresses they write from."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.database import Base
 from app.models.company import Company
+from rules.query import fold
+
+
+def _folded(context: Any) -> str:
+    """For rows that are written in bulk."""
+    return fold(context.get_current_parameters()["name"])
 
 
 class Customer(Base):
@@ -22,9 +29,15 @@ class Customer(Base):
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
     vip: Mapped[bool] = mapped_column(default=False)
     notes: Mapped[str] = mapped_column(default="")
+    name_search: Mapped[str] = mapped_column(default=_folded)  # rules.query.fold(name)
 
     company: Mapped[Company | None] = relationship()
     addresses: Mapped[list["CustomerAddress"]] = relationship(order_by="CustomerAddress.id")
+
+    @validates("name")
+    def _fold_name(self, _key: str, name: str) -> str:
+        self.name_search = fold(name)
+        return name
 
 
 class CustomerAddress(Base):

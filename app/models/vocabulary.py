@@ -1,40 +1,108 @@
 """What the query language's fields mean in this database: its columns, and the names that people write for ids."""
 
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, exists, false, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    SQLColumnExpression,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from app.database import db
+from app.models.alert import Alert
 from app.models.board import Board
+from app.models.calendar import Calendar, CalendarWindow
 from app.models.channel import Channel
-from app.models.customer import CustomerAddress
-from app.models.message import Message
+from app.models.company import Company
+from app.models.customer import Customer, CustomerAddress
+from app.models.message import Attachment, Message
 from app.models.person import Person
 from app.models.rota import PRIMARY, Shift
+from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
-from rules.compile import Binding, like
+from rules import hours
+from rules.compile import Binding, containing, like
 from rules.vocabulary import Names, Value
 
-
-def names() -> Names:
-    """Tags, people and channels by the names that a query may use for them. One statement: a board is read with it."""
-    found: dict[str, dict[str, Value]] = {"tag": {}, "assignee": {}, "channel": {}}
-    every = union_all(
-        select(literal("tag").label("field"), Tag.name.label("name"), Tag.id.label("id")),
-        select(literal("assignee"), Person.name, Person.id),
-        select(literal("assignee"), Person.email, Person.id),
-        select(literal("channel"), Channel.name, Channel.id),
-    )
-    for field, name, id in db.session.execute(every):
-        found[field][name] = id
-    return found
+# The fields whose values are ids, and what they are ids of.
+ROWS: Mapping[str, Any] = {
+    "tag": Tag,
+    "assignee": Person,
+    "channel": Channel,
+    "team": Team,
+    "company": Company,
+    "board": Board,
+    "during": Calendar,
+}
+STANDING = ("open", "acknowledged")
 
 
-def binding(now: datetime, me: int | None = None) -> Binding:
-    """The columns for one SELECT over tickets at `now`; `me` is the person whose filter it is."""
+def names(boards: Select[int] | None = None) -> Names:
+    """What a query may call tags, people, channels, teams, companies, boards and opening hours; of boards and channels
+    those of `boards` (ids) alone, if given. Each kind is read when it is asked for. Of several that are called the same
+    the oldest has the name; the others are `#12`, a person also their address."""
+    return _Names(boards)
+
+
+class _Names(Mapping[str, Mapping[str, Value]]):
+    def __init__(self, boards: Select[int] | None) -> None:
+        self._boards = boards
+        self._read: dict[str, dict[str, Value]] = {}
+
+    def __getitem__(self, field: str) -> Mapping[str, Value]:
+        if field not in self._read:
+            row = ROWS[field]
+            asked: Any = select(row.name, row.id).order_by(row.id)
+            if row is Person:
+                asked = union_all(
+                    select(Person.name, Person.id, literal(1).label("kind")),
+                    select(Person.email, Person.id, literal(2)),
+                ).order_by("kind", "id")
+            if self._boards is not None and row in (Board, Channel):
+                asked = asked.where(
+                    (row.id if row is Board else row.board_id).in_(self._boards.order_by(None))
+                )
+            found: dict[str, Value] = {}
+            for name, id, *_ in db.session.execute(asked):
+                found.setdefault(name, id)
+            self._read[field] = found
+        return self._read[field]
+
+    def __contains__(self, field: object) -> bool:
+        return field in ROWS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ROWS)
+
+    def __len__(self) -> int:
+        return len(ROWS)
+
+
+def desk_zone() -> str:
+    """The zone whose days rules mean: that of the desk's first opening hours, which it was set up with."""
+    first = db.session.scalars(select(Calendar.hours).order_by(Calendar.id).limit(1)).one_or_none()
+    zone = (first or {}).get("zone", "")
+    return zone if hours.find_zone(zone) else "UTC"
+
+
+def binding(now: datetime, me: int | None = None, zone: str | None = None) -> Binding:
+    """The columns for one SELECT over tickets at `now`; `me` is the person whose filter it is, `zone` whose days are
+    meant: theirs, or the desk's for a rule (None)."""
     return Binding(
         subject=Ticket.subject_search,
         body=_body,
+        words=_words,
         from_=_from,
         channel_kind=select(Channel.kind).where(Channel.id == Ticket.channel_id).scalar_subquery(),
         channel_name=Ticket.channel_id,  # names() lets queries store ids
@@ -42,19 +110,79 @@ def binding(now: datetime, me: int | None = None) -> Binding:
         tag=_tag,
         state=Ticket.state,
         assignee=lambda value: _assignee(value, now, me),
+        team=Ticket.team_id,
+        board=Ticket.board_id,
+        vip=of_customer(Customer.vip),
+        customer=lambda pattern: of_customer(like(Customer.name_search, pattern)),
+        company=company,
         priority=Ticket.priority,
         created_at=Ticket.created_at,
+        updated_at=Ticket.updated_at,
+        closed_at=Ticket.closed_at,
         waiting_since=case((Ticket.closed_at.is_(None), Ticket.waiting_since)),
         state_since=Ticket.state_since,
+        due_at=Ticket.next_deadline_at,
+        during=lambda calendar: open_at(calendar, Ticket.customer_wrote_at),
         automatic=Ticket.automatic,
+        unread=Ticket.unread,
+        messages=Ticket.message_count,
+        reopened=Ticket.reopened,
+        last_speaker=Ticket.last_speaker,
+        attachment=_attachment,
+        alert=_alert,
         unresolved=Ticket.closed_at.is_(None),
+        known=known,
+        zone=desk_zone() if zone is None else zone,
     )
+
+
+def known(field: str, ids: tuple[Value, ...]) -> ColumnElement[bool]:
+    """Whether all of these are still there. Asked once a statement, not once a ticket."""
+    row = ROWS[field]
+    there = select(func.count()).select_from(row).where(row.id.in_(set(ids))).correlate(None)
+    return there.scalar_subquery() == len(set(ids))
+
+
+def of_customer(test: SQLColumnExpression[bool]) -> ColumnElement[bool]:
+    return exists().where(Customer.id == Ticket.customer_id, test)
+
+
+def company(values: tuple[Value, ...]) -> ColumnElement[bool]:
+    return of_customer(Customer.company_id.in_(values) if values else Customer.company_id.is_not(None))
+
+
+def on_duty(at: datetime, board: Any) -> Select[int]:
+    """The person on call for the ticket's board."""
+    return (
+        select(Shift.person_id)
+        .join(Board, Board.rota_id == Shift.rota_id)
+        .where(Board.id == board, Shift.role == PRIMARY, Shift.starts_at <= at, Shift.ends_at > at)
+        .correlate(Ticket)
+    )
+
+
+def open_at(calendar: Value, at: Any) -> ColumnElement[bool]:
+    """Whether a calendar is open at an instant of the ticket's: one look into an index, windows do not overlap."""
+    closes_at: ScalarSelect[datetime] = (
+        select(CalendarWindow.closes_at)
+        .where(CalendarWindow.calendar_id == calendar, CalendarWindow.opens_at <= at)
+        .order_by(CalendarWindow.opens_at.desc())
+        .limit(1)
+        .correlate(Ticket)
+        .scalar_subquery()
+    )
+    return closes_at > at
 
 
 def _body(pattern: str) -> ColumnElement[bool]:
     return exists().where(
         Message.ticket_id == Ticket.id, Message.kind == "customer", like(Message.search_text, pattern)
     )
+
+
+def _words(text: str) -> ColumnElement[bool]:
+    pattern = containing(text)
+    return or_(like(Ticket.subject_search, pattern), _body(pattern))
 
 
 def _from(pattern: str) -> ColumnElement[bool]:
@@ -74,15 +202,21 @@ def _assignee(value: Value, now: datetime, me: int | None) -> ColumnElement[bool
     if value == "me":
         return Ticket.assignee_id == me if me is not None else false()
     if value == "oncall":
-        on_duty = (
-            select(Shift.person_id)
-            .join(Board, Board.rota_id == Shift.rota_id)
-            .where(
-                Board.id == Ticket.board_id,
-                Shift.role == PRIMARY,
-                Shift.starts_at <= now,
-                Shift.ends_at > now,
-            )
-        )
-        return Ticket.assignee_id.in_(on_duty)
+        return Ticket.assignee_id.in_(on_duty(now, Ticket.board_id))
     return Ticket.assignee_id == value
+
+
+def _attachment(pattern: str) -> ColumnElement[bool]:
+    return exists().where(
+        Message.ticket_id == Ticket.id,
+        Attachment.message_id == Message.id,
+        like(Attachment.name_search, pattern),
+    )
+
+
+def _alert(value: str) -> ColumnElement[bool]:
+    """Of those that have not ended: any, in this state, or of this level."""
+    standing = exists().where(Alert.ticket_id == Ticket.id, Alert.state.in_(STANDING))
+    if value == "any":
+        return standing
+    return standing.where(Alert.state == value if value in STANDING else Alert.level == value)

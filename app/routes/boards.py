@@ -21,8 +21,8 @@ from app.models.channel import channels_in_use
 from app.models.person import Person
 from app.words import gettext as _
 from app.words import locale
-from rules.compile import terms
-from rules.query import DID_YOU_MEAN, QueryError, Term, parse
+from rules.compile import depends_on_days
+from rules.query import DID_YOU_MEAN, QueryError, Term, parse, terms
 
 bp = Blueprint("boards", __name__)
 
@@ -150,11 +150,13 @@ def view_of(board_id: int, text: str, person: Person) -> View:
     """How this person looks at the board with this filter. Raises QueryError."""
     if not text:
         return View(board_id, locale())
-    tree = parse(text, me=True, names=vocabulary.names())
+    names = vocabulary.names(access.visible_boards(person, now()))
+    tree = parse(text, me=True, names=names)
     mine = any(
         isinstance(leaf, Term) and leaf.field == "assignee" and "me" in leaf.values for leaf in terms(tree)
     )
-    return View(board_id, locale(), tree, text, person.id if mine else None)
+    zone = person.zone if depends_on_days(tree) else "UTC"
+    return View(board_id, locale(), tree, text, person.id if mine else None, zone)
 
 
 def said(error: QueryError) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import page
+from app.models import vocabulary
 from app.models.person import people_working
 from app.models.rule import Rule
 from app.models.ticket import PRIORITIES, PRIORITY_NAMES
@@ -41,10 +42,12 @@ class RuleForm(Form):
 @allowed("see_rules")
 def index() -> Response:
     found = rules.in_order()
+    names = vocabulary.names()
     return page(
         "rules/index.html",
         rules=found,
-        texts={rule.id: rules.text_of(rule) for rule in found},
+        texts={rule.id: rules.text_of(rule, names) for rule in found},
+        broken=rules.broken(found, names),
         actions={rule.id: [shown(row) for row in rows_of(rule)] for rule in found},
         once_per=ONCE_PER,
         holding=rules.holding(found, now()),

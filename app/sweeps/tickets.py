@@ -11,6 +11,7 @@ from sqlalchemy.orm import selectinload
 from app.database import bookkeeping, db, writing
 from app.desk import alerts, deadlines, rotas, tickets
 from app.desk import rules as desk_rules
+from app.models import vocabulary
 from app.models.alert import Alert
 from app.models.board import Board, all_boards
 from app.models.desk import Desk
@@ -20,6 +21,7 @@ from app.sweeps.rules import apply_rules, guards
 from rules import deadlines as promises
 from rules.compile import next_flip
 from rules.hours import Calendar, is_open
+from rules.query import Term, terms
 from rules.rule import Rule
 
 log = logging.getLogger(__name__)
@@ -85,22 +87,56 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
         ).all()
         rules = desk_rules.enabled() if db.session.get_one(Desk, 1).rules_on else []
         counts += apply_rules(board, due, rules, now)
+        zone = vocabulary.desk_zone()
         desk_promises = deadlines.Promises(board)
         duty = rotas.on_call(board.rota_id, now)
-        states = deadlines.states_of([ticket.id for ticket in due])
-        known = alerts.of_tickets([ticket.id for ticket in due])
+        on_call = duty.primary or duty.backup
         for ticket in due:
             counts["tickets"] += 1
             calendar = desk_promises.calendar(ticket)
-            on_call = duty.primary or duty.backup
             if on_call is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
                 tickets.assign(board, ticket, on_call.id, by=CLOCK, now=now)
                 counts["assigned"] += 1
-            found = desk_promises.of(ticket, states[ticket.id], now)
-            deadlines.keep(board, ticket, found, now)
-            counts["alerts"] += _alert(board, ticket, known[ticket.id], found, now)
-            ticket.wake_at = _look_again(ticket, rules, found, now)
+        found, moved = _promised(board, due, desk_promises, counts, now)
+        watching = [rule for rule in rules if _watches_promises(rule)]
+        if moved and watching:
+            # Rules may ask for deadlines and alerts, which are known only now. Once: what they change in turn, they see
+            # when the tickets are looked at next.
+            counts += apply_rules(board, moved, rules, now)
+            found |= _promised(board, moved, desk_promises, counts, now)[0]
+        for ticket in due:
+            ticket.wake_at = _look_again(ticket, rules, found[ticket.id], zone, now)
     return counts
+
+
+def _promised(
+    board: Board,
+    due: Sequence[Ticket],
+    desk_promises: deadlines.Promises,
+    counts: Counter[str],
+    now: datetime,
+) -> tuple[dict[int, Sequence[promises.Deadline]], list[Ticket]]:
+    """Keeps the deadlines and alerts of these tickets: ticket -> deadlines, and the tickets of which any has changed."""
+    ids = [ticket.id for ticket in due]
+    states, known = deadlines.states_of(ids), alerts.of_tickets(ids)
+    found: dict[int, Sequence[promises.Deadline]] = {}
+    moved: list[Ticket] = []
+    for ticket in due:
+        before = ticket.version
+        found[ticket.id] = desk_promises.of(ticket, states[ticket.id], now)
+        deadlines.keep(board, ticket, found[ticket.id], now)
+        counts["alerts"] += _alert(board, ticket, known[ticket.id], found[ticket.id], now)
+        if ticket.version != before:
+            moved.append(ticket)
+    return found, moved
+
+
+def _watches_promises(rule: Rule) -> bool:
+    return any(
+        isinstance(leaf, Term)
+        and (leaf.field in ("due", "alert") or (leaf.field == "is" and "late" in leaf.values))
+        for leaf in terms(rule.query)
+    )
 
 
 def _is_for_on_call(ticket: Ticket, calendar: Calendar, now: datetime) -> bool:
@@ -152,15 +188,18 @@ def _level(deadline: promises.Deadline) -> str | None:
 
 
 def _look_again(
-    ticket: Ticket, rules: Sequence[Rule], found: Sequence[promises.Deadline], now: datetime
+    ticket: Ticket, rules: Sequence[Rule], found: Sequence[promises.Deadline], zone: str, now: datetime
 ) -> datetime | None:
     """The next instant at which a rule, a deadline or a guard may give another answer."""
     facts = {
         "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "closed_at": ticket.closed_at,
         "waiting_since": None if ticket.closed_at else ticket.waiting_since,
         "state_since": ticket.state_since,
+        "due_at": ticket.next_deadline_at,
     }
-    instants = [next_flip(rule.query, facts, now) for rule in rules]
+    instants = [next_flip(rule.query, facts, now, zone) for rule in rules]
     instants.append(promises.look_again_at(found, now))
     instants.extend(until for until in guards(ticket).values() if until > now)
     return min((at for at in instants if at is not None), default=None)

@@ -1,16 +1,29 @@
-"""Sessions and throttles that have run out are forgotten."""
+"""Sessions and throttles that have run out are forgotten; opening hours are written further ahead."""
 
 from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import delete
 
-from app.database import bookkeeping
+from app.database import bookkeeping, db, writing
+from app.desk import calendars
+from app.models.calendar import Calendar
+from app.models.desk import Desk
 from app.models.person import SignIn, Throttle
 
 
 def tidy(now: datetime) -> Counter[str]:
-    """Forgets sessions and throttles that have run out."""
+    """Forgets sessions and throttles that have run out, and keeps the windows of opening hours a year ahead."""
     signed_in = bookkeeping(delete(SignIn).where(SignIn.expires_at <= now)).count
     throttled = bookkeeping(delete(Throttle).where(Throttle.until <= now)).count
-    return Counter({"sessions": signed_in, "throttles": throttled})
+    return Counter({"sessions": signed_in, "throttles": throttled, "calendars": _extend(now)})
+
+
+def _extend(now: datetime) -> int:
+    found = calendars.running_out(now)
+    db.session.rollback()
+    extended = 0
+    for calendar_id in found:
+        with writing(db.session.get_one(Desk, 1)):
+            extended += calendars.keep_windows(db.session.get_one(Calendar, calendar_id), now)
+    return extended

@@ -12,12 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rules.compile import Binding, columns, condition, like, next_flip, rule_label, term_label, terms, truth
-from rules.query import And, Not, Or, Query, Term, Words, fold, parse
+from rules.compile import (
+    Binding,
+    columns,
+    condition,
+    containing,
+    like,
+    next_flip,
+    rule_label,
+    term_label,
+    truth,
+)
+from rules.query import And, Not, Or, Query, Term, Words, fold, parse, terms
 from rules.rule import Rule
 from rules.vocabulary import ORDER, PRIORITIES, STATES, VOCABULARY
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+FACTS = ("created_at", "updated_at", "closed_at", "waiting_since", "state_since", "due_at")
 
 
 class Instant(sa.TypeDecorator[datetime]):
@@ -48,6 +59,13 @@ tickets = sa.Table(
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("waiting_since", Instant),
     sa.Column("state_since", Instant, nullable=False),
+    sa.Column("updated_at", Instant, nullable=False),
+    sa.Column("closed_at", Instant),
+    sa.Column("due_at", Instant),
+    sa.Column("team", sa.Integer),
+    sa.Column("board", sa.Integer, nullable=False),
+    sa.Column("messages", sa.Integer, nullable=False),
+    sa.Column("unread", sa.Boolean, nullable=False),
 )
 messages = sa.Table("messages", metadata, sa.Column("ticket_id", sa.Integer), sa.Column("text", sa.String))
 tags = sa.Table("tags", metadata, sa.Column("ticket_id", sa.Integer), sa.Column("name", sa.String))
@@ -65,10 +83,15 @@ def assigned(value: str | int) -> sa.ColumnElement[bool]:
     return tickets.c.assignee == {"me": "anna", "oncall": "bob"}.get(str(value), value)
 
 
+def said(pattern: str) -> sa.Exists:
+    return sa.exists().where(messages.c.ticket_id == tickets.c.id, like(messages.c.text, pattern))
+
+
 BINDING = Binding(
     subject=tickets.c.subject,
-    body=lambda pattern: sa.exists().where(
-        messages.c.ticket_id == tickets.c.id, like(messages.c.text, pattern)
+    body=said,
+    words=lambda text: sa.or_(
+        sa.func.coalesce(like(tickets.c.subject, containing(text)), sa.false()), said(containing(text))
     ),
     from_=lambda pattern: like(tickets.c.sender, pattern),
     channel_kind=tickets.c.kind,
@@ -82,6 +105,21 @@ BINDING = Binding(
     waiting_since=tickets.c.waiting_since,
     state_since=tickets.c.state_since,
     automatic=tickets.c.automatic,
+    updated_at=tickets.c.updated_at,
+    closed_at=tickets.c.closed_at,
+    due_at=tickets.c.due_at,
+    team=tickets.c.team,
+    board=tickets.c.board,
+    messages=tickets.c.messages,
+    reopened=tickets.c.messages,
+    unread=tickets.c.unread,
+    last_speaker=tickets.c.kind,
+    vip=tickets.c.automatic,
+    customer=lambda pattern: like(tickets.c.sender, pattern),
+    company=has_tag,
+    attachment=said,
+    alert=lambda value: has_tag(() if value == "any" else (value,)),
+    during=lambda calendar: tickets.c.board == calendar,
 )
 
 
@@ -100,6 +138,13 @@ class Ticket:
     waiting_since: datetime | None = None
     state_since: datetime = NOW - timedelta(hours=1)
     texts: tuple[str, ...] = ()
+    updated_at: datetime = NOW - timedelta(hours=2)
+    closed_at: datetime | None = None
+    due_at: datetime | None = None
+    team: int | None = None
+    board: int = 1
+    messages: int = 1
+    unread: bool = False
     tags: tuple[str, ...] = ()
 
 
@@ -239,7 +284,7 @@ def test_a_query_finds_what_it_says(desk: Desk, text: str, ticket: Ticket, holds
 
 
 def test_every_field_is_compiled() -> None:
-    value = {"duration": 60, "priority": "high"}
+    value = {"duration": 60, "priority": "high", "count": 1, "date": "today"}
     for name, field in VOCABULARY.items():
         for operator in field.operators:
             tree = Term(name, operator, (value.get(field.type, "open"),))
@@ -470,14 +515,15 @@ FLIPS: list[tuple[str, dict[str, datetime], datetime | None]] = [
 
 @pytest.mark.parametrize(("text", "facts", "flip"), FLIPS)
 def test_the_next_flip(text: str, facts: dict[str, datetime], flip: datetime | None) -> None:
-    known = {"created_at": hours(100), "waiting_since": None, "state_since": hours(100), **facts}
+    known: dict[str, datetime | None] = dict.fromkeys(FACTS)
+    known |= {"created_at": hours(100), "state_since": hours(100), "updated_at": hours(100), **facts}
     assert next_flip(parse(text), known, NOW) == flip
 
 
 @given(ticket_rows, query_trees)
 @settings(max_examples=150, deadline=None)
 def test_nothing_changes_before_the_next_flip_and_time_terms_change_at_it(row: Ticket, tree: Query) -> None:
-    facts = {"created_at": row.created_at, "waiting_since": row.waiting_since, "state_since": row.state_since}
+    facts = {name: getattr(row, name) for name in FACTS}
     flip = next_flip(tree, facts, NOW)
     leaves_now = [holds(leaf, row, NOW) for leaf in terms(tree)]
     if flip is None:
