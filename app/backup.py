@@ -40,7 +40,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.expression import ColumnClause, TableClause
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from app.database import UTCDateTime, db
+from app.database import UTCDateTime, db, is_index
 from app.files import whole_file
 from app.migrations import revision_of
 
@@ -114,7 +114,9 @@ def snapshot(engine: Engine | None = None) -> Iterator[Connection]:
 
 def table_names(connection: Connection) -> list[str]:
     """The tables that belong into a backup of this database, by name."""
-    return sorted(set(inspect(connection).get_table_names()) - LEFT_OUT)
+    return sorted(
+        name for name in inspect(connection).get_table_names() if name not in LEFT_OUT and not is_index(name)
+    )
 
 
 def described(connection: Connection, name: str) -> TableClause:

@@ -13,13 +13,34 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, Executable, MetaData, Row, event, text
+from sqlalchemy import (
+    DDL,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Engine,
+    Executable,
+    MetaData,
+    Row,
+    String,
+    Table,
+    and_,
+    cast,
+    column,
+    event,
+    literal_column,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator
+
+from rules.tokens import Phrase
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -36,6 +57,29 @@ POSTGRESQL = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
+}
+SEARCH_INDEX = (
+    "search_index"  # SQLite's full-text table; it keeps what it knows in others whose names begin with this
+)
+MOST_LOOKED_UP = 12  # tokens of a phrase that the index is asked for; the text says the rest
+_INDEX = table(SEARCH_INDEX, column("rowid"), column(SEARCH_INDEX))
+_LEXEMES = "array_to_tsvector(string_to_array(btrim(search_documents.tokens), ' '))"
+# Any token survives: the index cuts at ASCII signs only, and tokens hold none. It does not store the texts again.
+_TO_INDEX = "INSERT INTO search_index (rowid, tokens) VALUES (new.id, new.tokens);"
+_FROM_INDEX = "INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', old.id, old.tokens);"
+INDEX_MADE_BY = {
+    "sqlite": (
+        f"CREATE VIRTUAL TABLE {SEARCH_INDEX} USING fts5(tokens, content='search_documents', content_rowid='id', "
+        "tokenize='ascii', prefix='2 3', detail='none', columnsize=0)",
+        f"CREATE TRIGGER search_documents_added AFTER INSERT ON search_documents BEGIN {_TO_INDEX} END",
+        f"CREATE TRIGGER search_documents_removed AFTER DELETE ON search_documents BEGIN {_FROM_INDEX} END",
+        "CREATE TRIGGER search_documents_changed AFTER UPDATE OF tokens ON search_documents BEGIN "
+        f"{_FROM_INDEX} {_TO_INDEX} END",
+    ),
+    "postgresql": (
+        "CREATE INDEX search_index ON search_documents USING gin ("
+        "array_to_tsvector(string_to_array(btrim(tokens), ' ')))",
+    ),
 }
 Trouble = Literal["away", "full"]
 
@@ -171,6 +215,46 @@ def if_possible() -> Iterator[None]:
 def insert_new(table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, for the database in use."""
     return (postgresql if db.engine.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def in_index(phrase: Phrase) -> ColumnElement[bool]:
+    """The condition on search_documents that they hold a phrase, found by the full-text index.
+
+    The index knows which tokens a document holds, not where: of several, the text itself says whether they stand
+    together. So it stays small, and no text is too long for it.
+    """
+    *before, last = phrase.tokens
+    looked_up = list(dict.fromkeys(before))[: MOST_LOOKED_UP - 1]
+    useless = phrase.cut and len(last) < 3 and looked_up  # the beginning of very many words
+    wanted = looked_up if useless else [*looked_up, last]
+    cut = phrase.cut and not useless
+    if db.engine.dialect.name == "postgresql":
+        asked = " & ".join(f"'{token}'" for token in wanted) + (":*" if cut else "")
+        found = literal_column(_LEXEMES).bool_op("@@")(cast(asked, postgresql.TSQUERY))
+    else:
+        asked = " ".join(f'"{token}"' for token in wanted) + ("*" if cut else "")
+        held = select(_INDEX.c.rowid).where(_INDEX.c.search_index.bool_op("MATCH")(asked))
+        found = literal_column("search_documents.id").in_(held)
+    return (
+        found
+        if len(phrase.tokens) == 1
+        else and_(found, literal_column("search_documents.tokens", String).like(phrase.pattern))
+    )
+
+
+def keep_index(documents: Table) -> None:
+    """Makes the full-text index with its table, and takes it away with it. Each change of a document changes it."""
+    event.listen(
+        documents, "before_drop", DDL(f"DROP TABLE IF EXISTS {SEARCH_INDEX}").execute_if(dialect="sqlite")
+    )
+    for dialect, statements in INDEX_MADE_BY.items():
+        for statement in statements:
+            event.listen(documents, "after_create", DDL(statement).execute_if(dialect=dialect))
+
+
+def is_index(name: str | None) -> bool:
+    """Whether a table or an index of this name is the full-text index, or what SQLite keeps it in: nothing of ours."""
+    return name is not None and name.startswith(SEARCH_INDEX)
 
 
 def announce(session: Session, stream_id: int) -> None:

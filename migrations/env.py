@@ -6,7 +6,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 
 from app import models  # noqa: F401 - maps every table
-from app.database import Base, UTCDateTime
+from app.database import Base, UTCDateTime, is_index
 
 
 def render(kind: str, item: Any, autogen: AutogenContext) -> str | bool:
@@ -22,6 +22,7 @@ context.configure(
     render_as_batch=True,
     compare_type=True,
     render_item=render,
+    include_name=lambda name, kind, _: not (kind in ("table", "index") and is_index(name)),
 )
 with context.begin_transaction():
     context.run_migrations()

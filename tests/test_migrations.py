@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from app.database import Base
+from app.database import Base, is_index
 from app.migrations import FOLDER, current, head, upgrade
 
 REVISIONS = sorted(path.stem.split("_")[0] for path in (FOLDER / "versions").glob("*.py"))
@@ -56,7 +56,12 @@ def test_models_and_migrations_agree(make_engine: Callable[[], Engine]) -> None:
 
     with migrated.connect() as connection:
         context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
+            connection,
+            opts={
+                "compare_type": True,
+                "compare_server_default": True,
+                "include_name": lambda name, kind, _: not (kind in ("table", "index") and is_index(name)),
+            },
         )
         assert compare_metadata(context, Base.metadata) == []
     # What Alembic does not compare: checks, conditions of indexes, cascades.
@@ -138,8 +143,19 @@ def described(engine: Engine) -> dict[str, Any]:
                 "indexes": [in_words(index) for index in by_name(look.get_indexes(table))],
             }
             for table in look.get_table_names()
-            if table != "alembic_version"
-        }
+            if table != "alembic_version" and not is_index(table)
+        } | {"search": search(connection)}
+
+
+def search(connection: Connection) -> list[Any]:
+    """The full-text index and what keeps it, in the words that made it: SQLAlchemy knows nothing of either."""
+    if connection.dialect.name == "sqlite":
+        asked = (
+            "SELECT type, name, sql FROM sqlite_master WHERE type = 'trigger' OR sql LIKE 'CREATE VIRTUAL%'"
+        )
+    else:
+        asked = "SELECT indexname, indexdef FROM pg_indexes WHERE indexdef LIKE '%USING gin%'"
+    return sorted(map(tuple, connection.exec_driver_sql(asked.replace("%", "%%"))))
 
 
 def by_name(things: Any) -> list[Any]:
@@ -153,7 +169,7 @@ def in_words(index: Any) -> dict[str, Any]:
 
 def reflected(connection: Connection) -> MetaData:
     tables = MetaData()
-    tables.reflect(connection)
+    tables.reflect(connection, only=lambda name, _: not is_index(name))
     tables.remove(tables.tables["alembic_version"])
     return tables
 

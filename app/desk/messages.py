@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import customers, deliveries, guards, notices, tickets
+from app.desk import customers, deliveries, guards, notices, search, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -86,6 +86,7 @@ def receive(
     message.attachments = [attachment(file) for file in files]
     db.session.add(message)
     db.session.flush()
+    search.index_message(ticket, message)
     ticket.message_count += 1
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "customer", True
     if automatic is None:
@@ -185,6 +186,7 @@ def answer_automatically(
     )
     db.session.add(message)
     db.session.flush()
+    search.index_message(ticket, message)
     message.message_id = _mint(message)
     _queue(
         board,
@@ -208,6 +210,7 @@ def spare_automatic(board: Board, ticket: Ticket, *, now: datetime) -> None:
     for message in _automatic(ticket, Message.withdrawn_at.is_(None)):
         if deliveries.cancel(message.id):
             message.withdrawn_at = now
+            search.forget_message(message)
             customers.give_acknowledgement_back(ticket.customer_id)
             told(board, ticket, "message.spared", by=CLOCK, now=now, message=message.id)
 
@@ -229,6 +232,7 @@ def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, n
         raise Refused(N_("Too late: this answer has left already."), status=409)
     answered_at, message.withdrawn_at = message.at, now
     db.session.flush()
+    search.forget_message(message)
     by = By("person", person.id)
     if message.automatic is not None:
         customers.give_acknowledgement_back(ticket.customer_id)
@@ -276,6 +280,7 @@ def _add(ticket: Ticket, kind: str, text: str, person: Person, now: datetime) ->
     )
     db.session.add(message)
     db.session.flush()
+    search.index_message(ticket, message)
     ticket.message_count += 1
     return message
 
@@ -303,6 +308,7 @@ def _resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: 
     for message in _automatic(ticket, Message.withdrawn_at == answered_at):
         if customers.acknowledge(ticket.customer_id, now) and deliveries.resume(message.id, now + RESUME_FOR):
             message.withdrawn_at = None
+            search.index_message(ticket, message)
             told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
 
 

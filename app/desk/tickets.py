@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 
 from app.database import db, insert_new
-from app.desk import intervals
+from app.desk import intervals, search
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.headers import one_line
@@ -69,6 +69,7 @@ def open_ticket(
     db.session.add(ticket)
     db.session.flush()
     intervals.begin(ticket, now)
+    search.index_ticket(ticket)
     record(
         board,
         "ticket.opened",
