@@ -90,6 +90,28 @@ def places(text: str, phrases: Sequence[Phrase]) -> list[tuple[int, int]]:
     return _apart(found)
 
 
+def excerpt(text: str, phrases: Sequence[Phrase], longest: int | None = None) -> list[tuple[str, bool]]:
+    """`text` in pieces, True for those that were looked for; with `longest` only so many characters around the first."""
+    text = " ".join(text.split())
+    found = places(text, phrases)
+    start, until = _window(text, found[0][0] if found else 0, longest or len(text))
+    pieces = [("…", False)] if start else []
+    for place, end in found:
+        if start <= place and end <= until:
+            pieces += [(text[start:place], False), (text[place:end], True)]
+            start = end
+    pieces += [(text[start:until], False)] + ([("…", False)] if until < len(text) else [])
+    return [piece for piece in pieces if piece[0]]
+
+
+def _window(text: str, around: int, longest: int) -> tuple[int, int]:
+    """Where to begin and end; it begins with a word, where there is one soon."""
+    start = min(max(0, around - longest // 3), max(0, len(text) - longest))
+    blank = text.find(" ", start, around) if start else -1
+    start = blank + 1 if 0 <= blank < start + 20 else start
+    return start, min(len(text), start + longest)
+
+
 def _tokens(folded: str) -> Iterator[tuple[str, int]]:
     """(token, where it begins) of folded text; a token is always a piece of that text."""
     for found in _WORD.finditer(folded):

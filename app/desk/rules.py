@@ -12,6 +12,7 @@ from app.desk.events import record
 from app.desk.refused import Refused
 from app.models import vocabulary
 from app.models.desk import Desk
+from app.models.document import words_in_texts
 from app.models.event import By
 from app.models.person import Person
 from app.models.rule import Rule, RuleFiring, RuleState
@@ -156,7 +157,7 @@ def holding(found: Sequence[Rule], now: datetime) -> dict[int, int]:
     ready = [_ready(row) for row in found]
     newest = select(Ticket.id).where(Ticket.closed_at.is_(None)).order_by(Ticket.id.desc()).limit(NEWEST)
     counts = dict.fromkeys([rule.id for rule in ready], 0)
-    judged = columns(ready, vocabulary.binding(now), now)
+    judged = columns(ready, vocabulary.binding(now, words=words_in_texts), now)
     for row in db.session.execute(select(*judged).where(Ticket.id.in_(newest))):
         for rule_id, holds in truth(ready, row._mapping).items():
             counts[rule_id] += holds

@@ -1,6 +1,6 @@
 """What a board shows: plain rows instead of mapped objects, a few statements whatever the number of tickets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from app.database import db
+from app.models import document
 from app.models.board import Column
 from app.models.channel import Channel
 from app.models.customer import Customer
@@ -53,12 +54,14 @@ class View:
     me: int | None = None
     zone: str = "UTC"
 
-    def condition(self, now: datetime) -> ColumnElement[bool]:
-        """The filter as it is at `now`."""
+    def condition(
+        self, now: datetime, words: Callable[[str], ColumnElement[bool]] = document.words
+    ) -> ColumnElement[bool]:
+        """The filter as it is at `now`; `words` as for vocabulary.binding()."""
         return (
             true()
             if self.query == EVERYTHING
-            else condition(self.query, binding(now, self.me, self.zone), now)
+            else condition(self.query, binding(now, self.me, self.zone, words), now)
         )
 
 
@@ -171,7 +174,7 @@ def more_cards(view: View, column_id: int, after: tuple[str, int] | None, now: d
 
 def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
     """The cards of these tickets that belong to the view: on its board and in its filter."""
-    wanted = _tickets(view.condition(now)).where(
+    wanted = _tickets(view.condition(now, document.words_in_texts)).where(
         Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets))
     )
     return _read(_cards(wanted.subquery("t")))

@@ -1,6 +1,6 @@
 """What the query language's fields mean in this database: its columns, and the names that people write for ids."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,12 +14,12 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    or_,
     select,
     union_all,
 )
 
 from app.database import db
+from app.models import document
 from app.models.alert import Alert
 from app.models.board import Board
 from app.models.calendar import Calendar, CalendarWindow
@@ -32,7 +32,7 @@ from app.models.rota import PRIMARY, Shift
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
 from rules import hours
-from rules.compile import Binding, containing, like
+from rules.compile import Binding, like
 from rules.vocabulary import Names, Value
 
 # The fields whose values are ids, and what they are ids of.
@@ -96,13 +96,19 @@ def desk_zone() -> str:
     return zone if hours.find_zone(zone) else "UTC"
 
 
-def binding(now: datetime, me: int | None = None, zone: str | None = None) -> Binding:
+def binding(
+    now: datetime,
+    me: int | None = None,
+    zone: str | None = None,
+    words: Callable[[str], ColumnElement[bool]] = document.words,
+) -> Binding:
     """The columns for one SELECT over tickets at `now`; `me` is the person whose filter it is, `zone` whose days are
-    meant: theirs, or the desk's for a rule (None)."""
+    meant: theirs, or the desk's for a rule (None). Where a few tickets are asked for by their ids,
+    document.words_in_texts says what `words` are."""
     return Binding(
         subject=Ticket.subject_search,
         body=_body,
-        words=_words,
+        words=words,
         from_=_from,
         channel_kind=select(Channel.kind).where(Channel.id == Ticket.channel_id).scalar_subquery(),
         channel_name=Ticket.channel_id,  # names() lets queries store ids
@@ -178,11 +184,6 @@ def _body(pattern: str) -> ColumnElement[bool]:
     return exists().where(
         Message.ticket_id == Ticket.id, Message.kind == "customer", like(Message.search_text, pattern)
     )
-
-
-def _words(text: str) -> ColumnElement[bool]:
-    pattern = containing(text)
-    return or_(like(Ticket.subject_search, pattern), _body(pattern))
 
 
 def _from(pattern: str) -> ColumnElement[bool]:

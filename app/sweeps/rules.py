@@ -13,6 +13,7 @@ from app.desk import rotas, tickets
 from app.desk.refused import Refused
 from app.models import vocabulary
 from app.models.board import Board
+from app.models.document import words_in_texts
 from app.models.event import CLOCK, By
 from app.models.rule import RuleFiring, RuleState
 from app.models.ticket import Tag, Ticket
@@ -74,7 +75,9 @@ def guards(ticket: Ticket) -> dict[TicketField, datetime]:
 def _truth(due: Collection[int], rules: Sequence[Rule], now: datetime) -> dict[int, dict[int, bool]]:
     """One statement: ticket -> rule -> whether its query holds."""
     rows = db.session.execute(
-        select(Ticket.id, *columns(rules, vocabulary.binding(now), now)).where(Ticket.id.in_(due))
+        select(Ticket.id, *columns(rules, vocabulary.binding(now, words=words_in_texts), now)).where(
+            Ticket.id.in_(due)
+        )
     )
     return {row.id: truth(rules, row._mapping) for row in rows}
 
