@@ -216,6 +216,9 @@ def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
         entries += [
             _filtered(board.id, words.gettext("Mine"), "is:unresolved assignee:me", board.mine),
             _filtered(board.id, words.gettext("Unassigned"), "is:unresolved is:unassigned", board.unassigned),
+            Entry(
+                "/tickets", words.gettext("All tickets"), current="page" if request.path == "/tickets" else ""
+            ),
         ]
     for endpoint, label, verb, counted in PAGES:
         if endpoint in current_app.view_functions and (verb is None or access.can(person, verb, None, now)):

@@ -29,6 +29,7 @@ LAYERS = [
     "app.live",
     "app.greenlets",
     "app.cards",
+    "app.filters",
     "app.html",
     "app.forms",
     "app.auth",

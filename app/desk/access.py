@@ -150,6 +150,8 @@ _admins = _from("admin")
 
 VERBS = {
     "own_profile": Verb(_anybody),
+    "keep_views": Verb(_anybody),
+    "edit_views": Verb(_managers, seen_with="keep_views"),  # shared ones of others
     # on a board
     "see_board": Verb(_board),
     "work_board": Verb(_board),  # read, reply, note, move, assign, tag, prioritise, open a ticket

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     func,
     literal,
+    not_,
     select,
     true,
     tuple_,
@@ -102,13 +103,8 @@ class Card(NamedTuple):
         return f"{self.sort_key}.{self.id}"
 
     def deadline_state(self, now: datetime) -> str:
-        """ok, near, late, paused or none."""
-        if self.next_deadline_at is None:
-            return "paused" if self.paused else "none"
-        left = (self.next_deadline_at - now).total_seconds()
-        if left <= 0:
-            return "late"
-        return "near" if self.next_deadline_for and left * NEAR < self.next_deadline_for else "ok"
+        """See deadline_state()."""
+        return deadline_state(self.next_deadline_at, self.next_deadline_for, self.paused, now)
 
 
 @dataclass(frozen=True)
@@ -121,6 +117,7 @@ class Head:
     wip_limit: int | None
     count: int
     late: int
+    hidden: int  # what the filter leaves out
 
     @property
     def count_said(self) -> str:
@@ -136,6 +133,17 @@ class Changes(NamedTuple):
 
     tickets: list[int]
     reload: bool
+
+
+def deadline_state(at: datetime | None, whole: int | None, paused: bool, now: datetime) -> str:
+    """ok, near, late, paused or none. `whole` is the length of the target in seconds, of which a deadline near its end has
+    a quarter left."""
+    if at is None:
+        return "paused" if paused else "none"
+    left = (at - now).total_seconds()
+    if left <= 0:
+        return "late"
+    return "near" if whole and left * NEAR < whole else "ok"
 
 
 def said(count: int) -> str:
@@ -234,6 +242,7 @@ def _heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
             Column.wip_limit,
             _counted(matches),
             _counted(matches, Ticket.next_deadline_at <= now),
+            _counted(not_(matches)) if view.query != EVERYTHING else literal(0),
         )
         .where(Column.board_id == view.board_id)
         .order_by(Column.position, Column.id)

@@ -17,9 +17,6 @@ class SavedView(Base):
     name: Mapped[str]
     owner_id: Mapped[int] = mapped_column(ForeignKey("people.id"), index=True)
     shared: Mapped[bool] = mapped_column(default=False)
-    board_id: Mapped[int | None] = mapped_column(
-        ForeignKey("boards.id")
-    )  # shown on this board; None: in the list
     query: Mapped[dict[str, Any]] = mapped_column(JSON)  # rules.query.to_json()
     columns: Mapped[list[str]] = mapped_column(JSON, default=list)  # of the list; empty: the usual ones
     sort: Mapped[str] = mapped_column(default="")  # of the list: a column, with "-" for falling

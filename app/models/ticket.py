@@ -34,6 +34,10 @@ class Ticket(Base):
         ),
         Index("ix_tickets_late", "column_id", "next_deadline_at"),
         Index("ix_tickets_customer", "customer_id", "id"),
+        Index("ix_tickets_updated", "updated_at", "id"),
+        Index("ix_tickets_created", "created_at", "id"),
+        Index("ix_tickets_sort", "sort_key", "id"),
+        Index("ix_tickets_priority", "priority", "id"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
     )
 

@@ -23,6 +23,7 @@ from app.routes import (
     people,
     policies,
     profile,
+    query_box,
     replies,
     rotas,
     rule_switches,
@@ -34,8 +35,10 @@ from app.routes import (
     tags,
     teams,
     ticket_fields,
+    ticket_list,
     tickets,
     undelivered,
+    views,
 )
 
 BLUEPRINTS: list[Blueprint] = [
@@ -59,6 +62,7 @@ BLUEPRINTS: list[Blueprint] = [
     people.bp,
     policies.bp,
     profile.bp,
+    query_box.bp,
     replies.bp,
     rotas.bp,
     rule_switches.bp,
@@ -70,6 +74,8 @@ BLUEPRINTS: list[Blueprint] = [
     tags.bp,
     teams.bp,
     ticket_fields.bp,
+    ticket_list.bp,
     tickets.bp,
     undelivered.bp,
+    views.bp,
 ]

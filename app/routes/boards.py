@@ -8,21 +8,18 @@ from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, re
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import cards, clock, live
+from app import cards, clock, filters, live
 from app.auth import current_person, login_required, now, signed_in_person
 from app.database import db, trouble
 from app.desk import access, sign_ins
 from app.html import page
 from app.models import card as rows
-from app.models import vocabulary
 from app.models.board import Board, Column
-from app.models.card import PER_COLUMN, View
+from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
 from app.models.channel import channels_in_use
 from app.models.person import Person
-from app.words import gettext as _
 from app.words import locale
-from rules.compile import depends_on_days
-from rules.query import DID_YOU_MEAN, QueryError, Term, parse, terms
+from rules.query import QueryError
 
 bp = Blueprint("boards", __name__)
 
@@ -45,23 +42,19 @@ def index() -> AnyResponse:
 def show(board_id: int) -> AnyResponse:
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
-    text = request.args.get("q", "").strip()
-    error: dict[str, Any] | None = None
-    try:
-        view = view_of(board.id, text, person)
-    except QueryError as wrong:
-        view, error = View(board.id, locale()), said(wrong)
+    asked = filters.read(request.args.get("q", ""), person)
+    view = _view(board.id, asked)
     heads = rows.heads(view, at)
     columns = cards.shown(heads)
-    nothing_yet = not text and not any(head.count for head in heads)
+    nothing_yet = not asked.text and not any(head.count for head in heads)
     found = rows.first_cards(view, [column.id for column in columns], at)
     return page(
         "boards/show.html",
-        status=422 if error else 200,
+        status=422 if asked.error else 200,
         board=board,
         view=view,
-        text=text,
-        error=error,
+        asked=asked,
+        hidden=said(min(MOST_COUNTED, sum(column.hidden for column in columns))),
         columns=[_column(column, found[column.id], view, at) for column in columns],
         archived=[head for head in heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
@@ -109,7 +102,7 @@ def delta(board_id: int) -> AnyResponse:
     try:
         view = view_of(board.id, request.args.get("q", "").strip(), person)
     except QueryError as wrong:
-        return jsonify(said(wrong)), 422  # type: ignore[return-value]
+        return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
     changed = cards.changes_since(view, request.args.get("since", -1, int), at)
     answer = Response(changed.to_json(), mimetype="application/json")
     answer.headers["X-Clock"] = "stopped" if _clock_stopped(at) else "running"
@@ -125,7 +118,7 @@ def stream(board_id: int) -> AnyResponse:
     try:
         view = view_of(board.id, request.args.get("q", "").strip(), person)
     except QueryError as wrong:
-        return jsonify(said(wrong)), 422  # type: ignore[return-value]
+        return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     streams = live.of(app)
     try:
@@ -148,23 +141,11 @@ def stream(board_id: int) -> AnyResponse:
 
 def view_of(board_id: int, text: str, person: Person) -> View:
     """How this person looks at the board with this filter. Raises QueryError."""
-    if not text:
-        return View(board_id, locale())
-    names = vocabulary.names(access.visible_boards(person, now()))
-    tree = parse(text, me=True, names=names)
-    mine = any(
-        isinstance(leaf, Term) and leaf.field == "assignee" and "me" in leaf.values for leaf in terms(tree)
-    )
-    zone = person.zone if depends_on_days(tree) else "UTC"
-    return View(board_id, locale(), tree, text, person.id if mine else None, zone)
+    return _view(board_id, filters.parsed(text, person))
 
 
-def said(error: QueryError) -> dict[str, Any]:
-    """What is wrong with a filter, where, and what was probably meant."""
-    text = _(error.message).format(**error.values)
-    if error.suggestion:
-        text += ", " + _(DID_YOU_MEAN).format(suggestion=error.suggestion)
-    return {"column": error.column, "message": text}
+def _view(board_id: int, asked: filters.Filter) -> View:
+    return View(board_id, locale(), asked.query, "" if asked.error else asked.text, asked.me, asked.zone)
 
 
 def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -> dict[str, Any]:

@@ -89,13 +89,11 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
-        sa.Column("board_id", sa.Integer(), nullable=True),
         sa.Column("query", sa.JSON(), nullable=False),
         sa.Column("columns", sa.JSON(), nullable=False),
         sa.Column("sort", sa.String(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_views_board_id")),
         sa.ForeignKeyConstraint(["owner_id"], ["people.id"], name=op.f("fk_views_owner_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_views")),
     )
@@ -142,6 +140,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("reopened", sa.Integer(), server_default="0", nullable=False))
         batch_op.create_index(batch_op.f("ix_tickets_team_id"), ["team_id"], unique=False)
         batch_op.create_foreign_key(batch_op.f("fk_tickets_team_id"), "teams", ["team_id"], ["id"])
+        for name, column in (
+            ("updated", "updated_at"),
+            ("created", "created_at"),
+            ("sort", "sort_key"),
+            ("priority", "priority"),
+        ):
+            batch_op.create_index(f"ix_tickets_{name}", [column, "id"], unique=False)
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.alter_column("reopened", existing_type=sa.Integer(), server_default=None)
 
@@ -152,6 +157,8 @@ def downgrade() -> None:
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_tickets_team_id"), type_="foreignkey")
         batch_op.drop_index(batch_op.f("ix_tickets_team_id"))
+        for name in ("updated", "created", "sort", "priority"):
+            batch_op.drop_index(f"ix_tickets_{name}")
         batch_op.drop_column("reopened")
         batch_op.drop_column("customer_wrote_at")
         batch_op.drop_column("team_id")

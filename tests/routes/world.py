@@ -12,12 +12,14 @@ from app.desk import alerts, inbox, invitations, sign_ins
 from app.models.alert import Alert
 from app.models.board import Board, BoardPerson
 from app.models.delivery import Delivery
+from app.models.desk import Desk
 from app.models.event import CLOCK
 from app.models.mailbox import Mailbox
 from app.models.message import Attachment, Message, RawMessage
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule
+from app.models.saved_view import SavedView
 from app.models.team import Team
 from app.models.ticket import Tag
 from rules.query import parse, to_json
@@ -38,6 +40,7 @@ class World:
     tags: dict[str, Tag]
     parts: dict[str, Any]
     tokens: dict[str, str]  # blueprint -> its <token>
+    views: dict[str, int]  # one of each person's own
     raw: dict[str, int]  # a failed message for each actor, who may get it through
     now: datetime
 
@@ -54,6 +57,7 @@ class World:
             "sign_in_id": own[0].id if own else "0",
             "token": self.tokens.get(endpoint.partition(".")[0]),
             "raw_id": self.raw[actor],
+            "view_id": self.views.get(actor, 0),
         }
 
 
@@ -109,7 +113,18 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "manager": desk.alice,
         "admin": desk.dana,
     }
-    return World(desk, people, rules, teams, tags, parts, tokens, raw, now)
+    return World(desk, people, rules, teams, tags, parts, tokens, _views(people, now), raw, now)
+
+
+def _views(people: dict[str, Person], now: datetime) -> dict[str, int]:
+    with writing(db.session.get_one(Desk, 1)):
+        made = {
+            actor: SavedView(name="Lamps", owner_id=person.id, query=LAMPS, created_at=now)
+            for actor, person in people.items()
+        }
+        db.session.add_all(made.values())
+        db.session.flush()
+        return {actor: view.id for actor, view in made.items()}
 
 
 def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:

@@ -35,8 +35,12 @@ PARAMETERS = (
     "week",
     "from",
     "page",
+    "sort",
+    "columns",
+    "board",
 )
 PAGES = (
+    "/tickets",
     "/tickets/{number}",
     "/tickets/{number}/move",
     "/tickets/new",
@@ -45,6 +49,9 @@ PAGES = (
     "/profile",
     "/deliveries",
     "/alerts",
+    "/views/new",
+    "/views/{view_id}",
+    "/queries/completion",
     "/rules",
     "/rules/new",
     "/rules/starters",

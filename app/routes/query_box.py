@@ -1,0 +1,23 @@
+"""What a query box asks for while somebody types."""
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response
+
+from app.auth import login_required, signed_in_person
+from app.filters import LONGEST_TYPED, names_for
+from app.html import page
+from app.words import gettext
+from rules.completion import complete
+from rules.vocabulary import VOCABULARY
+
+bp = Blueprint("query_box", __name__)
+
+
+@bp.get("/queries/completion")
+@login_required
+def completion() -> Response:
+    """The list below the box: what may follow at the end of `q`. 204 when nothing may."""
+    text = request.args.get("q", "")[:LONGEST_TYPED]
+    labels = {name: gettext(field.label) for name, field in VOCABULARY.items()}
+    options = complete(text, names_for(signed_in_person()), labels=labels)
+    return page("queries/_options.html", options=options)

@@ -1,0 +1,78 @@
+// The query box: a list below it of what may follow, by mouse and by keyboard. The server writes the list (hx-get on the
+// input); here it is opened, walked and taken from. Without this script the box is a plain search field.
+const box = document.querySelector("[data-query-box]");
+const input = box?.querySelector("[role=combobox]");
+const list = box?.querySelector("[role=listbox]");
+
+const options = () => [...list.querySelectorAll("[role=option]")];
+const selected = () => list.querySelector("[aria-selected=true]");
+
+function open(wanted) {
+  const shown = wanted && options().length > 0 && document.activeElement === input;
+  box.classList.toggle("is-open", shown);
+  input.setAttribute("aria-expanded", String(shown));
+  if (!shown) select(null);
+}
+
+function select(option) {
+  selected()?.setAttribute("aria-selected", "false");
+  if (option) {
+    option.setAttribute("aria-selected", "true");
+    option.scrollIntoView({ block: "nearest" });
+    input.setAttribute("aria-activedescendant", option.id);
+  } else {
+    input.removeAttribute("aria-activedescendant");
+  }
+}
+
+function take(option) {
+  input.value = option.dataset.text;
+  input.setSelectionRange(input.value.length, input.value.length);
+  select(null);
+  input.focus();
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+function walk(step) {
+  const all = options();
+  const place = all.indexOf(selected());
+  select(all[place + step] ?? (place === -1 ? all.at(step > 0 ? 0 : -1) : null));
+}
+
+if (input && list) {
+  list.addEventListener("htmx:afterSwap", () => open(true));
+  input.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt === input && input.selectionStart !== input.value.length) event.preventDefault(); // what follows is asked for at the end
+  });
+  input.addEventListener("blur", () => open(false));
+  input.addEventListener("click", () => open(true));
+  list.addEventListener("mousedown", (event) => {
+    event.preventDefault(); // the input keeps the focus
+    const option = event.target.closest("[role=option]");
+    if (option) take(option);
+  });
+  input.addEventListener("keydown", (event) => {
+    if (event.isComposing) return;
+    const isOpen = box.classList.contains("is-open");
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (isOpen) walk(event.key === "ArrowDown" ? 1 : -1);
+      else open(true);
+    } else if (event.key === "Escape" && isOpen) {
+      event.preventDefault();
+      event.stopPropagation();
+      open(false);
+    } else if ((event.key === "Enter" || event.key === "Tab") && isOpen && selected()) {
+      event.preventDefault();
+      take(selected());
+    }
+  });
+}
+
+for (const button of document.querySelectorAll("[data-copies]")) {
+  button.hidden = !navigator.clipboard;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copies);
+    document.dispatchEvent(new CustomEvent("toast", { detail: { text: button.dataset.copied } }));
+  });
+}
