@@ -22,7 +22,7 @@ from app.models.card import said
 from app.models.ticket import PRIORITIES
 from app.models.ticket_list import COLUMNS, NEWEST_CHANGE, ORDERS, USUAL, Row, Wanted
 from app.models.vocabulary import binding
-from app.routes.views import entries
+from app.routes.view_list import entries
 from app.words import N_, gettext
 from rules.compile import condition
 

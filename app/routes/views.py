@@ -1,12 +1,8 @@
 """Saved views: the list of them with their counts, and the page on which one is saved, shared or deleted."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, flash, redirect, request
-from sqlalchemy import ColumnElement, func, literal, select
 from werkzeug.wrappers import Response
 from wtforms import BooleanField, HiddenField, StringField
 from wtforms.validators import InputRequired, Length
@@ -18,42 +14,13 @@ from app.desk import access, views
 from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page
-from app.models import vocabulary
-from app.models.card import MOST_COUNTED, said
 from app.models.desk import Desk
-from app.models.person import Person
 from app.models.saved_view import SavedView
-from app.models.ticket import Ticket
+from app.routes.view_list import address_of, entries
 from app.words import N_, gettext
-from rules.compile import condition
-from rules.query import QueryError, broken, from_json, parse, to_text
+from rules.query import QueryError, parse
 
 bp = Blueprint("views", __name__)
-
-BUILT_IN = (
-    (N_("Mine"), "is:unresolved assignee:me"),
-    (N_("Unassigned"), "is:unresolved is:unassigned"),
-    (N_("Waiting on us"), "is:unresolved waiting>0m"),
-    (N_("Due in an hour"), "is:unresolved due<1h"),
-    (N_("Late"), "is:unresolved is:late"),
-    (N_("Last 7 days"), 'created:"last 7 days"'),
-    (N_("On call now"), "is:unresolved assignee:oncall"),
-)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of the list of views. `id` is None for what everybody has; `error` says why it finds nothing."""
-
-    label: str
-    text: str
-    url: str
-    count: str
-    id: int | None = None
-    shared: bool = False
-    mine: bool = False
-    error: str | None = None
-    current: bool = False
 
 
 class ViewForm(Form):
@@ -128,52 +95,6 @@ def remove(view_id: int) -> Response:
     return redirect("/tickets", code=303)
 
 
-def entries(person: Person, at: datetime, board_id: int | None) -> list[Entry]:
-    """What everybody has, then their own views, then the shared ones, with counts: of one board, or of all that they
-    may see. Two statements and one for the names."""
-    names = filters.names_for(person)
-    boards = [board_id] if board_id else db.session.scalars(access.visible_boards(person, at)).all()
-    lines: list[tuple[Entry, ColumnElement[bool]]] = []
-    for label, text in BUILT_IN:
-        try:
-            tree = parse(text, me=True, names=names)
-        except QueryError:
-            continue
-        line = Entry(gettext(label), text, _url(text, board_id), "")
-        lines.append((line, condition(tree, vocabulary.binding(at, person.id, person.zone), at)))
-    for view in views.seen_by(person):
-        lines.append(_line(view, person, names, board_id, at))
-    counts = (
-        db.session.execute(select(*(_counted(boards, matches) for _, matches in lines))).one()
-        if lines
-        else ()
-    )
-    here = request.args.get("q", "")
-    return [
-        Entry(**{**vars(line), "count": said(count), "current": bool(here) and line.text == here})
-        for (line, _), count in zip(lines, counts, strict=True)
-    ]
-
-
-def _line(
-    view: SavedView, person: Person, names: Any, board_id: int | None, at: datetime
-) -> tuple[Entry, ColumnElement[bool]]:
-    tree = from_json(view.query)
-    gone = broken(tree, names)
-    text = to_text(tree, names=names)
-    line = Entry(
-        view.name,
-        text,
-        _url(text, board_id, columns=",".join(view.columns), sort=view.sort),
-        "",
-        view.id,
-        view.shared,
-        view.owner_id == person.id,
-        ", ".join(gone) or None,
-    )
-    return line, condition(tree, vocabulary.binding(at, person.id, person.zone), at)
-
-
 def _save(view: SavedView | None) -> Response:
     form = ViewForm.from_request()
     rights = _rights(view) if view else {}
@@ -205,22 +126,10 @@ def _save(view: SavedView | None) -> Response:
     text = views.text_of(saved, filters.names_for(person))
     board = form.board.data if (form.board.data or "").isdecimal() else None
     return redirect(
-        _url(text, int(board) if board else None, columns=",".join(saved.columns), sort=saved.sort), code=303
+        address_of(text, int(board) if board else None, columns=",".join(saved.columns), sort=saved.sort),
+        code=303,
     )
 
 
 def _rights(view: SavedView) -> dict[str, Any]:
     return {"may_change": views.may_change(view, signed_in_person(), now())}
-
-
-def _url(text: str, board_id: int | None, **more: str) -> str:
-    if board_id is not None:
-        return f"/boards/{board_id}?" + urlencode({"q": text})
-    return "/tickets?" + urlencode({"q": text, **{name: value for name, value in more.items() if value}})
-
-
-def _counted(boards: Any, matches: ColumnElement[bool]) -> Any:
-    some = (
-        select(literal(1)).select_from(Ticket).where(Ticket.board_id.in_(boards), matches).limit(MOST_COUNTED)
-    )
-    return select(func.count()).select_from(some.subquery()).scalar_subquery()

@@ -32,7 +32,7 @@ KOREAN = {"tag": "태그", "assignee": "담당자", "lang": "언어", "is": "상
         ("priority>=hi", ["priority>=high "]),
         ("is:un", ["is:unresolved ", "is:unassigned "]),
         ("waiting>3", ["waiting>30m ", "waiting>3d "]),
-        ("created:last", ['created:"last 7 days" ']),
+        ("created:yes", ["created:yesterday "]),
         ("due<1", ["due<1h ", "due<1d "]),
         ("nix:a", []),
         ("hello world", []),
