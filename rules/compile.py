@@ -187,19 +187,24 @@ def _condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bo
         case Words(text):
             return _sure(binding.words(text))
         case Term(field, operator, values):
-            test = _TERMS[field](binding, operator, values, now)
-            return false() if test is None else test
+            return _TERMS[field](binding, operator, values, now)
 
 
 def _excluded(leaf: Term, binding: Binding, now: datetime) -> ColumnElement[bool]:
     """NOT: false as well for what cannot be told, and for what names a row that is gone."""
-    test = _TERMS[leaf.field](binding, leaf.operator, leaf.values, now)
-    if test is None:
+    if _untold(leaf, binding):
         return false()
+    test = _TERMS[leaf.field](binding, leaf.operator, leaf.values, now)
     ids = tuple(value for value in leaf.values if stands_for_row(leaf.field, value, VOCABULARY))
     if ids and binding.known is not None:
         return and_(not_(test), binding.known(leaf.field, ids))
     return not_(test)
+
+
+def _untold(leaf: Term, binding: Binding) -> bool:
+    untold = {"due": binding.due_at, "late": binding.due_at, "unread": binding.unread, "alert": binding.alert}
+    asked = leaf.values if leaf.field == "is" else (leaf.field,)
+    return any(name in untold and untold[str(name)] is None for name in asked)
 
 
 def _escaped(text: str) -> str:
@@ -277,7 +282,7 @@ def _column(name: str) -> "_Compile":
     return compiled
 
 
-def _is(binding: Binding, _: str, values: tuple[Value, ...], now: datetime) -> ColumnElement[bool] | None:
+def _is(binding: Binding, _: str, values: tuple[Value, ...], now: datetime) -> ColumnElement[bool]:
     tests: list[ColumnElement[bool]] = []
     states = [value for value in values if value in STATES]
     if states:
@@ -288,12 +293,11 @@ def _is(binding: Binding, _: str, values: tuple[Value, ...], now: datetime) -> C
         tests.append(_sure(binding.assignee("none")))
     if "automatic" in values:
         tests.append(_sure(binding.automatic))
-    for value, column in (("late", binding.due_at), ("unread", binding.unread)):
-        if value in values:
-            if column is None:
-                return None
-            tests.append(_known(column, column <= now) if value == "late" else _sure(column))
-    return or_(*tests)
+    if "late" in values and binding.due_at is not None:
+        tests.append(_known(binding.due_at, binding.due_at <= now))
+    if "unread" in values and binding.unread is not None:
+        tests.append(_sure(binding.unread))
+    return or_(false(), *tests)
 
 
 def _priority(binding: Binding, operator: str, values: tuple[Value, ...], _: datetime) -> ColumnElement[bool]:
@@ -337,9 +341,9 @@ def _attachment(binding: Binding, _: str, values: tuple[Value, ...], __: datetim
     )
 
 
-def _alert(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool] | None:
+def _alert(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
     if binding.alert is None:
-        return None
+        return false()
     tests = [_sure(binding.alert(str(value))) for value in values if value != "none"]
     return or_(*tests, *([not_(_sure(binding.alert("any")))] if "none" in values else []))
 
@@ -353,10 +357,10 @@ def _instant(name: str) -> "_Compile":
 
     def compiled(
         binding: Binding, operator: str, values: tuple[Value, ...], now: datetime
-    ) -> ColumnElement[bool] | None:
+    ) -> ColumnElement[bool]:
         column: ColumnElement[datetime] | None = getattr(binding, name)
         if column is None:
-            return None
+            return false()
         return or_(*(one(binding, column, operator, value, now) for value in values))
 
     def one(
@@ -395,7 +399,7 @@ def _flips(leaf: Term, facts: Mapping[str, datetime | None], now: datetime, zone
             yield from spans.turns(value, fact, edges, zone, now)
 
 
-_Compile = Callable[[Binding, str, tuple[Value, ...], datetime], ColumnElement[bool] | None]
+_Compile = Callable[[Binding, str, tuple[Value, ...], datetime], ColumnElement[bool]]
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {">": gt, ">=": ge, "<": lt, "<=": le}
 _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
