@@ -190,7 +190,7 @@ PAGES = (
 # The parts of the site that lie below one of them, besides what has its own name.
 BELOW = {
     "rotas": ("shifts",),
-    "rules": ("rule_switches",),
+    "rules": ("rule_switches", "queries"),
     "settings": (
         "people",
         "board_settings",

@@ -45,6 +45,7 @@ SIGNED_IN = (
     "/rules/new",
     "/rules/{rule}",
     "/rules/starters",
+    "/queries/reference",
     "/deliveries",
     "/failed-messages",
     "/failed-messages?discarded=",

@@ -117,6 +117,7 @@ TABLE = {
     "GET /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/removal": Row(MANAGERS, sees=AGENTS),
+    "GET /queries/reference": Row(AGENTS),
     "GET /rota": Row(AGENTS | ON_CALL),
     "GET /rota/edit": Row(MANAGERS, sees=AGENTS | ON_CALL),
     "POST /rota/edit": Row(MANAGERS, sees=AGENTS | ON_CALL),
