@@ -239,8 +239,13 @@ REFERENCE: Mapping[str, Entry] = {
 
 # How terms are put together, and words without a field.
 BASICS = (
-    Example("refund", N_("This word, anywhere: in the subject or in a message.")),
-    Example('"lost parcel"', N_("These words in this order.")),
+    Example(
+        "refund",
+        N_(
+            "A word that begins so, anywhere: in the subject, messages, notes, the customer's name, address or company."
+        ),
+    ),
+    Example('"lost parcel"', N_("These words in this order; the last one may go on.")),
     Example("refund,return", N_("One of the words. A comma means: any of them.")),
     Example("is:open lang:ko", N_("Both: what stands side by side must all be so.")),
     Example("lang:ko OR lang:ja", N_("One of the two, or both.")),

@@ -27,12 +27,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from app.models.board import CLOSED, UNRESOLVED
+from app.models.document import Document, in_text
 from app.models.event import Event
 from app.models.interval import TicketInterval
 from app.models.message import Attachment, Message
 from app.models.ticket import Ticket
 from app.models.vocabulary import ROWS, binding, on_duty, open_at
-from rules.compile import Binding, containing, like
+from rules.compile import Binding, like
+from rules.tokens import phrase
 from rules.vocabulary import Value
 
 # Events of a person or a customer that do not count as a change of the ticket: see desk.tickets.changed.
@@ -45,7 +47,7 @@ def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Bindi
     return replace(
         binding(at, me, zone),
         body=lambda pattern: _body(pattern, at),
-        words=lambda text: or_(like(Ticket.subject_search, containing(text)), _body(containing(text), at)),
+        words=lambda text: _words(text, at),
         language=_value("language", at),
         tag=lambda values: _held("tag", values, at),
         state=state,
@@ -118,6 +120,17 @@ def _said(at: datetime) -> ColumnElement[bool]:
 
 def _body(pattern: str, at: datetime) -> ColumnElement[bool]:
     return exists().where(_said(at), Message.kind == "customer", like(Message.search_text, pattern))
+
+
+def _words(text: str, at: datetime) -> ColumnElement[bool]:
+    """In what had been said by then, or in what is known of the ticket itself."""
+    wanted = phrase(text)
+    if wanted is None:
+        return false()
+    said = exists().where(_said(at), Message.id == Document.message_id).correlate(Ticket, Document)
+    return exists().where(
+        Document.ticket_id == Ticket.id, in_text(wanted), or_(Document.message_id.is_(None), said)
+    )
 
 
 def _attachment(pattern: str, at: datetime) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from app.auth import allowed
+from app.auth import login_required
 from app.html import page
 from rules.reference import BASICS, GROUPS, REFERENCE, Entry
 from rules.vocabulary import VOCABULARY, Field
@@ -20,7 +20,7 @@ class Section:
 
 
 @bp.get("/queries/reference")
-@allowed("see_rules")
+@login_required
 def reference() -> Response:
     sections = [
         Section(group.title, [(VOCABULARY[name], REFERENCE[name]) for name in group.fields])

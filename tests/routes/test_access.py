@@ -117,7 +117,7 @@ TABLE = {
     "GET /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/removal": Row(MANAGERS, sees=AGENTS),
-    "GET /queries/reference": Row(AGENTS),
+    "GET /queries/reference": Row(SIGNED_IN),
     "GET /rota": Row(AGENTS | ON_CALL),
     "GET /rota/edit": Row(MANAGERS, sees=AGENTS | ON_CALL),
     "POST /rota/edit": Row(MANAGERS, sees=AGENTS | ON_CALL),

@@ -2,7 +2,23 @@ from typing import ClassVar
 
 import pytest
 
-from rules.query import And, Not, Or, Query, QueryError, Term, Words, fold, from_json, parse, to_json, to_text
+from rules.query import (
+    And,
+    Not,
+    Or,
+    Query,
+    QueryError,
+    Term,
+    Words,
+    broken,
+    fold,
+    from_json,
+    parse,
+    terms,
+    to_json,
+    to_text,
+)
+from rules.reference import GROUPS, REFERENCE
 from rules.vocabulary import DID_YOU_MEAN, VOCABULARY, Field, Names
 
 REFUND = Term("tag", ":", ("refund",))
@@ -30,6 +46,25 @@ READ: list[tuple[str, Query, str]] = [  # typed, tree, canonical text
     ("since>=1w", Term("since", ">=", (604_800,)), "since>=7d"),
     ("age<36h", Term("age", "<", (129_600,)), "age<1d12h"),
     ("age<=0m", Term("age", "<=", (0,)), "age<=0m"),
+    ("created:TODAY", Term("created", ":", ("today",)), "created:today"),
+    ("created:this-week", Term("created", ":", ("this week",)), 'created:"this week"'),
+    ('closed:"last 07 day",none', Term("closed", ":", ("last 7 days", "none")), 'closed:"last 7 days",none'),
+    ("created>=2026-11", Term("created", ">=", ("2026-11",)), "created>=2026-11"),
+    (
+        "updated:2026-11-01..2026-11-07",
+        Term("updated", ":", ("2026-11-01..2026-11-07",)),
+        "updated:2026-11-01..2026-11-07",
+    ),
+    ("updated<1w", Term("updated", "<", (604_800,)), "updated<7d"),
+    ("due<90m", Term("due", "<", (5_400,)), "due<1h30m"),
+    ("due:none", Term("due", ":", ("none",)), "due:none"),
+    ("messages>=３", Term("messages", ">=", (3,)), "messages>=3"),
+    ("messages:1,02", Term("messages", ":", (1, 2)), "messages:1,2"),
+    ("last:US", Term("last", ":", ("us",)), "last:us"),
+    ('customer:VIP,"Kim S"', Term("customer", ":", ("vip", "Kim S")), 'customer:vip,"Kim S"'),
+    ("is:late,unread", Term("is", ":", ("late", "unread")), "is:late,unread"),
+    ("alert:none", Term("alert", ":", ("none",)), "alert:none"),
+    ("attachment:any,PDF", Term("attachment", ":", ("any", "PDF")), "attachment:any,PDF"),
     ("from:@acme.com", Term("from", ":", ("@acme.com",)), "from:@acme.com"),
     ("subject:10:30", Term("subject", ":", ("10:30",)), 'subject:"10:30"'),
     (
@@ -87,6 +122,7 @@ def test_text_tree_and_json_are_the_same_query(text: str, tree: Query, canonical
     assert from_json(to_json(tree)) == tree
 
 
+NO_DAY = '`{}` is not a day such as today, 2026-11-01, 2026-11-01..2026-11-07 or "last 7 days"'
 REFUSED: list[tuple[str, int, str, str | None]] = [  # typed, column, message, suggestion
     ("langauge:de", 1, "unknown field `langauge`", "lang"),
     ("is:open tga:x", 9, "unknown field `tga`", "tag"),
@@ -107,6 +143,21 @@ REFUSED: list[tuple[str, int, str, str | None]] = [  # typed, column, message, s
     ("age>11w 521w since>9999w", 20, "`9999w` is longer than ten years", None),
     ("waiting>999999999999d", 9, "`999999999999d` is not a duration such as 30m, 2h, 1d12h or 1w", None),
     ("assignee:me", 10, "`me` means nobody in a rule, name a person", None),
+    ("created:7d", 9, "`7d` is a length of time, compare with `<` or `>`", None),
+    ("created:yesterdya", 9, NO_DAY.format("yesterdya"), "yesterday"),
+    ("created>2026-02-30", 9, NO_DAY.format("2026-02-30"), None),
+    ("created:2026-11-02..2026-11-01", 9, NO_DAY.format("2026-11-02..2026-11-01"), None),
+    ("created:9999-01-01", 9, NO_DAY.format("9999-01-01"), None),
+    ('created:"last 9999 days"', 9, NO_DAY.format("last 9999 days"), "last 7 days"),
+    ("created:none", 9, NO_DAY.format("none"), None),
+    ("due>none", 5, NO_DAY.format("none"), None),
+    ("due<999999d", 5, "`999999d` is longer than ten years", None),
+    ("messages>many", 10, "`many` is not a number", None),
+    ("messages>-1", 10, "`-1` is not a number", None),
+    ("messages>9999999999", 10, "`9999999999` is not a number", None),
+    ("last:me", 6, "`last` has no value `me`", None),
+    ("alert:opne", 7, "`alert` has no value `opne`", "open"),
+    ("during>x", 7, "`during` does not take `>`, only :", None),
     ("(a b", 1, "this parenthesis is never closed", None),
     ("a (b (c)", 3, "this parenthesis is never closed", None),
     ("a b)", 4, "this parenthesis was never opened", None),
@@ -225,12 +276,42 @@ class TestNames:
         with pytest.raises(QueryError):
             parse(text, names=self.names)
 
+    @pytest.mark.parametrize("name", ["none", "NONE ", "#3", "me", "oncall", " "])
+    def test_a_name_that_means_something_else_is_shown_by_its_id(self, name: str) -> None:
+        names: Names = {"assignee": {"Anna": 3, name: 7}}
+        tree = Term("assignee", ":", (7, 3))
+        text = to_text(tree, names=names)
+        assert text == "assignee:#7,Anna"
+        assert parse(text, names=names) == tree
+
+    def test_what_is_gone_is_said(self) -> None:
+        tree = parse(
+            "is:open (tag:refund,gone OR NOT tag:gone) waiting>9m messages>9",
+            names={"tag": {"refund": 3, "gone": 9}},
+        )
+        assert broken(tree, self.names) == ("tag:#9",)
+        assert broken(parse("tag:refund", names=self.names), self.names) == ()
+        assert broken(tree, {}) == ("tag:#3,#9", "tag:#9")
+
+    def test_a_new_name_changes_no_stored_query(self) -> None:
+        tree = parse("-tag:refund", names=self.names)
+        assert to_text(from_json(to_json(tree)), names={"tag": {"money back": 3}}) == '-tag:"money back"'
+
 
 def test_a_field_is_added_to_the_vocabulary_alone() -> None:
     more = {**VOCABULARY, "csat": Field("csat", "priority", "Satisfaction", (":", "<="), ("bad", "good"))}
     assert parse("csat<=bad", more) == Term("csat", "<=", ("bad",))
     with pytest.raises(QueryError):
         parse("csat<=bad")
+
+
+def test_the_reference_tells_of_every_field_once() -> None:
+    grouped = [name for group in GROUPS for name in group.fields]
+    assert sorted(grouped) == sorted(VOCABULARY) == sorted(REFERENCE)
+    for name, entry in REFERENCE.items():
+        for example in entry.examples:
+            used = {leaf.field for leaf in terms(parse(example.text, me=True)) if isinstance(leaf, Term)}
+            assert name in used
 
 
 def test_every_field_is_whole() -> None:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from rules.query import And, Not, Or, Query, QueryError, Term, Words, fold, from_json, parse, to_json, to_text
 from rules.vocabulary import LONGEST, ORDER, PRIORITIES, VOCABULARY
+from tests.rules.trees import leaf
+from tests.rules.trees import trees as some_trees
 
 _awkward = st.sampled_from([*"ab:=<>!\"'\\(),-–%_*#@ \n\u3000：（），－＂“”„ﬁ환返é1", "AND", "OR", "NOT"])
 _texts = (st.text(max_size=12) | st.lists(_awkward, max_size=8).map("".join)).filter(
@@ -21,7 +23,12 @@ def _some(values: st.SearchStrategy[str]) -> st.SearchStrategy[tuple[str, ...]]:
     return st.lists(values, min_size=1, max_size=3).map(tuple)
 
 
+_ids = dict.fromkeys(("tag", "assignee", "channel", "team", "company", "board", "during"), (1, 2))
+_NAMES: dict[str, dict[str, str | int]] = {
+    name: {"none": 1, "Anna Weiß": 2, "gone, but here": 987_654} for name in _ids
+}
 _terms = st.one_of(
+    leaf({}),
     st.builds(Term, st.sampled_from(["subject", "body", "from"]), st.just(":"), _some(_texts)),
     st.builds(Term, st.just("tag"), st.just(":"), _some(_names | st.just("none"))),
     st.builds(
@@ -55,6 +62,12 @@ trees: st.SearchStrategy[Query] = st.just(And(())) | st.recursive(
 def test_text_and_json_give_the_tree_back(tree: Query) -> None:
     assert parse(to_text(tree), me=True) == tree
     assert from_json(json.loads(json.dumps(to_json(tree)))) == tree
+
+
+@given(some_trees(_ids))
+@settings(max_examples=200, deadline=None)
+def test_text_gives_the_ids_back(tree: Query) -> None:
+    assert parse(to_text(tree, names=_NAMES), me=True, names=_NAMES) == tree
 
 
 _pieces = st.sampled_from(

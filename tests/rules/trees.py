@@ -45,9 +45,11 @@ TEXTS = (
 )
 
 
-def trees(ids: Mapping[str, Sequence[int]], *, most: int = 6, me: bool = True) -> st.SearchStrategy[Query]:
-    """Trees with at most `most` leaves; `ids` are those that a field of rows may name."""
-    one = leaf(ids, me=me)
+def trees(
+    ids: Mapping[str, Sequence[int]], *, most: int = 6, me: bool = True, words: bool = True
+) -> st.SearchStrategy[Query]:
+    """Trees with at most `most` leaves; `ids` are those that a field of rows may name. `words`: with bare words."""
+    one = leaf(ids, me=me, words=words)
     return st.recursive(
         one,
         lambda inner: st.one_of(
@@ -59,16 +61,14 @@ def trees(ids: Mapping[str, Sequence[int]], *, most: int = 6, me: bool = True) -
     )
 
 
-def leaf(ids: Mapping[str, Sequence[int]], *, me: bool = True) -> st.SearchStrategy[Query]:
+def leaf(
+    ids: Mapping[str, Sequence[int]], *, me: bool = True, words: bool = True
+) -> st.SearchStrategy[Query]:
     """One term of any field with each of its operators, or words."""
-    return st.one_of(
-        st.sampled_from(TEXTS).map(Words),
-        *(
-            _term(name, operator, ids, me)
-            for name, field in VOCABULARY.items()
-            for operator in field.operators
-        ),
-    )
+    fields = [
+        _term(name, operator, ids, me) for name, field in VOCABULARY.items() for operator in field.operators
+    ]
+    return st.one_of(*([st.sampled_from(TEXTS).map(Words)] if words else []), *fields)
 
 
 def _term(name: str, operator: str, ids: Mapping[str, Sequence[int]], me: bool) -> st.SearchStrategy[Query]:
