@@ -98,6 +98,6 @@ def _values(name: str, operator: str, ids: Mapping[str, Sequence[int]], me: bool
             return list(PRIORITIES)
     if name in ids:
         found += [*ids[name], GONE]
-    elif field.open:
+    elif field.open or field.type in ("set", "named", "person"):
         found += TEXTS
     return [value for value in found if name != "lang" or value in ("de", "ko", "en", "none")]
