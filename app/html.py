@@ -180,6 +180,7 @@ class Entry:
 # Pages beside the boards: endpoint, label, the verb that opens it, which of navigation.Line's counts it shows.
 PAGES = (
     ("alerts.index", N_("Alerts"), None, "alerts"),
+    ("customers.index", N_("Customers"), "see_customers", None),
     ("rotas.show", N_("Rota"), "see_rota", None),
     ("rules.index", N_("Rules"), "see_rules", None),
     ("deliveries.index", N_("Not delivered"), None, "undelivered"),
@@ -189,6 +190,7 @@ PAGES = (
 
 # The parts of the site that lie below one of them, besides what has its own name.
 BELOW = {
+    "customers": ("companies",),
     "rotas": ("shifts",),
     "rules": ("rule_switches", "queries"),
     "settings": (

@@ -34,6 +34,15 @@ class Customer:
     name: str
     email: str
     language: str
+    vip: bool = False
+    notes: str = ""
+
+
+@dataclass(frozen=True)
+class Company:
+    name: str
+    domains: tuple[str, ...]
+    notes: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,7 @@ class Demo:
     tags: tuple[str, ...]
     people: tuple[Person, ...]
     teams: tuple[Team, ...]
+    companies: tuple[Company, ...]
     customers: Mapping[str, Customer]
     calendar_name: str
     calendar: Calendar
@@ -163,6 +173,9 @@ def load() -> Demo:
         tags=tuple(data["desk"]["tags"]),
         people=tuple(_person(entry) for entry in data["people"].values()),
         teams=tuple(_team(entry, emails) for entry in data["teams"]),
+        companies=tuple(
+            Company(**{**entry, "domains": tuple(entry["domains"])}) for entry in data["companies"]
+        ),
         customers=by_key,
         calendar_name=data["calendar"]["name"],
         calendar=_calendar(data["calendar"]),

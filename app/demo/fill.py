@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, update
@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 from app.database import db
 from app.demo import content
 from app.demo.content import Attachment, Customer, Demo, Message, Ticket, load
-from app.desk import alerts, customers, deadlines, messages, people, rotas, setup, teams, tickets
+from app.desk import alerts, companies, customers, deadlines, messages, people, rotas, setup, teams, tickets
 from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson
 from app.models.calendar import Calendar
@@ -51,6 +51,8 @@ def fill(desk: Desk, *, password: str, now: datetime) -> Board:
     _belong(board, staff)
     rota = db.session.get_one(Rota, board.rota_id)
     _rota(desk, rota, demo, staff, now)
+    for company in demo.companies:
+        companies.add(desk, **asdict(company), by=OPERATOR, now=now)
     _Story(board, demo, staff, _teams(desk, demo, staff, now)).tell(now)
     _rules(desk, demo, staff, now)
     return board
@@ -83,6 +85,7 @@ class _Story:
         ]
         for happening in sorted(happenings, key=lambda one: one.at):
             happening.do(happening.at)
+        self._know(now)
         for number, ticket in enumerate(self._demo.tickets):
             self._settle(number, ticket, now)
         db.session.flush()
@@ -175,6 +178,26 @@ class _Story:
         for deadline in found:
             if deadline.state == "running" and deadline.breached and deadline.due_at:
                 self._alert(row, deadline.kind, deadline.due_at, now)
+
+    def _know(self, now: datetime) -> None:
+        """What was written down about customers on the day after they first wrote."""
+        rows = {
+            ticket.customer: self._rows[number].customer for number, ticket in enumerate(self._demo.tickets)
+        }
+        for key, row in rows.items():
+            wrote = self._demo.customers[key]
+            if wrote.vip or wrote.notes:
+                customers.change(
+                    self._board,
+                    row,
+                    name=row.name,
+                    language=row.language,
+                    company=row.company,
+                    vip=wrote.vip,
+                    notes=wrote.notes,
+                    by=By("person", self._staff[ADMIN].id),
+                    now=min(now, row.created_at + timedelta(days=1)),
+                )
 
     def _alert(self, row: TicketRow, kind: str, due_at: datetime, now: datetime) -> None:
         """Who was on call was told when it broke, and has seen it unless that was only just now."""

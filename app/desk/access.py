@@ -3,16 +3,18 @@
 What somebody may not see does not exist for them (404); what they may see but not do is refused in words (403).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
 
 from app.database import db
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson
+from app.models.company import Company
+from app.models.customer import Customer
 from app.models.event import By
 from app.models.person import Person
 from app.models.rota import RotaVersion, Shift
@@ -64,6 +66,11 @@ def visible_boards(person: Person | None, now: datetime) -> Select[int]:
     return select(Board.id).where(_sees_board(person, now)).order_by(Board.id)
 
 
+def boards_seen_by(person: Person | None, now: datetime) -> Sequence[Board]:
+    """The boards this person may see, in order."""
+    return db.session.scalars(select(Board).where(_sees_board(person, now)).order_by(Board.id)).all()
+
+
 def board_seen_by(person: Person | None, board_id: int, now: datetime) -> Board:
     """The board; Refused with 404 when there is none or this person may not see it."""
     board = db.session.scalars(
@@ -84,6 +91,41 @@ def ticket_seen_by(person: Person | None, number: int, now: datetime) -> Ticket:
     if ticket is None:
         raise not_found()
     return ticket
+
+
+def customer_seen_by(person: Person | None, customer_id: int, now: datetime) -> Customer:
+    """The customer; Refused with 404 when there is none, or none with a ticket on a board that this person may see."""
+    customer = db.session.scalars(
+        select(Customer).where(Customer.id == customer_id, sees_customer(person, now))
+    ).one_or_none()
+    if customer is None:
+        raise not_found()
+    return customer
+
+
+def company_seen_by(person: Person | None, company_id: int, now: datetime) -> Company:
+    """The company; Refused with 404 when there is none, or none with a customer that this person may see."""
+    company = db.session.scalars(
+        select(Company).where(Company.id == company_id, sees_company(person, now))
+    ).one_or_none()
+    if company is None:
+        raise not_found()
+    return company
+
+
+def sees_customer(person: Person | None, now: datetime) -> ColumnElement[bool]:
+    """The condition on customers: whose tickets stand on a board that they may see. Admins see all."""
+    if person is not None and person.works_here(now) and person.role == "admin":
+        return true()
+    return exists().where(
+        Ticket.customer_id == Customer.id, Ticket.board_id.in_(visible_boards(person, now).order_by(None))
+    )
+
+
+def sees_company(person: Person | None, now: datetime) -> ColumnElement[bool]:
+    """The condition on companies: those with a customer that they may see, and those that nobody belongs to yet."""
+    belongs = Customer.company_id == Company.id
+    return or_(exists().where(belongs, sees_customer(person, now)), ~exists().where(belongs))
 
 
 def people_seen_by(person: Person, now: datetime) -> Select[Person]:
@@ -129,6 +171,21 @@ def _board(person: Person, thing: Board | Ticket, now: datetime) -> bool:
     return db.session.scalars(statement).one_or_none() is not None
 
 
+def _on_a_board(person: Person, _thing: Any, now: datetime) -> bool:
+    """Agents, also those who belong to no board yet; a member while on call."""
+    return person.role != "member" or db.session.scalar(visible_boards(person, now).limit(1)) is not None
+
+
+def _customer(person: Person, customer: Customer, now: datetime) -> bool:
+    statement = select(Customer.id).where(Customer.id == customer.id, sees_customer(person, now))
+    return db.session.scalar(statement) is not None
+
+
+def _company(person: Person, company: Company, now: datetime) -> bool:
+    statement = select(Company.id).where(Company.id == company.id, sees_company(person, now))
+    return _on_a_board(person, None, now) and db.session.scalar(statement) is not None
+
+
 def _takes_turns(person: Person, _thing: Any, now: datetime) -> bool:
     """Whether they have a shift to come, or stand in the order of a rota as it was edited last."""
     own = select(Shift.id).where(Shift.person_id == person.id, Shift.ends_at > now).limit(1)
@@ -155,6 +212,14 @@ VERBS = {
     # on a board
     "see_board": Verb(_board),
     "work_board": Verb(_board),  # read, reply, note, move, assign, tag, prioritise, open a ticket
+    # on customers and companies
+    "see_customers": Verb(_on_a_board),  # those whose tickets they may see
+    "work_customer": Verb(_customer),
+    "work_company": Verb(_company),
+    "remove_company": Verb(
+        lambda person, company, now: _managers(person, None, now) and _company(person, company, now),
+        seen_with="work_company",
+    ),
     # on the desk
     "see_rota": Verb(lambda *asked: _agents(*asked) or _takes_turns(*asked)),
     "take_shift": Verb(_takes_turns, seen_with="see_rota"),  # over from somebody else

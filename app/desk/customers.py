@@ -1,20 +1,26 @@
-"""Finds or makes the customer behind an address. Works under any board's lock, also when two boards race."""
+"""Finds or makes the customer behind an address, and what is done with one. Works under any board's lock, also when two
+boards race."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
 
-from app.database import db, insert_new
+from app.database import db, insert_new, lock
+from app.desk import access, companies, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board
+from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
+from app.models.desk import Desk
 from app.models.event import By
 from app.models.ticket import Ticket
 from app.words import N_
 
 ACKNOWLEDGE_AGAIN_AFTER = timedelta(days=1)
+LONGEST_NAME = 200
+LONGEST_NOTES = 5_000
 
 
 def find_or_make(address: str, name: str, language: str | None, *, now: datetime) -> Customer:
@@ -22,7 +28,12 @@ def find_or_make(address: str, name: str, language: str | None, *, now: datetime
     address = address.strip().lower()
     customer = _of(address)
     if customer is None:
-        customer = Customer(name=name.strip() or address.partition("@")[0], language=language, created_at=now)
+        customer = Customer(
+            name=name.strip() or address.partition("@")[0],
+            language=language,
+            company_id=companies.of_domain(address.rpartition("@")[2]),
+            created_at=now,
+        )
         db.session.add(customer)
         db.session.flush()
         made = db.session.execute(
@@ -39,6 +50,59 @@ def find_or_make(address: str, name: str, language: str | None, *, now: datetime
                 raise RuntimeError("an address without its customer")
     if language and customer.language is None:
         customer.language = language
+    return customer
+
+
+def streams_of(customer_id: int, desk: Desk) -> list[Board] | list[Desk]:
+    """Where a change of a customer is recorded: the boards with their tickets, in the order in which they are locked;
+    the desk when there is none."""
+    theirs = select(Ticket.board_id).where(Ticket.customer_id == customer_id)
+    return list(db.session.scalars(select(Board).where(Board.id.in_(theirs)).order_by(Board.id))) or [desk]
+
+
+def change(
+    stream: Board | Desk,
+    customer: Customer,
+    *,
+    name: str,
+    language: str | None,
+    company: Company | None,
+    vip: bool,
+    notes: str,
+    expected: str | None = None,
+    by: By,
+    now: datetime,
+) -> Customer:
+    """Changes what the desk knows of a customer, under the lock of the first of streams_of(); their other boards are
+    locked here. Refused with 409 when `expected`, the customer's stamp as it was read, is not true any more."""
+    access.demand(by, "work_customer", customer, now)
+    if expected is not None and expected != customer.stamp:
+        raise Refused(
+            N_("Somebody has changed this customer meanwhile. This is how it stands now."), status=409
+        )
+    values = {
+        "name": _name(name),
+        "language": language,
+        "company_id": company.id if company else None,
+        "vip": vip,
+        "notes": _notes(notes),
+    }
+    changes: dict[str, object] = {
+        field: [getattr(customer, field), value] if field != "notes" else True
+        for field, value in values.items()
+        if getattr(customer, field) != value
+    }
+    if not changes:
+        return customer
+    for field, value in values.items():
+        setattr(customer, field, value)
+    db.session.flush()
+    db.session.expire(customer, ["company"])
+    for held in [stream, *_others(stream, customer)]:
+        record(
+            held, "customer.changed", ("customer", customer.id), by=by, now=now, new=customer.name, **changes
+        )
+    tickets.touch(Ticket.customer_id == customer.id, now)
     return customer
 
 
@@ -112,6 +176,31 @@ def give_acknowledgement_back(customer_id: int) -> None:
         .values(acknowledged_at=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def _others(stream: Board | Desk, customer: Customer) -> list[Board]:
+    """The boards behind this one that the customer's tickets stand on, locked."""
+    if isinstance(stream, Desk):
+        return []
+    theirs = select(Ticket.board_id).where(Ticket.customer_id == customer.id, Ticket.board_id > stream.id)
+    boards = db.session.scalars(select(Board).where(Board.id.in_(theirs)).order_by(Board.id)).all()
+    return [lock(board) for board in boards]
+
+
+def _name(name: str) -> str:
+    name = " ".join(name.split())
+    if not name:
+        raise Refused(N_("A customer needs a name."), field="name")
+    if len(name) > LONGEST_NAME:
+        raise Refused(N_("Use at most %(most)s characters."), field="name", most=LONGEST_NAME)
+    return name
+
+
+def _notes(notes: str) -> str:
+    notes = notes.replace("\r\n", "\n").strip()
+    if len(notes) > LONGEST_NOTES:
+        raise Refused(N_("Use at most %(most)s characters."), field="notes", most=LONGEST_NOTES)
+    return notes
 
 
 def _of(address: str) -> Customer | None:

@@ -3,13 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Select, delete, exists, func, insert, literal, select
 
 from app.database import db
-from app.desk import access, boards, intervals, rules, uses
+from app.desk import access, boards, intervals, rules, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
-from app.desk.tickets import tag_name
 from app.models.board import Board
 from app.models.desk import Desk
 from app.models.event import By
@@ -34,12 +33,12 @@ def rename(desk: Desk, tag_id: int, name: str, *, by: By, now: datetime) -> Tag:
     access.demand(by, "edit_tags", None, now)
     held = boards.locked_all()
     tag = found(tag_id)
-    old, new = tag.name, tag_name(name)
+    old, new = tag.name, tickets.tag_name(name)
     if old == new:
         return tag
     if db.session.scalar(select(Tag.id).where(Tag.name == new)) is not None:
         raise Refused(N_("There is a tag of this name already. Merge the two instead."), field="name")
-    _touch(tag, now, wake=False)
+    tickets.touch(Ticket.id.in_(_tickets_of(tag)), now, wake=False)
     tag.name = new
     db.session.flush()
     _tell(held, tag, old, new, by, now)
@@ -55,7 +54,7 @@ def merge(desk: Desk, tag_id: int, into: int, *, by: By, now: datetime) -> Tag:
     kept = db.session.get(Tag, into)
     if kept is None or kept.id == tag.id:
         raise Refused(N_("Choose the tag that stays."), field="into")
-    _touch(tag, now, wake=True)
+    tickets.touch(Ticket.id.in_(_tickets_of(tag)), now)
     _tell(held, tag, tag.name, kept.name, by, now)
     intervals.end("tag", tag.id, _tickets_of(tag), now)
     joins = _tickets_of(tag).where(
@@ -81,7 +80,7 @@ def remove(desk: Desk, tag_id: int, *, by: By, now: datetime) -> str:
     access.demand(by, "edit_tags", None, now)
     held = boards.locked_all()  # a ticket is tagged under its board's lock
     tag = found(tag_id)
-    _touch(tag, now, wake=True)
+    tickets.touch(Ticket.id.in_(_tickets_of(tag)), now)
     _tell(held, tag, tag.name, None, by, now)
     intervals.end("tag", tag.id, _tickets_of(tag), now)
     _delete(tag)
@@ -115,17 +114,6 @@ def found(tag_id: int) -> Tag:
 def _tickets_of(tag: Tag) -> Select[int]:
     return select(Ticket.id).where(
         exists().where(TicketTag.ticket_id == Ticket.id, TicketTag.tag_id == tag.id)
-    )
-
-
-def _touch(tag: Tag, now: datetime, *, wake: bool) -> None:
-    """Every card that shows the tag is drawn anew; `wake`: rules look at those that are not closed."""
-    values = {"wake_at": case((Ticket.closed_at.is_(None), now), else_=Ticket.wake_at)} if wake else {}
-    db.session.execute(
-        update(Ticket)
-        .where(Ticket.id.in_(_tickets_of(tag)))
-        .values(version=Ticket.version + 1, **values)
-        .execution_options(synchronize_session=False)
     )
 
 

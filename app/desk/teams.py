@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, func, select, update
 
 from app.database import db
-from app.desk import access, boards, intervals, uses
+from app.desk import access, boards, intervals, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.desk import Desk
@@ -69,13 +69,10 @@ def remove(desk: Desk, team_id: int, *, by: By, now: datetime) -> str:
     touched = [board for board in held if _tickets(team, Ticket.board_id == board.id)]
     intervals.end("team", team.id, select(Ticket.id).where(Ticket.team_id == team.id), now)
     had = Ticket.team_id == team.id
-    for unresolved, values in ((True, {"wake_at": now}), (False, {})):
-        db.session.execute(
-            update(Ticket)
-            .where(had, Ticket.closed_at.is_(None) if unresolved else Ticket.closed_at.is_not(None))
-            .values(team_id=None, version=Ticket.version + 1, **values)
-            .execution_options(synchronize_session=False)
-        )
+    tickets.touch(had, now)
+    db.session.execute(
+        update(Ticket).where(had).values(team_id=None).execution_options(synchronize_session=False)
+    )
     db.session.execute(delete(TeamPerson).where(TeamPerson.team_id == team.id))
     db.session.delete(team)
     db.session.flush()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, case, delete, insert, select, update
 
 from app.database import db, insert_new
 from app.desk import intervals, search
@@ -246,6 +246,17 @@ def wake_unresolved(board: Board, now: datetime) -> None:
         .where(Ticket.board_id == board.id, Ticket.closed_at.is_(None))
         .values(wake_at=now)
         .execution_options(synchronize_session=False)
+    )
+
+
+def touch(which: ColumnElement[bool], now: datetime, *, wake: bool = True) -> None:
+    """Cards of these tickets are drawn anew: something that they show has changed. `wake`: rules look again at those that
+    are not closed. Under the locks of their boards."""
+    values: dict[str, Any] = {"version": Ticket.version + 1}
+    if wake:
+        values["wake_at"] = case((Ticket.closed_at.is_(None), now), else_=Ticket.wake_at)
+    db.session.execute(
+        update(Ticket).where(which).values(**values).execution_options(synchronize_session=False)
     )
 
 

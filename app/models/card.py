@@ -197,6 +197,10 @@ def changes(board_id: int, since: int, until: int) -> Changes:
         .limit(10 * MOST_CHANGES + 1)
     ).all()
     tickets = {subject for _, kind, subject in rows if kind == "ticket"}
+    customers = {subject for _, kind, subject in rows if kind == "customer"}
+    if customers:
+        theirs = select(Ticket.id).where(Ticket.board_id == board_id, Ticket.customer_id.in_(customers))
+        tickets.update(db.session.scalars(theirs.limit(MOST_CHANGES + 1)))
     rebuilt = any(kind.startswith(("board.", "column.")) for kind, _, _ in rows)
     too_much = len(rows) > 10 * MOST_CHANGES or len(tickets) > MOST_CHANGES
     return Changes(sorted(tickets), rebuilt or too_much)

@@ -1,6 +1,7 @@
 """The organisation that customers belong to, and the domains that tell it."""
 
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -15,6 +16,12 @@ class Company(Base):
     name: Mapped[str] = mapped_column(unique=True)
     notes: Mapped[str] = mapped_column(default="")
     created_at: Mapped[datetime]
+
+    @property
+    def stamp(self) -> str:
+        """Another one after each change of what people may change."""
+        known = (self.name, self.notes, [one.domain for one in self.domains])
+        return sha256(repr(known).encode()).hexdigest()[:16]
 
     domains: Mapped[list["CompanyDomain"]] = relationship(order_by="CompanyDomain.domain")
 

@@ -1,6 +1,7 @@
 """Who wrote in, and the addresses they write from."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ForeignKey
@@ -30,6 +31,12 @@ class Customer(Base):
     vip: Mapped[bool] = mapped_column(default=False)
     notes: Mapped[str] = mapped_column(default="")
     name_search: Mapped[str] = mapped_column(default=_folded)  # rules.query.fold(name)
+
+    @property
+    def stamp(self) -> str:
+        """Another one after each change of what people may change."""
+        known = (self.name, self.language, self.company_id, self.vip, self.notes)
+        return sha256(repr(known).encode()).hexdigest()[:16]
 
     company: Mapped[Company | None] = relationship()
     addresses: Mapped[list["CustomerAddress"]] = relationship(order_by="CustomerAddress.id")

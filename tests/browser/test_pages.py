@@ -12,6 +12,7 @@ from app.demo import fill
 from app.desk import inbox
 from app.desk.setup import ensure_desk
 from app.models.channel import channels_in_use
+from app.models.company import Company
 from app.models.customer import CustomerAddress
 from app.models.event import OPERATOR
 from app.models.message import Message, RawMessage
@@ -68,6 +69,12 @@ SIGNED_IN = (
     "/settings/calendars/1",
     "/settings/policies",
     "/settings/policies/1",
+    "/customers",
+    "/customers?vip=1",
+    "/customers/{customer}",
+    "/companies",
+    "/companies/new",
+    "/companies/{company}",
     "/settings/teams",
     "/settings/teams/{team}",
     "/settings/tags",
@@ -105,6 +112,8 @@ def demo(app: Any, now: Any) -> dict[str, int]:
         "failed": first,
         "address": channels_in_use("email")[0].id,
         "shift": db.session.scalars(select(Shift.id).where(Shift.ends_at > now).limit(1)).one(),
+        "customer": bounced,
+        "company": db.session.scalars(select(Company.id).limit(1)).one(),
         "team": db.session.scalars(select(Team.id).limit(1)).one(),
         "rule": db.session.scalars(select(Rule.id).limit(1)).one(),
     }

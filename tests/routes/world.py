@@ -8,9 +8,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
-from app.desk import alerts, inbox, invitations, sign_ins
+from app.desk import alerts, inbox, invitations, sign_ins, tickets
 from app.models.alert import Alert
 from app.models.board import Board, BoardPerson
+from app.models.company import Company
+from app.models.customer import Customer
 from app.models.delivery import Delivery
 from app.models.desk import Desk
 from app.models.event import CLOCK
@@ -21,7 +23,7 @@ from app.models.rota import Shift
 from app.models.rule import Rule
 from app.models.saved_view import SavedView
 from app.models.team import Team
-from app.models.ticket import Tag
+from app.models.ticket import Tag, Ticket
 from rules.query import parse, to_json
 from tests.small import ADDRESS, SmallDesk
 
@@ -38,6 +40,7 @@ class World:
     rules: dict[str, Rule]  # one for each actor, who may remove it; so the teams and tags
     teams: dict[str, Team]
     tags: dict[str, Tag]
+    companies: dict[str, Company]  # each with a customer who has a ticket on "Support"
     parts: dict[str, Any]
     tokens: dict[str, str]  # blueprint -> its <token>
     views: dict[str, int]  # one of each person's own
@@ -54,6 +57,7 @@ class World:
             "rule_id": self.rules[actor].id,
             "team_id": self.teams[actor].id,
             "tag_id": self.tags[actor].id,
+            "company_id": self.companies[actor].id,
             "sign_in_id": own[0].id if own else "0",
             "token": self.tokens.get(endpoint.partition(".")[0]),
             "raw_id": self.raw[actor],
@@ -84,12 +88,14 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         alert = _alert(desk, message.ticket_id, now)
         delivery = _delivery(desk, message, now)
         db.session.add_all([alert, delivery])
+        companies = {actor: _company(desk, actor, now) for actor in ACTORS}
     parts = {
         "filename": "icon.svg",
         "person_id": desk.bob.id,
         "board_id": desk.board.id,
         "column_id": desk.columns["open"].id,
         "number": message.ticket_id,
+        "customer_id": db.session.get_one(Ticket, message.ticket_id).customer_id,
         "message_id": message.id,
         "_name": attachment.name,
         "alert_id": alert.id,
@@ -113,7 +119,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "manager": desk.alice,
         "admin": desk.dana,
     }
-    return World(desk, people, rules, teams, tags, parts, tokens, _views(people, now), raw, now)
+    return World(desk, people, rules, teams, tags, companies, parts, tokens, _views(people, now), raw, now)
 
 
 def _views(people: dict[str, Person], now: datetime) -> dict[str, int]:
@@ -142,6 +148,15 @@ def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:
     )
     db.session.add(shift)
     return person, shift
+
+
+def _company(desk: SmallDesk, actor: str, now: datetime) -> Company:
+    company = Company(name=actor, created_at=now)
+    customer = Customer(name=actor, company=company, created_at=now)
+    db.session.add_all([company, customer])
+    db.session.flush()
+    tickets.open_ticket(desk.board, channel=desk.email, customer=customer, subject=actor, by=CLOCK, now=now)
+    return company
 
 
 def _mailbox(desk: SmallDesk, now: datetime) -> Mailbox:

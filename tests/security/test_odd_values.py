@@ -38,6 +38,8 @@ PARAMETERS = (
     "sort",
     "columns",
     "board",
+    "vip",
+    "company",
 )
 PAGES = (
     "/tickets",
@@ -72,6 +74,11 @@ PAGES = (
     "/settings/calendars/new",
     "/settings/calendars/{calendar_id}",
     "/settings/policies/{policy_id}",
+    "/customers",
+    "/customers/{customer_id}",
+    "/companies",
+    "/companies/new",
+    "/companies/{company_id}",
     "/settings/teams",
     "/settings/teams/{team_id}",
     "/settings/tags",
