@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, delete, exists, false, func, or_, select, update
 
 from app.database import db
-from app.desk import access, boards, tickets, uses
+from app.desk import access, boards, search, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.addresses import punycode
@@ -91,6 +91,8 @@ def change(
     if changes:
         db.session.flush()
         record(desk, "company.changed", ("company", company.id), by=by, now=now, new=company.name, **changes)
+    if "name" in changes:
+        search.index_company(company.id)
     return company
 
 
@@ -104,11 +106,14 @@ def remove(desk: Desk, company_id: int, *, by: By, now: datetime) -> str:
     if _count(theirs, ~access.sees_customer(_person(by), now)):
         raise Refused(N_("Customers of boards that you do not see belong to this company. Ask an admin."))
     members = select(Customer.id).where(theirs)
+    belonged = db.session.scalars(members.order_by(Customer.id)).all()
     tickets.touch(Ticket.customer_id.in_(members), now)
     seen = set(db.session.scalars(select(Ticket.board_id).where(Ticket.customer_id.in_(members)).distinct()))
     db.session.execute(
         update(Customer).where(theirs).values(company_id=None).execution_options(synchronize_session=False)
     )
+    for customer_id in belonged:
+        search.index_customer(customer_id)
     db.session.execute(delete(CompanyDomain).where(CompanyDomain.company_id == company.id))
     db.session.delete(company)
     db.session.flush()
@@ -143,6 +148,8 @@ def adopt(desk: Desk, company_id: int, *, by: By, now: datetime) -> int:
             )
     db.session.flush()
     tickets.touch(Ticket.customer_id.in_(ids), now)
+    for customer in found:
+        search.index_customer(customer.id)
     return len(found)
 
 

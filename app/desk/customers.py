@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 
 from app.database import db, insert_new, lock
-from app.desk import access, companies, tickets
+from app.desk import access, companies, search, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board
@@ -103,6 +103,8 @@ def change(
             held, "customer.changed", ("customer", customer.id), by=by, now=now, new=customer.name, **changes
         )
     tickets.touch(Ticket.customer_id == customer.id, now)
+    if {"name", "company_id"} & set(changes):
+        search.index_customer(customer.id)
     return customer
 
 

@@ -95,7 +95,7 @@ def companies(
     if text:
         pattern = containing(fold(text))
         domain = exists().where(CompanyDomain.company_id == Company.id, like(CompanyDomain.domain, pattern))
-        found = found.where(or_(like(func.lower(Company.name), pattern), domain))
+        found = found.where(or_(_named(text), domain))
     if before is not None:
         found = found.where(Company.id < before)
     rows = [ListedCompany(*row) for row in db.session.execute(found)]
@@ -140,8 +140,14 @@ def _called(text: str) -> ColumnElement[bool]:
     address = exists().where(
         CustomerAddress.customer_id == Customer.id, like(CustomerAddress.address, pattern)
     )
-    company = exists().where(Company.id == Customer.company_id, like(func.lower(Company.name), pattern))
-    return or_(like(func.lower(Customer.name), pattern), address, company)
+    company = exists().where(Company.id == Customer.company_id, _named(text))
+    return or_(like(Customer.name_search, pattern), address, company)
+
+
+def _named(text: str) -> ColumnElement[bool]:
+    """Part of a company's name. SQLite's lower() leaves all but ASCII as it is, so it is also looked for as it was typed."""
+    folded = like(func.lower(Company.name), containing(fold(text)))
+    return or_(folded, Company.name.contains(text, autoescape=True))
 
 
 def _count(*conditions: ColumnElement[bool]) -> Any:

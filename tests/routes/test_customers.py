@@ -177,6 +177,8 @@ def test_what_is_known_of_a_customer(
         )
         assert ticket(opened.id).wake_at is not None
         assert since[board.id] < event.seq
+    found = [words(bob.get(f"/tickets?q={text}")) for text in ("seoyeon", "acme", "byrne")]
+    assert ["From Kim" in page for page in found] == [True, True, False]
     page = words(bob.get(f"/tickets/{here.id}"))
     assert "Kim Seoyeon VIP Company Acme" in page
     assert "Notes about the customer Calls first. At 9." in page
@@ -261,13 +263,16 @@ def test_the_life_of_a_company(desk: SmallDesk, now: datetime, browser_as: Open)
     assert "Acme acme.example, xn--mller-kva.example 2 2" in words(alice.get("/companies"))
     assert "2 customers stay and belong to no company then." in page
     db.session.rollback()
-    changed = {"name": "Acme Ltd", "domains": "", "notes": "", "expected": acme.stamp}
+    assert "From Kim" in words(alice.get("/tickets?q=acme"))
+    changed = {"name": "Zenith", "domains": "", "notes": "", "expected": acme.stamp}
     assert alice.post(f"/companies/{id}", data=changed).status_code == 303
+    assert "From Mia" in words(alice.get("/tickets?q=zenith"))
     late = alice.post(f"/companies/{id}", data={**changed, "name": "Other"})
     assert (late.status_code, "Somebody has changed this company meanwhile." in words(late)) == (409, True)
     assert browser_as(desk.bob).post(f"/companies/{id}/removal").status_code == 403
     assert alice.post(f"/companies/{id}/removal").status_code == 303
     assert customer(old.customer_id).company_id is None
+    assert "From Mia" not in words(alice.get("/tickets?q=zenith"))
     assert [len(told(0, f"company.{verb}")) for verb in ("added", "changed", "removed")] == [1, 1, 1]
     assert alice.get(f"/companies/{id}").status_code == 404
 
