@@ -105,11 +105,13 @@ def excerpt(text: str, phrases: Sequence[Phrase], longest: int | None = None) ->
 
 
 def _window(text: str, around: int, longest: int) -> tuple[int, int]:
-    """Where to begin and end; it begins with a word, where there is one soon."""
+    """Where to begin and end; between words, where there is a blank nearby."""
     start = min(max(0, around - longest // 3), max(0, len(text) - longest))
     blank = text.find(" ", start, around) if start else -1
     start = blank + 1 if 0 <= blank < start + 20 else start
-    return start, min(len(text), start + longest)
+    until = min(len(text), start + longest)
+    blank = text.rfind(" ", max(around + 1, until - 20), until) if until < len(text) else -1
+    return start, blank if blank > 0 else until
 
 
 def _tokens(folded: str) -> Iterator[tuple[str, int]]:

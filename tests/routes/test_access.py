@@ -101,6 +101,7 @@ TABLE = {
     "GET /attachments/<token>/<_name>": Row(BOARD),
     "GET /deliveries": Row(SIGNED_IN),
     "POST /deliveries/<int:delivery_id>/try": Row(BOARD),
+    "GET /search": Row(SIGNED_IN),
     "GET /alerts": Row(SIGNED_IN),
     "POST /alerts/<int:alert_id>/acknowledgement": Row(BOARD),
     "GET /a/<signed>": Row(PUBLIC),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.tokens import BETWEEN, LONGEST_WORD, document, fold, phrase, places
+from rules.tokens import BETWEEN, LONGEST_WORD, document, excerpt, fold, phrase, places
 
 STORED = [
     ("Where is my order?", " where is my order "),
@@ -130,3 +130,30 @@ def test_places_are_apart_and_within_the_text(text: str, wanted: list[str]) -> N
 def test_what_is_marked(text: str, wanted: list[str], marked: list[str]) -> None:
     phrases = [found for found in map(phrase, wanted) if found]
     assert [text[start:until] for start, until in places(text, phrases)] == marked
+
+
+def test_an_excerpt_is_the_part_around_what_was_looked_for() -> None:
+    lamp = phrase("lamp")
+    assert lamp is not None
+    assert excerpt("My Lamp\n is  broken", [lamp]) == [("My ", False), ("Lamp", True), (" is broken", False)]
+    assert excerpt("nothing of it", [lamp], 8) == [("nothing", False), ("…", False)]
+    long = f"{'before ' * 50}lamp{' after' * 50}"
+    pieces = excerpt(long, [lamp], 60)
+    assert pieces[0] == pieces[-1] == ("…", False)
+    assert ("lamp", True) in pieces
+    assert len("".join(piece for piece, _ in pieces)) <= 62
+    assert pieces[1][0].startswith("before ")
+    assert pieces[-2][0].endswith(" after")
+    assert excerpt("", [lamp], 10) == []
+
+
+@given(TEXTS, st.lists(TEXTS, max_size=2), st.integers(1, 30))
+@settings(max_examples=200, deadline=None)
+def test_an_excerpt_says_only_what_the_text_says(text: str, wanted: list[str], longest: int) -> None:
+    phrases = [found for found in map(phrase, wanted) if found]
+    whole = " ".join(text.split())
+    assert "".join(piece for piece, _ in excerpt(text, phrases)) == whole
+    assert (
+        "".join(piece for piece, _ in excerpt(text, phrases, longest)).strip("…") in whole.strip("…")
+        or "…" in text
+    )

@@ -50,6 +50,7 @@ PAGES = (
     "/people/{person_id}",
     "/profile",
     "/deliveries",
+    "/search",
     "/alerts",
     "/views/new",
     "/views/{view_id}",

@@ -52,6 +52,7 @@ def test_every_way_to_ask_answers(text: str, desk: SmallDesk, browser_as: Callab
         f"/boards/{desk.board.id}/delta",
         f"/columns/{column}/cards",
         "/rules/new",
+        "/search",
     )
     for address in addresses:
         with browser.get(address, query_string={"q": text, "query": text}) as answer:

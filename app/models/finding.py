@@ -1,0 +1,225 @@
+"""What a search finds: the newest places that fulfil a query, as tickets in order of rank."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, case, func, literal, select
+from sqlalchemy.orm import aliased
+
+from app.database import db, in_index
+from app.models.board import Board, Column
+from app.models.company import Company
+from app.models.customer import Customer, CustomerAddress
+from app.models.document import FREQUENT, Document, in_text, share, words_in_texts
+from app.models.message import Message
+from app.models.ticket import Ticket
+from app.models.vocabulary import binding
+from rules.compile import condition
+from rules.query import And, Not, Or, Query, Term, Words
+from rules.tokens import Phrase, phrase
+
+MOST = 1_000  # places that are ranked
+MOST_RANKED = 8  # words of a query by which they are
+READ = 200_000  # newest documents that are read for a frequent word, when other terms refuse what holds it
+LONGEST_TEXT = 20_000  # characters of a message in which its place is shown
+
+
+class Hit(NamedTuple):
+    """A ticket that was found, and the newest message that was; None when only the ticket itself was."""
+
+    ticket_id: int
+    message_id: int | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """Tickets by rank. `more`: there may be others, older than those that were looked at."""
+
+    hits: list[Hit]
+    more: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the list shows of a hit. `text` is of its message, else of the customer's first one; `kind` of that."""
+
+    id: int
+    subject: str
+    state: str
+    column: str
+    board: str
+    customer: str
+    company: str | None
+    addresses: list[str]
+    last_message_at: datetime
+    kind: str | None
+    text: str
+
+
+def find(tree: Query, boards: Select[int], now: datetime, me: int | None, zone: str) -> Found:
+    """The newest MOST places on these boards that fulfil `tree`: subject or customer before message, whole words before
+    beginnings, then the newest. Without words to look for: tickets by number."""
+    wanted = [words for part in _required(tree) if (words := phrase(part.text))][:MOST_RANKED]
+    here = Ticket.board_id.in_(boards.order_by(None))
+    if not wanted:
+        tickets = (
+            select(Ticket.id)
+            .where(here, condition(tree, binding(now, me, zone), now))
+            .order_by(Ticket.id.desc())
+            .limit(MOST)
+        )
+        ids = db.session.scalars(tickets).all()
+        return Found([Hit(id, None) for id in ids], len(ids) == MOST)
+    rarest, held = min(((words, share(words)) for words in wanted), key=lambda one: one[1])
+    holds, bounded = _places(rarest, held)
+    places = select(Document.id, Document.ticket_id, Document.message_id).where(*holds)
+    newest = places.order_by(Document.id.desc()).limit(READ).subquery("newest")
+    own = aliased(Document)
+    fulfils = condition(tree, binding(now, me, zone, words_in_texts), now)
+    rows = db.session.execute(
+        select(
+            newest.c.ticket_id,
+            newest.c.message_id,
+            _points(own, wanted, "pattern"),
+            _points(own, wanted, "whole"),
+            _whole(newest.c.id, wanted),
+        )
+        .select_from(newest)
+        .join(Ticket, Ticket.id == newest.c.ticket_id)
+        .outerjoin(own, (own.ticket_id == newest.c.ticket_id) & own.message_id.is_(None))
+        .where(here, fulfils)
+        .order_by(newest.c.id.desc())
+        .limit(MOST)
+    ).all()
+    return Found(_ranked(rows), len(rows) == MOST or bounded)
+
+
+def phrases(tree: Query) -> list[Phrase]:
+    """What a query looks for: its words that are not excluded."""
+    return [found for part in _looked_for(tree) if (found := phrase(part.text))]
+
+
+def rows(hits: Sequence[Hit]) -> list[Row]:
+    """What the list shows of these hits, in their order. A few statements, however many there are."""
+    ids = [hit.ticket_id for hit in hits]
+    found = {
+        row.id: row
+        for row in db.session.execute(
+            select(
+                Ticket.id,
+                Ticket.subject,
+                Ticket.state,
+                Column.name.label("column"),
+                Board.name.label("board"),
+                Customer.id.label("customer_id"),
+                Customer.name.label("customer"),
+                Company.name.label("company"),
+                Ticket.last_message_at,
+            )
+            .join(Column, Column.id == Ticket.column_id)
+            .join(Board, Board.id == Ticket.board_id)
+            .join(Customer, Customer.id == Ticket.customer_id)
+            .outerjoin(Company, Company.id == Customer.company_id)
+            .where(Ticket.id.in_(ids))
+        )
+    }
+    addresses = _addresses({row.customer_id for row in found.values()})
+    texts = _texts(hits)
+    return [
+        Row(
+            id=row.id,
+            subject=row.subject,
+            state=row.state,
+            column=row.column,
+            board=row.board,
+            customer=row.customer,
+            company=row.company,
+            addresses=addresses.get(row.customer_id, []),
+            last_message_at=row.last_message_at,
+            kind=texts.get(row.id, (None, ""))[0],
+            text=texts.get(row.id, (None, ""))[1],
+        )
+        for id in ids
+        if (row := found.get(id))
+    ]
+
+
+def _required(tree: Query) -> tuple[Words, ...]:
+    """The words that every ticket must hold that fulfils it."""
+    parts = tree.parts if isinstance(tree, And) else (tree,)
+    return tuple(part for part in parts if isinstance(part, Words))
+
+
+def _looked_for(tree: Query) -> Iterator[Words]:
+    match tree:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _looked_for(part)
+        case Words():
+            yield tree
+        case Not() | Term():
+            return
+
+
+def _places(words: Phrase, held: float) -> tuple[tuple[ColumnElement[bool], ...], bool]:
+    """(the condition on the documents to look at, whether others are left out)."""
+    if held < FREQUENT:
+        return (in_index(words),), False
+    highest = db.session.scalar(select(func.max(Document.id))) or 0
+    return (in_text(words), Document.id > highest - READ), highest > READ
+
+
+def _points(own: Any, wanted: Sequence[Phrase], pattern: str) -> ColumnElement[int]:
+    """How many of the phrases stand in the ticket's own document, as this kind of pattern."""
+    return sum(
+        (case((own.tokens.like(getattr(words, pattern)), 1), else_=0) for words in wanted), start=literal(0)
+    )
+
+
+def _whole(document: ColumnElement[int], wanted: Sequence[Phrase]) -> ColumnElement[int]:
+    """How many of them stand in the place that was found as whole words."""
+    at = aliased(Document)
+    holds = _points(at, wanted, "whole")
+    return select(holds).where(at.id == document).scalar_subquery()
+
+
+def _ranked(rows: Sequence[Any]) -> list[Hit]:
+    """Each ticket once, with its newest message of those found; `rows` come newest first."""
+    message: dict[int, int] = {}
+    best: dict[int, tuple[int, int, int, int]] = {}
+    for place, (ticket_id, message_id, in_own, whole_in_own, whole) in enumerate(rows):
+        if message_id is not None:
+            message.setdefault(ticket_id, message_id)
+        rank = (-(in_own or 0), -(whole_in_own or 0), -(whole or 0), place)
+        best[ticket_id] = min(best.get(ticket_id, rank), rank)
+    return [Hit(ticket_id, message.get(ticket_id)) for ticket_id in sorted(best, key=best.__getitem__)]
+
+
+def _addresses(customers: set[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for customer_id, address in db.session.execute(
+        select(CustomerAddress.customer_id, CustomerAddress.address)
+        .where(CustomerAddress.customer_id.in_(customers))
+        .order_by(CustomerAddress.id)
+    ):
+        found.setdefault(customer_id, []).append(address)
+    return found
+
+
+def _texts(hits: Sequence[Hit]) -> dict[int, tuple[str, str]]:
+    """ticket -> (kind, text) of the message that was found, else of the first that counts."""
+    first = (
+        select(func.min(Message.id))
+        .where(
+            Message.ticket_id.in_([hit.ticket_id for hit in hits if hit.message_id is None]),
+            Message.withdrawn_at.is_(None),
+        )
+        .group_by(Message.ticket_id)
+    )
+    named = [hit.message_id for hit in hits if hit.message_id is not None]
+    shown = select(Message.ticket_id, Message.kind, func.substr(Message.text, 1, LONGEST_TEXT)).where(
+        Message.id.in_(named) | Message.id.in_(first)
+    )
+    return {ticket_id: (kind, text) for ticket_id, kind, text in db.session.execute(shown)}
