@@ -122,7 +122,8 @@ def _set_at(ticket: Ticket) -> dict[TicketField, datetime]:
 
 def _remember(plans: Mapping[int, Plan], states: Mapping[int, Mapping[int, State]]) -> None:
     """Stores the state rows that have changed: the new ones in one statement, the others in another."""
-    new, old = [], []
+    new: list[dict[str, object]] = []
+    old: list[dict[str, object]] = []
     for ticket_id, planned in plans.items():
         for rule_id in planned.changed:
             state = planned.states[rule_id]
