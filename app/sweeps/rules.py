@@ -4,6 +4,7 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import insert, select, update
 
@@ -122,8 +123,8 @@ def _set_at(ticket: Ticket) -> dict[TicketField, datetime]:
 
 def _remember(plans: Mapping[int, Plan], states: Mapping[int, Mapping[int, State]]) -> None:
     """Stores the state rows that have changed: the new ones in one statement, the others in another."""
-    new: list[dict[str, object]] = []
-    old: list[dict[str, object]] = []
+    new: list[dict[str, Any]] = []
+    old: list[dict[str, Any]] = []
     for ticket_id, planned in plans.items():
         for rule_id in planned.changed:
             state = planned.states[rule_id]
