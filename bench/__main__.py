@@ -15,11 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, load
+from bench import board, deliveries, load, receive
 from bench.figure import Figure
 from bench.places import place
 
-FIGURES = {"board": board.measure, "load": load.measure}
+FIGURES = {
+    "board": board.measure,
+    "load": load.measure,
+    "receive": receive.measure,
+    "deliveries": deliveries.measure,
+}
 RESULTS = ROOT / "bench" / "results"
 
 

@@ -1,7 +1,10 @@
 """What is queued goes out: each delivery is claimed, handed to the relay and marked."""
 
+import time
 from collections import Counter
-from datetime import datetime
+from collections.abc import Sequence
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 
 from app.channels import smtp
 from app.config import settings
@@ -12,40 +15,71 @@ from app.models.delivery import Delivery
 from app.models.desk import Desk
 from app.models.event import CLOCK
 from app.models.ticket import Ticket
-from app.sweeps.process import process
+from app.sweeps.process import bury, claimant
 from app.words import N_
+
+BATCH = 20
+# What a sweep begins with must be sent before the claim runs out: see smtp.TIMEOUT and deliveries.CLAIM_FOR.
+SEND_FOR = timedelta(seconds=10)
 
 
 def send_due(now: datetime) -> Counter[str]:
-    """Sends what is due: claims each delivery, hands it to the relay, marks it."""
+    """Sends what is due: claims a few deliveries at a time, hands each to the relay and marks it, so that a process
+    that dies has sent at most one that it does not know of. Any number of processes do this side by side."""
+    bury(lambda dead: deliveries.abandon(dead, now))
     counts: Counter[str] = Counter()
-    relay = smtp.relay(settings())
-    for delivery_id in deliveries.due(now):
-        db.session.rollback()
-        if deliveries.claim(delivery_id, process(), now):
-            counts[_send(delivery_id, relay, now)] += 1
+    begun = time.monotonic()
+    with smtp.relay(settings()) or nullcontext() as relay:
+        while (at := _later(now, begun)) < now + SEND_FOR:
+            claimed = deliveries.claim(claimant(), now, BATCH, since=at)
+            if not claimed:
+                break
+            counts += _send_all(claimed, relay, now, begun)
     return counts
 
 
-def _send(delivery_id: int, relay: smtp.Relay | None, now: datetime) -> str:
-    """Hands one claimed delivery to the relay and marks what became of it."""
+def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, begun: float) -> Counter[str]:
+    """Sends a batch. What there is no time to begin with is given back, long before its claim runs out; when the relay
+    cannot be reached, what follows is not tried for nothing."""
+    counts: Counter[str] = Counter()
+    unreachable: smtp.Unreachable | None = None
+    for place, delivery_id in enumerate(claimed):
+        if _later(now, begun) >= now + SEND_FOR:
+            deliveries.give_back(claimed[place:], claimant(), now)
+            break
+        error: smtp.Temporary | smtp.Permanent | None = unreachable
+        if relay is not None and error is None:
+            error = _hand_over(delivery_id, relay)
+            unreachable = error if isinstance(error, smtp.Unreachable) else None
+        counts[_mark(delivery_id, relay is None, error, _later(now, begun))] += 1
+    return counts
+
+
+def _later(now: datetime, begun: float) -> datetime:
+    """The instant that is `now` plus the time since `begun`, of time.monotonic()."""
+    return now + timedelta(seconds=time.monotonic() - begun)
+
+
+def _hand_over(delivery_id: int, relay: smtp.Relay) -> smtp.Temporary | smtp.Permanent | None:
     db.session.rollback()
     delivery = db.session.get_one(Delivery, delivery_id)
-    error: smtp.Temporary | smtp.Permanent | None = None
-    if relay is not None:
-        db.session.rollback()  # nothing is held open while the network is waited for
-        try:
-            relay.send(delivery)
-        except (smtp.Temporary, smtp.Permanent) as failure:
-            error = failure
-    stream: Board | Desk = (
-        db.session.get_one(Board, delivery.board_id) if delivery.board_id else db.session.get_one(Desk, 1)
-    )
+    db.session.rollback()  # nothing is held open while the network is waited for
+    try:
+        relay.send(delivery)
+    except (smtp.Temporary, smtp.Permanent) as failure:
+        return failure
+    return None
+
+
+def _mark(delivery_id: int, held: bool, error: smtp.Temporary | smtp.Permanent | None, now: datetime) -> str:
+    """Writes down what became of a delivery; returns its state, or "lost" when it is not this process' any more."""
+    board_id = db.session.get_one(Delivery, delivery_id).board_id
+    stream: Board | Desk = db.session.get_one(Board, board_id) if board_id else db.session.get_one(Desk, 1)
     with writing(stream) as locked:
         delivery = db.session.get_one(Delivery, delivery_id, populate_existing=True)
-        if delivery.state != "claimed" or delivery.claim != process():
+        if delivery.state != "claimed" or delivery.claim != claimant():
             return "lost"
-        if relay is None:
+        if held:
             deliveries.mark_held(delivery)
         elif error is None:
             deliveries.mark_sent(delivery, now)
