@@ -96,6 +96,14 @@ class Mailbox(Base):
         default=False
     )  # a person has to allow it (again) at the provider
 
+    old_until: Mapped[int] = mapped_column(
+        BigInteger, default=0
+    )  # up to this UID what came before `began_at` is not taken
+    stuck_uid: Mapped[int | None] = mapped_column(
+        BigInteger
+    )  # the message that the last looks have failed at
+    stuck: Mapped[int] = mapped_column(default=0)  # how many of them
+
     channel: Mapped[Channel] = relationship()
 
     @property

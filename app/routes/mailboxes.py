@@ -110,10 +110,9 @@ def remove(channel_id: int) -> Response:
 @allowed("edit_channels")
 def test(channel_id: int) -> Response:
     _found(channel_id)
-    mailbox = _mailbox(channel_id)
-    db.session.rollback()  # nothing is held open while the network is waited for
+    mailbox_id = _mailbox(channel_id).id
     try:
-        found = imap.test(mailbox, now())
+        found = imap.test(mailbox_id, now())
     except imap.Failed as failure:
         flash(" ".join(filter(None, (gettext(failure.text), failure.detail))), "error")
         return _back(channel_id)
@@ -162,7 +161,10 @@ def authorised() -> Response:
         tokens = oauth.exchange(
             mailbox, code=code, redirect_uri=_callback(), verifier=pending["verifier"], now=now()
         )
-    except (Permanent, Temporary, Unreadable) as error:
+    except Unreadable:
+        flash(gettext(imap.NEW_KEY), "error")
+        return _back(channel_id)
+    except (Permanent, Temporary) as error:
         flash(gettext("The provider did not let the desk in: %(error)s", error=str(error)[:300]), "error")
         return _back(channel_id)
     with writing(ensure_desk(now())) as desk:

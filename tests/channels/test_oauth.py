@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.channels import imap
+from app.channels.imap_connection import opened, tells
 from app.database import db
+from app.desk import mailboxes
 from app.models.mailbox import mailbox_of
 from app.models.message import Blob
 from tests.channels.accounts import fetch, fresh, mail, set_up
@@ -109,6 +113,46 @@ def test_signing_in_reading_refreshing_and_the_end(
     dovecot.deliver(mailbox_user, mail("Welcome back"))
     assert fetch(now + timedelta(hours=3)) == Counter(created=1)
     assert fresh(desk.email).error is None
+
+
+def test_two_processes_that_refresh_at_once(
+    desk: SmallDesk, now: datetime, admin: Any, page: str, provider: Provider
+) -> None:
+    """The provider takes a refresh token once: who comes second uses what the first one got."""
+    let_in(admin, page, provider)
+    mailbox_id, later = fresh(desk.email).id, now + timedelta(hours=2)
+    (one, _), (two, _) = mailboxes.apart(mailbox_id), mailboxes.apart(mailbox_id)
+    for mailbox in (one, two):
+        with opened(mailbox, later, most=20) as box:
+            assert tells(box)
+    provider.revoke()
+    with pytest.raises(imap.Failed) as failed:
+        imap.test(mailbox_id, later)
+    assert failed.value.must_sign_in
+
+
+def test_another_secret_key(
+    desk: SmallDesk,
+    now: datetime,
+    app: Any,
+    admin: Any,
+    page: str,
+    form: dict[str, str],
+    dovecot: Dovecot,
+    provider: Provider,
+    mailbox_user: str,
+) -> None:
+    """As after a restore without it: the page says what to do, and doing it helps."""
+    let_in(admin, page, provider)
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], secret_key="another key, and long enough too")
+    assert fetch(now + MINUTE) == Counter(broken=1)
+    said = "The desk's secret key has changed. Enter the secrets of this mailbox again."
+    assert said in admin.get(page).text.replace("&#39;", "'")
+    assert said in let_in(admin, page, provider).replace("&#39;", "'")
+    admin.post(page, data=form)
+    assert "The desk may read the mailbox now." in let_in(admin, page, provider)
+    dovecot.deliver(mailbox_user, mail("With the new key"))
+    assert fetch(now + 2 * MINUTE) == Counter(created=1)
 
 
 def test_only_the_browser_that_began_may_end_it(
