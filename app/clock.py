@@ -174,7 +174,9 @@ class _Beating:
                     self._watchers.keep() if holds else self._watchers.end()
             except Exception as error:
                 if trouble(error):
-                    log.warning("the sweep %s waits for the database: %s", job.sweep, error)
+                    log.warning(
+                        "the sweep %s waits for the database: %s", job.sweep, getattr(error, "orig", error)
+                    )
                 else:
                     log.exception("the sweep %s failed", job.sweep)
                 db.session.rollback()

@@ -16,7 +16,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, Executable, MetaData, Row, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator
@@ -133,19 +133,20 @@ def trouble(error: BaseException) -> Trouble | None:
     succeed later. None: the fault lies elsewhere."""
     if isinstance(error, NoConnectionFree):
         return "away"
-    if not isinstance(error, DBAPIError):
-        return None
-    if isinstance(error.orig, sqlite3.Error):
-        return _SQLITE.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    fault = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(fault, sqlite3.Error):
+        return _SQLITE.get(getattr(fault, "sqlite_errorcode", 0) & 0xFF)
+    state = str(getattr(fault, "sqlstate", None) or "")
     if state == "53100":  # disk full
         return "full"
     if state.startswith("54"):  # more than PostgreSQL can hold in one place: it will never succeed
         return None
     read_only = state == "25006"  # a server that has just been replaced by another
-    return (
-        "away" if read_only or error.connection_invalidated or isinstance(error, OperationalError) else None
-    )
+    broken = isinstance(error, DBAPIError) and error.connection_invalidated
+    passing = "OperationalError" in (
+        kind.__name__ for kind in type(fault).__mro__
+    )  # as every driver calls it
+    return "away" if read_only or broken or passing else None
 
 
 @contextmanager

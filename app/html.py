@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -21,7 +22,7 @@ from app.database import Trouble, db, trouble
 from app.desk import access
 from app.desk.refused import Refused
 from app.models.card import said
-from app.models.navigation import lines
+from app.models.navigation import Line, lines
 from app.models.person import Person
 from app.words import N_
 
@@ -121,7 +122,7 @@ def _troubled(error: SQLAlchemyError) -> Response:
         request.url_rule,
         found,
         logs.request_id(),
-        error,
+        getattr(error, "orig", error),
     )
     response = _error_page(TROUBLE[found], None)
     response.headers["Retry-After"] = str(RETRY_AFTER)
@@ -156,13 +157,16 @@ def _speak() -> None:
 
 def _shell() -> dict[str, Any]:
     """What the layout needs on every page."""
-    person = current_user if current_user.is_authenticated else None
+    person, now = current_user if current_user.is_authenticated else None, datetime.now(UTC)
+    boards = lines(access.visible_boards(person, now), person.id) if person else []
+    cares = access.can(person, "see_failed_messages", None, now)
     return {
         "current_person": person,
         "locale": words.locale(),
         "theme": person.theme if person else "system",
         "zone": person.zone if person else "UTC",
-        "nav": nav(person, _board_shown(), datetime.now(UTC)) if person else [],
+        "nav": nav(person, boards, _board_shown(), now) if person else [],
+        "unread_mailboxes": boards[0].unread if boards and cares else 0,
     }
 
 
@@ -195,10 +199,9 @@ BELOW = {
 }
 
 
-def nav(person: Person, board_id: int | None, now: datetime) -> list[Entry]:
+def nav(person: Person, boards: Sequence[Line], board_id: int | None, now: datetime) -> list[Entry]:
     """The side navigation: their boards, what is theirs on the board shown (else on the first), and the other pages
-    that they may see. One statement."""
-    boards = lines(access.visible_boards(person, now), person.id)
+    that they may see."""
     entries = [
         Entry(f"/boards/{b.id}", b.name, said(b.unresolved), _is_here(f"/boards/{b.id}")) for b in boards
     ]

@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from app import metrics
-from app.database import CHANNEL, db
+from app.database import CHANNEL, db, trouble
 from app.models.board import Board
 from app.models.card import View
 from app.models.desk import Desk
@@ -265,10 +265,13 @@ class Live:
                         if time.monotonic() >= self._asked_at + self._asked_every:
                             self._ask_for_all()
                     return
-            except Exception:
+            except Exception as error:
                 if not self._wanted():
                     return
-                log.exception("the watcher of the live boards failed and begins again")
+                if trouble(error):
+                    log.warning("the live boards wait for the database: %s", getattr(error, "orig", error))
+                else:
+                    log.exception("the watcher of the live boards failed and begins again")
                 if time.monotonic() >= max(began_at, self._asked_at) + UNKNOWN_FOR:
                     self._end_all()
                 time.sleep(1)

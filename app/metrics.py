@@ -128,8 +128,8 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     reachable = True
     try:
         yield from _from_database(now)
-    except SQLAlchemyError:
-        current_app.logger.exception("the database does not answer")
+    except SQLAlchemyError as error:
+        current_app.logger.error("the database does not answer: %s", getattr(error, "orig", error))
         db.session.rollback()
         reachable = False
     yield GaugeMetricFamily("nightdesk_database_up", "1 while the database answers", value=int(reachable))

@@ -18,8 +18,8 @@ def show() -> Response:
     try:
         sweeps = clock.health(now())
         reachable = True
-    except SQLAlchemyError:
-        current_app.logger.exception("the database does not answer")
+    except SQLAlchemyError as error:
+        current_app.logger.error("the database does not answer: %s", getattr(error, "orig", error))
         db.session.rollback()
         sweeps, reachable = {}, False
     fine = reachable and all(sweep["alive"] for sweep in sweeps.values())
