@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, deliveries, load, receive
+from bench import board, deliveries, load, receive, streams
 from bench.figure import Figure
 from bench.places import place
 
@@ -24,6 +24,7 @@ FIGURES = {
     "load": load.measure,
     "receive": receive.measure,
     "deliveries": deliveries.measure,
+    "streams": streams.measure,
 }
 RESULTS = ROOT / "bench" / "results"
 
