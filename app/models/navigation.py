@@ -10,12 +10,13 @@ from app.models.alert import Alert
 from app.models.board import Board
 from app.models.card import MOST_COUNTED
 from app.models.delivery import Delivery
+from app.models.mailbox import Mailbox, unread
 from app.models.message import RawMessage
 from app.models.ticket import Ticket
 
 
 class Line(NamedTuple):
-    """A board and what waits on it; the last three are of all these boards together. Counts stop at MOST_COUNTED."""
+    """A board and what waits on it; the last four are of all these boards together. Counts stop at MOST_COUNTED."""
 
     id: int
     name: str
@@ -25,6 +26,7 @@ class Line(NamedTuple):
     alerts: int
     undelivered: int
     failed: int
+    unread: int  # mailboxes that cannot be read
 
 
 def lines(boards: Select[int], person_id: int) -> list[Line]:
@@ -40,6 +42,7 @@ def lines(boards: Select[int], person_id: int) -> list[Line]:
             _counted(Alert.id, Alert.state == "open", Alert.board_id.in_(here)),
             _counted(Delivery.id, Delivery.state.in_(("held", "failed")), Delivery.board_id.in_(here)),
             _counted(RawMessage.id, RawMessage.state == "failed"),
+            _counted(Mailbox.id, unread()),
         )
         .where(Board.id.in_(here))
         .order_by(Board.id)

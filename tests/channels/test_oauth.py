@@ -68,9 +68,14 @@ def let_in(browser: Any, page: str, provider: Provider) -> str:
     )
 
 
+def board(browser: Any, desk: SmallDesk) -> str:
+    return str(browser.get(f"/boards/{desk.board.id}").text)
+
+
 def test_signing_in_reading_refreshing_and_the_end(
     desk: SmallDesk,
     now: datetime,
+    browser_as: Open,
     admin: Any,
     page: str,
     dovecot: Dovecot,
@@ -108,11 +113,17 @@ def test_signing_in_reading_refreshing_and_the_end(
     assert "AADSTS50173: revoked" in shown
     assert "Sign in again" in shown
     assert "cannot be read" in admin.get("/settings/addresses").text
+    assert "1 mailbox cannot be read: what customers write there does not arrive. <a href" in board(
+        admin, desk
+    )
+    assert "1 mailbox cannot be read" in board(browser_as(desk.alice), desk)
+    assert "cannot be read" not in board(browser_as(desk.bob), desk)
 
     let_in(admin, page, provider)
     dovecot.deliver(mailbox_user, mail("Welcome back"))
     assert fetch(now + timedelta(hours=3)) == Counter(created=1)
     assert fresh(desk.email).error is None
+    assert "cannot be read" not in board(admin, desk)
 
 
 def test_two_processes_that_refresh_at_once(
