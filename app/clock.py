@@ -24,6 +24,8 @@ from app.sweeps import SWEEPS, set_back
 from app.sweeps.process import process
 
 log = logging.getLogger(__name__)
+# It warns whenever a run takes longer than the pause between two, which is as it should be.
+logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,12 @@
 The test brings it back as soon as every process was seen to fail.
 """
 
-import http.client
 import json
-import smtplib
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import pytest
 from sqlalchemy import select
@@ -25,9 +21,9 @@ from app.models.board import Board
 from app.models.event import Event
 from app.models.message import RawMessage
 from app.models.ticket import Ticket
-from tests.browsing import sign_in
 from tests.channels.accounts import mail
 from tests.postgres import Postgres, running
+from tests.processes.from_outside import Words, deliver, open_stream, visitor
 from tests.server import Server
 from tests.small import SmallDesk
 from tests.waiting import until
@@ -56,31 +52,6 @@ def database_url(own_postgres: Postgres, tmp_path: Path) -> str:
     return url
 
 
-@dataclass
-class Visitor:
-    """A browser in which somebody is signed in, on a real server."""
-
-    server: Server
-    cookie: str
-
-    def ask(
-        self, path: str, fields: dict[str, object] | None = None, language: str = "en"
-    ) -> tuple[int, str, http.client.HTTPMessage]:
-        connection = http.client.HTTPConnection(urlsplit(self.server.url).netloc, timeout=60)
-        headers = {
-            "Cookie": self.cookie,
-            "Sec-Fetch-Site": "same-origin",
-            "Accept-Language": language,
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        method, body = ("GET", None) if fields is None else ("POST", urlencode(fields))
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        said = answer.read().decode()
-        connection.close()
-        return answer.status, said, answer.headers
-
-
 def test_the_database_goes_and_comes_back(
     own_postgres: Postgres,
     app: Any,
@@ -93,10 +64,7 @@ def test_the_database_goes_and_comes_back(
 ) -> None:
     server, clock, lmtp_port = serve(CLOCK="off"), start_flask("clock"), free_port()
     lmtp = start_flask("lmtp", "--port", str(lmtp_port))
-    browser = app.test_client()
-    sign_in(browser, desk.bob, now)
-    kept = browser.get_cookie(app.config["SESSION_COOKIE_NAME"], domain="127.0.0.1")
-    bob = Visitor(server, f"{kept.key}={kept.value}")
+    bob = visitor(app, server, desk.bob, now)
     board_id = desk.board.id
     board, said = f"/boards/{board_id}", Words(capfd)
 
@@ -135,39 +103,3 @@ def test_the_database_goes_and_comes_back(
     numbers = db.session.scalars(select(Event.seq).where(Event.stream == board_id).order_by(Event.seq))
     assert list(numbers) == list(range(1, db.session.get_one(Board, board_id).seq + 1))
     assert "Traceback" not in said.so_far + server.log
-
-
-class Words:
-    """What the processes write."""
-
-    def __init__(self, capfd: pytest.CaptureFixture[str]) -> None:
-        self._capfd = capfd
-        self.so_far = ""
-
-    def hears(self, text: str) -> None:
-        until(lambda: text in self._read())
-
-    def _read(self) -> str:
-        self.so_far += self._capfd.readouterr().err
-        return self.so_far
-
-
-def deliver(port: int, raw: bytes) -> int:
-    """The answer to one message; 0 while nobody listens."""
-    try:
-        with smtplib.LMTP("127.0.0.1", port, timeout=60) as server:
-            server.ehlo_or_helo_if_needed()
-            server.mail("kim@example.org")
-            server.rcpt("support@example.com")
-            return server.data(raw)[0]
-    except ConnectionRefusedError:
-        return 0
-
-
-def open_stream(visitor: Visitor, path: str) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection(urlsplit(visitor.server.url).netloc, timeout=30)
-    connection.request("GET", path, headers={"Cookie": visitor.cookie, "Sec-Fetch-Site": "same-origin"})
-    answer = connection.getresponse()
-    assert answer.status == 200
-    answer.readline()
-    return connection, answer

@@ -75,12 +75,12 @@ def test_kill_minus_nine_under_load(
         processes = [process.result() for process in starting]
         for load in loads:
             load.start()
-        until(lambda: all(load.done > 3 for load in loads))
+        until(lambda: all(load.has_done(3) for load in loads), 60)
         killed = kill_one_after_the_other(
             processes, chance, pool, rounds=0 if SECONDS else ROUNDS, seconds=SECONDS
         )
         done = {load: load.done for load in loads}
-        until(lambda: all(load.done > done[load] for load in loads))
+        until(lambda: all(load.has_done(done[load]) for load in loads), 60)
         for load in loads:
             load.stop()
         until(nobody_holds_anything)

@@ -109,6 +109,12 @@ class Load:
             raise self.fault
         assert not self._thread.is_alive(), "a load does not end"
 
+    def has_done(self, more_than: int) -> bool:
+        """Whether it was answered more often than that; raises what it has failed with."""
+        if self.fault:
+            raise self.fault
+        return self.done > more_than
+
     def pause(self, seconds: float) -> bool:
         """True when the end has come."""
         return self._ended.wait(seconds)
