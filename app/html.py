@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
     env = app.jinja_env
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    env.globals["_"] = _said
     env.trim_blocks = env.lstrip_blocks = True
     env.globals["asset"] = asset
     env.filters["linked"] = linked
@@ -67,7 +68,9 @@ def wants_part() -> bool:
 
 def asset(path: str) -> str:
     """The address of a static file, which changes with its bytes, so that it may be cached for ever."""
-    return url_for("static", filename=path, v=_version(path) if not current_app.debug else _digest(path))
+    if current_app.debug:
+        return url_for("static", filename=path, v=_digest(path))
+    return _address(path, request.script_root)
 
 
 def linked(text: str) -> Markup:
@@ -148,6 +151,12 @@ def _error_page(status: int, text: str | None) -> Response:
     return make_response(render_template(template, status=status, text=text), status)
 
 
+def _said(text: str, /, **values: Any) -> Markup:
+    """What the extension's own `_` says, in a fifth of the time; a page has a hundred texts."""
+    said = Markup(words.gettext(text))  # noqa: S704 - the catalogues are ours
+    return said % values if values or "%" in said else said
+
+
 def _speak() -> None:
     """The signed-in person's language, else what the browser asks for. That first: who asks may not be known today."""
     words.speak(request.accept_languages.best_match(list(words.LOCALES)) or "en")
@@ -157,8 +166,11 @@ def _speak() -> None:
 
 def _shell() -> dict[str, Any]:
     """What the layout needs on every page."""
-    person, now = current_user if current_user.is_authenticated else None, datetime.now(UTC)
-    boards = lines(access.visible_boards(person, now), person.id) if person else []
+    # the person and not the proxy, which a page would ask two hundred times who it is
+    person: Person | None = current_user._get_current_object() if current_user.is_authenticated else None
+    now, boards = datetime.now(UTC), []
+    if person is not None and person.works_here(now):
+        boards = lines(access.boards_of(person.role), **access.asked_by(person, now))
     cares = access.can(person, "see_failed_messages", None, now)
     return {
         "current_person": person,
@@ -242,9 +254,10 @@ def _board_shown() -> int | None:
     return (request.view_args or {}).get("board_id")
 
 
-@cache
-def _version(path: str) -> str:
-    return _digest(path)
+@lru_cache(maxsize=256)
+def _address(path: str, _root: str) -> str:
+    """Kept for each place that the desk is reached at; a page names two dozen files."""
+    return url_for("static", filename=path, v=_digest(path))
 
 
 def _digest(path: str) -> str:

@@ -7,8 +7,9 @@ import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
 
 from app.database import bookkeeping, db, if_possible
 from app.desk import passwords, throttle
@@ -68,11 +69,8 @@ def prove(person: Person, password: str, address: str, now: datetime) -> bool:
 
 def find(token: str, now: datetime) -> Person | None:
     """The person signed in with this token, in one statement; at most once a minute notes that they were here."""
-    found = db.session.execute(
-        select(Person, SignIn.seen_at)
-        .join(SignIn, SignIn.person_id == Person.id)
-        .where(SignIn.id == _hashed(token), SignIn.expires_at > now, SignIn.seen_at > now - IDLE_FOR)
-    ).one_or_none()
+    asked = {"sign_in": _hashed(token), "now": now, "idle_since": now - IDLE_FOR}
+    found = db.session.execute(_valid(), asked).one_or_none()
     if found is None or not found[0].works_here(now):
         return None
     person, seen_at = found
@@ -85,6 +83,20 @@ def find(token: str, now: datetime) -> Person | None:
                 .values(seen_at=now)
             )
     return person
+
+
+@cache
+def _valid() -> Select[Person, datetime]:
+    """Made once, for it is asked with every request: to build it takes longer than to run it."""
+    return (
+        select(Person, SignIn.seen_at)
+        .join(SignIn, SignIn.person_id == Person.id)
+        .where(
+            SignIn.id == bindparam("sign_in"),
+            SignIn.expires_at > bindparam("now"),
+            SignIn.seen_at > bindparam("idle_since"),
+        )
+    )
 
 
 def still_valid(tokens: Collection[str], now: datetime) -> set[str]:
