@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, deliveries, load, receive, streams
+from bench import board, deliveries, load, pages, receive, streams
 from bench.figure import Figure
 from bench.places import place
 
 FIGURES = {
     "board": board.measure,
     "load": load.measure,
+    "pages": pages.measure,
     "receive": receive.measure,
     "deliveries": deliveries.measure,
     "streams": streams.measure,
