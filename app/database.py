@@ -121,14 +121,18 @@ class Kept:
     count: int
 
 
-def bookkeeping(statement: Executable, parameters: Any = None) -> Kept:
-    """Runs one statement in a transaction of its own; returns the rows of its RETURNING and how many it touched."""
+def bookkeeping(*statements: Executable) -> Kept:
+    """Runs one statement, or some that make no sense alone, in a transaction of their own; returns the rows of the last
+    one's RETURNING and how many it touched."""
     if db.session().info.get("writing"):
         raise RuntimeError("bookkeeping inside writing() would wait for its own lock")
     with db.engine.connect() as connection:
         connection = connection.execution_options(writing=True)
         with connection.begin():
-            result = connection.execute(statement, parameters)
+            *before, last = statements
+            for statement in before:
+                connection.execute(statement)
+            result = connection.execute(last)
             rows = result.all() if result.returns_rows else []
             return Kept(rows, result.rowcount)
 

@@ -71,8 +71,10 @@ def set_up(
 def offer(board: Board, ticket: Ticket, message: Message, *, now: datetime) -> Message | None:
     """Acknowledges the message that has just opened a ticket, where that is wanted and harmless; None when it is not."""
     channel, address = ticket.channel, message.from_address
+    if not channel.acknowledges or message.automatic is not None:
+        return None
     week = hours_of(channel)
-    if not channel.acknowledges or week is None or message.automatic is not None:
+    if week is None:
         return None
     if guards.is_a_machine(address) or customers.bounced(ticket.customer_id, address):
         return None
