@@ -18,7 +18,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app import logs, words
-from app.database import Trouble, db, trouble
+from app.database import Trouble, db, trouble, words_of
 from app.desk import access
 from app.desk.refused import Refused
 from app.models.card import said
@@ -125,7 +125,7 @@ def _troubled(error: SQLAlchemyError) -> Response:
         request.url_rule,
         found,
         logs.request_id(),
-        getattr(error, "orig", error),
+        words_of(error),
     )
     response = _error_page(TROUBLE[found], None)
     response.headers["Retry-After"] = str(RETRY_AFTER)
@@ -207,7 +207,16 @@ PAGES = (
 BELOW = {
     "rotas": ("shifts",),
     "rules": ("rule_switches",),
-    "settings": ("people", "board_settings", "columns", "addresses", "calendars", "policies"),
+    "settings": (
+        "people",
+        "board_settings",
+        "columns",
+        "addresses",
+        "mailboxes",
+        "acknowledgements",
+        "calendars",
+        "policies",
+    ),
 }
 
 

@@ -33,18 +33,8 @@ def subjects() -> list[str]:
 @pytest.fixture
 def second(desk: SmallDesk, now: datetime) -> Channel:
     with writing(desk.row) as row:
-        return addresses.add(
-            row,
-            kind="email",
-            name="Sales",
-            address="sales@example.com",
-            board_id=desk.board.id,
-            calendar_id=None,
-            owner_id=None,
-            signature="",
-            by=CLOCK,
-            now=now,
-        )
+        values = addresses.Values("Sales", desk.board.id, "sales@example.com")
+        return addresses.add(row, "email", values, by=CLOCK, now=now)
 
 
 # what is taken
