@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs, metrics
 from app.channels.idle import Watchers
-from app.database import bookkeeping, db, insert_new, trouble
+from app.database import bookkeeping, db, insert_new, trouble, words_of
 from app.models.clock import Heartbeat, Lease
 from app.models.desk import Desk, the_desk
 from app.sweeps import SWEEPS, set_back
@@ -176,9 +176,7 @@ class _Beating:
                     self._watchers.keep() if holds else self._watchers.end()
             except Exception as error:
                 if trouble(error):
-                    log.warning(
-                        "the sweep %s waits for the database: %s", job.sweep, getattr(error, "orig", error)
-                    )
+                    log.warning("the sweep %s waits for the database: %s", job.sweep, words_of(error))
                 else:
                     log.exception("the sweep %s failed", job.sweep)
                 db.session.rollback()

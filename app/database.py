@@ -159,6 +159,11 @@ def trouble(error: BaseException) -> Trouble | None:
     return "away" if read_only or broken or passing else None
 
 
+def words_of(error: BaseException) -> str:
+    """What the database's driver said, in one line."""
+    return next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
+
+
 @contextmanager
 def if_possible() -> Iterator[None]:
     """For a write that reading does not depend on: left undone while the database is in trouble."""

@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from app import metrics
-from app.database import CHANNEL, db, trouble
+from app.database import CHANNEL, db, trouble, words_of
 from app.models.board import Board
 from app.models.card import View
 from app.models.desk import Desk
@@ -269,7 +269,7 @@ class Live:
                 if not self._wanted():
                     return
                 if trouble(error):
-                    log.warning("the live boards wait for the database: %s", getattr(error, "orig", error))
+                    log.warning("the live boards wait for the database: %s", words_of(error))
                 else:
                     log.exception("the watcher of the live boards failed and begins again")
                 if time.monotonic() >= max(began_at, self._asked_at) + UNKNOWN_FOR:

@@ -27,7 +27,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Select, distinct, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database import db
+from app.database import db, words_of
 from app.models.alert import Alert
 from app.models.clock import Heartbeat
 from app.models.delivery import Delivery
@@ -129,7 +129,7 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     try:
         yield from _from_database(now)
     except SQLAlchemyError as error:
-        current_app.logger.error("the database does not answer: %s", getattr(error, "orig", error))
+        current_app.logger.error("the database does not answer: %s", words_of(error))
         db.session.rollback()
         reachable = False
     yield GaugeMetricFamily("nightdesk_database_up", "1 while the database answers", value=int(reachable))

@@ -15,7 +15,7 @@ from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
-from app.database import bookkeeping, db, insert_new, trouble, writing
+from app.database import bookkeeping, db, insert_new, trouble, words_of, writing
 from app.desk import access, acknowledgements, customers, messages, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -88,7 +88,7 @@ def receive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
     try:
         raw_id = archive(raw, now=now, source=source, sent_to=sent_to)
     except SQLAlchemyError as error:
-        raise Unavailable(str(getattr(error, "orig", error)), trouble(error) == "full") from error
+        raise Unavailable(words_of(error), trouble(error) == "full") from error
     return _unless_in_trouble(raw_id, lambda: _take(raw_id, raw, source, sent_to, now))
 
 
@@ -173,7 +173,7 @@ def _unless_in_trouble(raw_id: int, take: Callable[[], Receipt]) -> Receipt:
     try:
         return take()
     except SQLAlchemyError as error:
-        log.warning("message %s waits in the archive: %s", raw_id, getattr(error, "orig", error))
+        log.warning("message %s waits in the archive: %s", raw_id, words_of(error))
         db.session.rollback()
         return Receipt("failed", error=N_("The database was not available. The message is tried again."))
 

@@ -5,7 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.auth import now, own_token
-from app.database import db
+from app.database import db, words_of
 
 bp = Blueprint("health", __name__)
 
@@ -19,7 +19,7 @@ def show() -> Response:
         sweeps = clock.health(now())
         reachable = True
     except SQLAlchemyError as error:
-        current_app.logger.error("the database does not answer: %s", getattr(error, "orig", error))
+        current_app.logger.error("the database does not answer: %s", words_of(error))
         db.session.rollback()
         sweeps, reachable = {}, False
     fine = reachable and all(sweep["alive"] for sweep in sweeps.values())
