@@ -77,7 +77,12 @@ def test_kill_minus_nine_under_load(
             load.start()
         until(lambda: all(load.has_done(3) for load in loads), 60)
         killed = kill_one_after_the_other(
-            processes, chance, pool, rounds=0 if SECONDS else ROUNDS, seconds=SECONDS
+            processes,
+            chance,
+            pool,
+            rounds=0 if SECONDS else ROUNDS,
+            seconds=SECONDS,
+            between=(0.5, 4.0) if SECONDS else (0.2, 1.2),  # to start takes one or two
         )
         done = {load: load.done for load in loads}
         until(lambda: all(load.has_done(done[load]) for load in loads), 60)

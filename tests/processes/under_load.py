@@ -22,7 +22,6 @@ from urllib.parse import urlencode, urlsplit
 from tests.server import Server
 
 RECIPIENT = "support@example.com"
-BETWEEN_KILLS = (0.2, 1.2)  # seconds; to start takes one or two
 
 
 class Killable(Protocol):
@@ -246,9 +245,10 @@ def kill_one_after_the_other(
     *,
     rounds: int,
     seconds: float,
+    between: tuple[float, float],
 ) -> Counter[str]:
-    """Kills each of them once, then any, and starts it again at once; ends after so many rounds and seconds, and when
-    all of them run again. Returns how often each was killed.
+    """Kills each of them once, then any, some seconds `between` two, and starts it again at once; ends after so many
+    rounds and seconds, and when all of them run again. Returns how often each was killed.
 
     The threads of `pool` are the parents of the new processes, which die with them (server.die_with_parent).
     """
@@ -257,7 +257,7 @@ def kill_one_after_the_other(
     end = time.monotonic() + seconds
     starting: dict[str, Future[None]] = {}
     while killed.total() < rounds or time.monotonic() < end:
-        time.sleep(chance.uniform(*BETWEEN_KILLS))
+        time.sleep(chance.uniform(*between))
         process = first.pop() if first else chance.choice(processes)
         if process.name in starting:
             starting[process.name].result()
