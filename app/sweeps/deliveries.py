@@ -2,9 +2,12 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.channels import smtp
 from app.config import settings
@@ -14,6 +17,7 @@ from app.models.board import Board
 from app.models.delivery import Delivery
 from app.models.desk import Desk
 from app.models.event import CLOCK
+from app.models.message import Message
 from app.models.ticket import Ticket
 from app.sweeps.process import bury, claimant
 from app.words import N_
@@ -43,16 +47,30 @@ def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, b
     cannot be reached, what follows is not tried for nothing."""
     counts: Counter[str] = Counter()
     unreachable: smtp.Unreachable | None = None
-    for place, delivery_id in enumerate(claimed):
+    batch, streams = _read(claimed)
+    for place, delivery in enumerate(batch):
         if _later(now, begun) >= now + SEND_FOR:
             deliveries.give_back(claimed[place:], claimant(), now)
             break
         error: smtp.Temporary | smtp.Permanent | None = unreachable
         if relay is not None and error is None:
-            error = _hand_over(delivery_id, relay)
+            error = _hand_over(delivery, relay)
             unreachable = error if isinstance(error, smtp.Unreachable) else None
-        counts[_mark(delivery_id, relay is None, error, _later(now, begun))] += 1
+        stream = streams[delivery.board_id]
+        counts[_mark(stream, delivery.id, relay is None, error, _later(now, begun))] += 1
     return counts
+
+
+def _read(claimed: Sequence[int]) -> tuple[Sequence[Delivery], Mapping[int | None, Board | Desk]]:
+    """The claimed deliveries, and by their `board_id` the streams they are recorded on. By a session of its own that is
+    closed again, so that nothing is held open, nor read anew, while the network is waited for."""
+    with Session(db.engine) as reading:
+        batch = reading.scalars(select(Delivery).where(Delivery.id.in_(claimed)).order_by(Delivery.id)).all()
+        streams: dict[int | None, Board | Desk] = {
+            board.id: board for board in reading.scalars(select(Board))
+        }
+        streams[None] = reading.get_one(Desk, 1)
+    return batch, streams
 
 
 def _later(now: datetime, begun: float) -> datetime:
@@ -60,10 +78,7 @@ def _later(now: datetime, begun: float) -> datetime:
     return now + timedelta(seconds=time.monotonic() - begun)
 
 
-def _hand_over(delivery_id: int, relay: smtp.Relay) -> smtp.Temporary | smtp.Permanent | None:
-    db.session.rollback()
-    delivery = db.session.get_one(Delivery, delivery_id)
-    db.session.rollback()  # nothing is held open while the network is waited for
+def _hand_over(delivery: Delivery, relay: smtp.Relay) -> smtp.Temporary | smtp.Permanent | None:
     try:
         relay.send(delivery)
     except (smtp.Temporary, smtp.Permanent) as failure:
@@ -71,12 +86,16 @@ def _hand_over(delivery_id: int, relay: smtp.Relay) -> smtp.Temporary | smtp.Per
     return None
 
 
-def _mark(delivery_id: int, held: bool, error: smtp.Temporary | smtp.Permanent | None, now: datetime) -> str:
+def _mark(
+    stream: Board | Desk,
+    delivery_id: int,
+    held: bool,
+    error: smtp.Temporary | smtp.Permanent | None,
+    now: datetime,
+) -> str:
     """Writes down what became of a delivery; returns its state, or "lost" when it is not this process' any more."""
-    board_id = db.session.get_one(Delivery, delivery_id).board_id
-    stream: Board | Desk = db.session.get_one(Board, board_id) if board_id else db.session.get_one(Desk, 1)
     with writing(stream) as locked:
-        delivery = db.session.get_one(Delivery, delivery_id, populate_existing=True)
+        delivery = db.session.get_one(Delivery, delivery_id)
         if delivery.state != "claimed" or delivery.claim != claimant():
             return "lost"
         if held:
@@ -90,15 +109,15 @@ def _mark(delivery_id: int, held: bool, error: smtp.Temporary | smtp.Permanent |
 
 
 def _tell_ticket(stream: Board | Desk, delivery: Delivery, now: datetime) -> None:
-    if (
-        not isinstance(stream, Board)
-        or delivery.kind not in ("reply", "automatic")
-        or delivery.message is None
-    ):
+    if not isinstance(stream, Board) or delivery.kind not in ("reply", "automatic"):
         return
     if delivery.state not in ("sent", "failed", "held"):
         return
-    ticket = db.session.get_one(Ticket, delivery.message.ticket_id)
+    ticket = db.session.scalars(
+        select(Ticket).join(Message, Message.ticket_id == Ticket.id).where(Message.id == delivery.message_id)
+    ).one_or_none()
+    if ticket is None:
+        return
     kind = "delivery.sent" if delivery.state == "sent" else "delivery.failed"
     error = delivery.error or N_("no way to send mail is set up")
     messages.told(stream, ticket, kind, by=CLOCK, now=now, message=delivery.message_id, error=error)
