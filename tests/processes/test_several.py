@@ -3,13 +3,16 @@
 import http.client
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 
+from app.config import AT_ONCE
 from app.database import bookkeeping, db
 from app.desk import sign_ins
 from app.models.clock import Lease
@@ -65,6 +68,14 @@ def test_two_servers_are_one_desk(
     connection.close()
     assert bob.ask(board)[0] == 303
 
+    # Who sends slowly keeps nobody else waiting, and is answered in the end.
+    slow = [begins_to_send(one) for _ in range(AT_ONCE + 1)]
+    assert alice.ask(board)[0] == 200
+    for sender in slow:
+        sender.sendall(b"mail=nobody")
+        assert sender.recv(65_536).startswith(b"HTTP/1.1 422 ")
+        sender.close()
+
     # Wrong passwords are counted together.
     tries = [
         Visitor((one, other)[n % 2], "").ask("/sign-in", {"email": desk.bob.email, "password": f"wrong {n}"})[
@@ -94,6 +105,22 @@ def signs_in(server: Server, email: str) -> Visitor:
     status, _, headers = Visitor(server, "").ask("/sign-in", {"email": email, "password": PASSWORD})
     assert status == 303
     return Visitor(server, headers["Set-Cookie"].partition(";")[0])
+
+
+def begins_to_send(server: Server) -> socket.socket:
+    """A form of which a part has arrived; b"mail=nobody" is missing."""
+    address = urlsplit(server.url)
+    sender = socket.create_connection((address.hostname, address.port), timeout=20)
+    lines = (
+        "POST /sign-in HTTP/1.1",
+        f"Host: {address.netloc}",
+        "Sec-Fetch-Site: same-origin",
+        "Content-Type: application/x-www-form-urlencoded",
+        "Content-Length: 12",
+        "Connection: close",
+    )
+    sender.sendall("\r\n".join((*lines, "", "e")).encode())
+    return sender
 
 
 def next_event(stream: http.client.HTTPResponse) -> tuple[str, int]:
