@@ -20,6 +20,7 @@ from app.desk import access, acknowledgements, customers, messages, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
+from app.mail.automatic import is_marked_as_spam
 from app.mail.headers import one_line
 from app.mail.language import detect
 from app.mail.parse import Message as Parsed
@@ -276,7 +277,9 @@ def _keep(arrival: _Arrival) -> Receipt:
         added = _add(board, ticket, arrival, kept_as, language)
         if message.report is not None and _is_bounce(message):
             customers.mark_bounced(board, ticket, message.report.failed, by=CLOCK, now=now)
-        if created:
+        if _is_headers_alone(message):
+            acknowledgements.tell_too_large(board, ticket, added, now=now)
+        elif created and not is_marked_as_spam(message.headers):
             acknowledgements.offer(board, ticket, added, now=now)
         _settle(arrival.raw_id)
         return _receipt("created" if created else "appended", message, ticket=ticket.id, language=language)
@@ -343,12 +346,15 @@ def _channel(arrival: _Arrival) -> Channel:
     return next(iter(by_address.values()))
 
 
+def _is_headers_alone(message: Parsed) -> bool:
+    """Whether the text is ours, below the headers of a message that was too large. A sender who says so gets nothing but
+    an answer that it was."""
+    return any(name.lower() == TOO_LARGE.lower() for name, _ in message.headers)
+
+
 def _language(message: Parsed) -> tuple[str | None, int]:
     desk = the_desk()
-    ours = any(
-        name.lower() == TOO_LARGE.lower() for name, _ in message.headers
-    )  # then the text is not theirs
-    text = message.subject if ours else message.text or message.subject
+    text = message.subject if _is_headers_alone(message) else message.text or message.subject
     return detect(text, desk.languages if desk else [])
 
 

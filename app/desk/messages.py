@@ -208,7 +208,7 @@ def spare_automatic(board: Board, ticket: Ticket, *, now: datetime) -> None:
     for message in _automatic(ticket, Message.withdrawn_at.is_(None)):
         if deliveries.cancel(message.id):
             message.withdrawn_at = now
-            customers.give_acknowledgement_back(ticket.customer_id)
+            _give_back(ticket, message)
             told(board, ticket, "message.spared", by=CLOCK, now=now, message=message.id)
 
 
@@ -231,7 +231,7 @@ def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, n
     db.session.flush()
     by = By("person", person.id)
     if message.automatic is not None:
-        customers.give_acknowledgement_back(ticket.customer_id)
+        _give_back(ticket, message)
         told(board, ticket, "message.spared", by=by, now=now, message=message.id)
         return message
     _resume_automatic(board, ticket, answered_at, now)
@@ -298,10 +298,18 @@ def _automatic(ticket: Ticket, which: ColumnElement[bool]) -> Sequence[Message]:
     ).all()
 
 
+def _give_back(ticket: Ticket, message: Message) -> None:
+    """An acknowledgement was not sent after all: the customer's next ticket of today may have one."""
+    if message.automatic == "acknowledgement":
+        customers.give_acknowledgement_back(ticket.customer_id)
+
+
 def _resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: datetime) -> None:
     """The answer that came first is taken back: what was not sent because of it is sent after all, a little later."""
     for message in _automatic(ticket, Message.withdrawn_at == answered_at):
-        if customers.acknowledge(ticket.customer_id, now) and deliveries.resume(message.id, now + RESUME_FOR):
+        if message.automatic == "acknowledgement" and not customers.acknowledge(ticket.customer_id, now):
+            continue
+        if deliveries.resume(message.id, now + RESUME_FOR):
             message.withdrawn_at = None
             told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
 
