@@ -1,17 +1,20 @@
 """What is queued goes out: each delivery is claimed, handed to the relay and marked."""
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
+from functools import partial
 
+from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.channels import smtp
 from app.config import settings
-from app.database import db, writing
+from app.database import db, trouble, writing
 from app.desk import deliveries, messages
 from app.models.board import Board
 from app.models.delivery import Delivery
@@ -30,6 +33,7 @@ SEND_FOR = timedelta(seconds=10)
 def send_due(now: datetime) -> Counter[str]:
     """Sends what is due: claims a few deliveries at a time, hands each to the relay and marks it, so that a process
     that dies has sent at most one that it does not know of. Any number of processes do this side by side."""
+    _write_down_what_is_owed()
     bury(lambda dead: deliveries.abandon(dead, now))
     counts: Counter[str] = Counter()
     begun = time.monotonic()
@@ -47,7 +51,8 @@ def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, b
     cannot be reached, what follows is not tried for nothing."""
     counts: Counter[str] = Counter()
     unreachable: smtp.Unreachable | None = None
-    batch, streams = _read(claimed)
+    with _owing(partial(deliveries.give_back, claimed, claimant(), now)):
+        batch, streams = _read(claimed)
     for place, delivery in enumerate(batch):
         if _later(now, begun) >= now + SEND_FOR:
             deliveries.give_back(claimed[place:], claimant(), now)
@@ -57,8 +62,40 @@ def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, b
             error = _hand_over(delivery, relay)
             unreachable = error if isinstance(error, smtp.Unreachable) else None
         stream = streams[delivery.board_id]
-        counts[_mark(stream, delivery.id, relay is None, error, _later(now, begun))] += 1
+        mark = partial(_mark, stream, delivery.id, relay is None, error, _later(now, begun))
+        with _owing(mark, partial(deliveries.give_back, claimed[place + 1 :], claimant(), now)):
+            counts[mark()] += 1  # what became of this one is known here alone
     return counts
+
+
+@contextmanager
+def _owing(*write_down: Callable[[], object]) -> Iterator[None]:
+    """When the database is in trouble here, this is done as soon as it is not."""
+    try:
+        yield
+    except SQLAlchemyError as failure:
+        if trouble(failure):
+            _owed().extend(write_down)
+        raise
+
+
+def _owed() -> deque[Callable[[], object]]:
+    """What this process could not write down when the database was in trouble, oldest first."""
+    owed: deque[Callable[[], object]] = current_app.extensions.setdefault("unmarked deliveries", deque())
+    return owed
+
+
+def _write_down_what_is_owed() -> None:
+    """Before anything else is sent: else what has left would leave again when its claim runs out."""
+    owed = _owed()
+    while owed:
+        write_down = owed.popleft()
+        try:
+            write_down()
+        except SQLAlchemyError as failure:
+            if trouble(failure):
+                owed.appendleft(write_down)
+            raise
 
 
 def _read(claimed: Sequence[int]) -> tuple[Sequence[Delivery], Mapping[int | None, Board | Desk]]:
