@@ -8,7 +8,6 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -106,12 +105,10 @@ def forget(pid: int) -> None:
 
 
 def forget_all() -> None:
-    """The server has ended: removes the files in which its workers counted."""
+    """Before a server begins and after it has ended."""
     if shared := _shared():
-        with suppress(OSError):
-            for file in shared.glob("*.db"):
-                file.unlink()
-            shared.rmdir()
+        for file in shared.glob("*.db"):
+            file.unlink(missing_ok=True)
 
 
 class _Now:
