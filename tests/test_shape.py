@@ -38,6 +38,7 @@ LAYERS = [
     "app.cli",
     "app",
     "wsgi",
+    "start",
 ]
 
 PURE = {"lark", "sqlalchemy"}  # what rules may use beside the standard library

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
 from app.database import db
@@ -107,6 +106,8 @@ def reopen(desk: Desk, channel_id: int, *, by: By, now: datetime) -> Channel:
 def checked(address: str) -> str:
     """The spelling in which an address of the desk is kept and compared. Refused, at the field `address`, when it is
     none."""
+    from email_validator import EmailNotValidError, validate_email  # here, not above: its tables take 20 ms
+
     try:
         # .local and the like are addresses too where a desk is reached inside a house only
         validate_email(address.strip(), check_deliverability=False, globally_deliverable=False)
