@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, deliveries, load, pages, receive, streams
+from bench import board, deliveries, load, pages, processes, receive, streams
 from bench.figure import Figure
 from bench.places import place
 
@@ -23,6 +23,7 @@ FIGURES = {
     "board": board.measure,
     "load": load.measure,
     "pages": pages.measure,
+    "processes": processes.measure,
     "receive": receive.measure,
     "deliveries": deliveries.measure,
     "streams": streams.measure,
