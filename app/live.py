@@ -29,7 +29,6 @@ from app.words import speaking
 log = logging.getLogger(__name__)
 
 RING = 256  # changes kept for a stream that is slower than the others
-NOT_STREAMS = 32  # connections of a server that streams leave to everything else
 MOST_PER_PERSON = 8
 LOOK_EVERY = 0.1  # seconds
 BEAT_EVERY = 15.0
@@ -344,7 +343,7 @@ _all: WeakSet[Live] = WeakSet()
 
 def init_app(app: Flask, ask: Ask) -> None:
     """`ask` is asked from time to time who may go on."""
-    use(app, Live(app, max(0, app.config["SETTINGS"].connections - NOT_STREAMS), ask))
+    use(app, Live(app, app.config["SETTINGS"].streams, ask))
 
 
 def use(app: Flask, live: Live) -> None:

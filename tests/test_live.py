@@ -281,7 +281,7 @@ def test_the_stream_over_the_web(desk: Any, browser_as: Any, app: Any, now: Any)
 def test_when_no_stream_is_free_the_browser_is_told_to_ask(
     desk: Any, browser_as: Any, app: Any, settings: Any
 ) -> None:
-    taken = [live.of(app).sit(reader(1000 + n)) for n in range(settings.connections - live.NOT_STREAMS)]
+    taken = [live.of(app).sit(reader(1000 + n)) for n in range(settings.streams)]
     answer = browser_as(desk.bob).get(f"/boards/{desk.board.id}/stream?since=0")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     for seat in taken:
