@@ -22,6 +22,7 @@ from app.mail import ids
 from app.models.board import all_boards
 from app.models.delivery import Delivery
 from app.models.message import Message
+from bench import fill
 from bench.figure import Figure
 from bench.letters import DESK, texts
 from bench.places import SECRET, Place, close
@@ -139,6 +140,8 @@ def _queue(count: int, now: datetime) -> None:
             )
         db.session.execute(insert(Message), messages)
         db.session.execute(insert(Delivery), rows)
+    db.session.rollback()
+    fill.count_on()
 
 
 def _bare(same_bytes: list[tuple[str, bytes]], port: int) -> float:

@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from flask import Flask
 from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, func, insert, select
 
 from app import create_app
@@ -31,85 +32,108 @@ SENT = 400  # by LMTP
 BARE = Table("bench_bare", MetaData(), Column("id", Integer, primary_key=True), Column("data", LargeBinary))
 
 
-@dataclass(frozen=True)
-class _Rates:
-    """Messages a second: taken in, inserted bare, by LMTP. `wrong` says what did not become what it should."""
+@dataclass
+class _Desk:
+    """One size of desk, what is sent to it, and the seconds that each chunk took: taken in, and inserted bare."""
 
-    received: float
-    bare: float
-    by_lmtp: float
-    wrong: Counter[str]
-    bytes_each: float
+    size: int
+    environment: dict[str, str]
+    app: Flask
+    answered: Sequence[Open] = ()
+    written: Sequence[Letter] = ()
+    taken: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+    processor: float = 0.0  # seconds of it, for all that was measured
+    by_lmtp: float = 0.0  # messages a second
+    wrong: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        return CHUNK / statistics.median(self.taken)
+
+    @property
+    def bare_rate(self) -> float:
+        return CHUNK / statistics.median(self.bare)
+
+    @property
+    def told(self) -> str:
+        each = statistics.mean(len(letter.raw) for letter in self.written) / 1000
+        return (
+            f"{1000 * self.processor / RECEIVED:.1f} ms of a processor each, {each:.0f} KB each; bare durable INSERTs of the "
+            f"same bytes {self.bare_rate:.0f} a second; by LMTP over one connection {self.by_lmtp:.0f} a second"
+        )
 
 
 def measure(place: Place, most: int) -> list[Figure]:
-    at = {}
-    for size in (size for size in (SMALL, LARGE) if size <= most):
-        environment = place.desk(size)
-        rates = at[size] = _rates(environment)
-        print(
-            f"{size:>9,} tickets: {rates.received:.0f} messages a second in one process, {rates.by_lmtp:.0f} by LMTP over "
-            f"one connection, bare {rates.bare:.0f}; {rates.bytes_each:,.0f} bytes each; wrong: {dict(rates.wrong)}"
-        )
-    small, large = at[min(at)], at[max(at)]
-    figures = [
-        Figure(
-            f"messages received, one process, {size:,} tickets",
-            round(rates.received, 1),
-            "a second",
-            100,
-            more=True,
-            detail=f"bare durable INSERTs of the same bytes {rates.bare:.0f} a second; by LMTP over one connection "
-            f"{rates.by_lmtp:.0f} a second",
-        )
-        for size, rates in at.items()
-    ]
+    desks = [_desk(place, size) for size in (SMALL, LARGE) if size <= most]
+    # In turn, so that each size and each yardstick meets the same machine.
+    for start in range(0, WARM + RECEIVED, CHUNK):
+        for desk in desks:
+            _measure(desk, start)
+    for desk in desks:
+        _measure_lmtp(desk)
+    small, large = desks[0], desks[-1]
     return [
-        *figures,
+        *(
+            Figure(
+                f"messages received, one process, {desk.size:,} tickets",
+                round(desk.rate, 1),
+                "a second",
+                100,
+                more=True,
+                detail=desk.told,
+            )
+            for desk in desks
+        ),
         Figure(
-            f"the time of a message, growth from {min(at):,} to {max(at):,} tickets",
-            round(small.received / large.received, 2),
+            f"the time of a message, growth from {small.size:,} to {large.size:,} tickets",
+            round(small.rate / large.rate, 2),
             "x",
             1.2,
-            yardstick=f"{min(at):,} tickets",
+            yardstick=f"{small.size:,} tickets",
         ),
         Figure(
             "messages that did not become what they should",
-            sum((rates.wrong for rates in at.values()), Counter()).total(),
+            sum((desk.wrong for desk in desks), Counter()).total(),
             "",
             0,
-            detail=f"of {(RECEIVED + WARM + SENT) * len(at):,}: tickets, answers in their tickets, copies, texts, files, languages",
+            detail=f"of {(WARM + RECEIVED + SENT) * len(desks):,}: tickets, answers in their tickets, copies, texts, files, "
+            f"languages {[dict(desk.wrong) for desk in desks if desk.wrong] or ''}".rstrip(),
         ),
     ]
 
 
-def _rates(environment: dict[str, str]) -> _Rates:
-    app = create_app(load(environment))
-    with app.app_context():
+def _desk(place: Place, size: int) -> _Desk:
+    environment = place.desk(size)
+    desk = _Desk(size, environment, create_app(load(environment)))
+    with desk.app.app_context():
         BARE.create(db.engine)
-        answered = _open_tickets()
-        written = list(letters(WARM + RECEIVED, answered))
-        wrong: Counter[str] = Counter()
-        taken: list[float] = []
-        bare: list[float] = []
-        for start in range(0, len(written), CHUNK):
-            chunk = written[start : start + CHUNK]
-            seconds = _receive(chunk, wrong), _insert(chunk)
-            if start >= WARM:
-                taken.append(seconds[0])
-                bare.append(seconds[1])
-        by_lmtp = list(letters(SENT, answered, first=1 + len(written)))
+        desk.answered = _open_tickets()
+        desk.written = list(letters(WARM + RECEIVED, desk.answered))
+    return desk
+
+
+def _measure(desk: _Desk, start: int) -> None:
+    chunk = desk.written[start : start + CHUNK]
+    with desk.app.app_context():
+        processor = time.process_time()
+        taken = _receive(chunk, desk.wrong)
+        processor = time.process_time() - processor
+        bare = _insert(chunk)
+    if start >= WARM:
+        desk.taken.append(taken)
+        desk.bare.append(bare)
+        desk.processor += processor
+
+
+def _measure_lmtp(desk: _Desk) -> None:
+    by_lmtp = list(letters(SENT, desk.answered, first=1 + len(desk.written)))
+    with desk.app.app_context():
         close()
-        with _lmtp(environment) as port:
-            seconds_by_lmtp = _send(by_lmtp, port)
-        wrong += _counted([*written, *by_lmtp])
-        return _Rates(
-            CHUNK / statistics.median(taken),
-            CHUNK / statistics.median(bare),
-            SENT / seconds_by_lmtp,
-            wrong,
-            statistics.mean(len(letter.raw) for letter in written),
-        )
+        with _lmtp(desk.environment) as port:
+            desk.by_lmtp = SENT / _send(by_lmtp, port)
+        desk.wrong += _counted([*desk.written, *by_lmtp])
+        close()
 
 
 def _open_tickets() -> list[Open]:

@@ -12,7 +12,10 @@ from app.models.delivery import Delivery
 
 __all__ = ["Permanent", "Relay", "Temporary", "Unreachable", "relay"]
 
-TIMEOUT = 20  # seconds
+TIMEOUT = 20  # seconds, of each step until a message can begin
+# Seconds for each answer from then on. Some relays look through a message before they answer its end; what is given up
+# too soon has been taken all the same, and comes twice.
+ANSWER_FOR = 60
 CLOSING = 421  # what a relay says before it ends a connection
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
@@ -116,6 +119,8 @@ class Relay:
         except BaseException:
             server.close()
             raise
+        if server.sock is not None:
+            server.sock.settimeout(ANSWER_FOR)
         return server
 
 

@@ -14,7 +14,7 @@ from app.models.desk import Desk
 from app.models.event import By
 from app.words import N_
 
-CLAIM_FOR = timedelta(minutes=5)
+CLAIM_FOR = timedelta(minutes=10)  # longer than the slowest relay can take, see channels.smtp
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))  # then it has failed
 
 

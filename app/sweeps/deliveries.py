@@ -26,7 +26,7 @@ from app.sweeps.process import bury, claimant
 from app.words import N_
 
 BATCH = 20
-# What a sweep begins with must be sent before the claim runs out: see smtp.TIMEOUT and deliveries.CLAIM_FOR.
+# What a sweep begins with must be sent before the claim runs out: see deliveries.CLAIM_FOR.
 SEND_FOR = timedelta(seconds=10)
 
 

@@ -12,10 +12,12 @@ from flask import current_app
 from sqlalchemy import select
 
 from app import sweeps
+from app.channels import smtp
 from app.config import Settings
 from app.database import db
 from app.desk import deliveries
 from app.models.delivery import Delivery
+from app.sweeps.deliveries import SEND_FOR
 from tests.small import SmallDesk
 from tests.stories import queue_notices
 
@@ -101,3 +103,13 @@ def test_two_processes_claim_different_deliveries(desk: SmallDesk, now: datetime
     assert deliveries.claim("third", now, 3) == [2, 3]
     later = now + deliveries.CLAIM_FOR
     assert deliveries.claim("third", later, 9) == [1, 2, 3, 4, 5]
+
+
+def test_a_claim_outlives_the_slowest_relay() -> None:
+    """Otherwise a second process would send what the first is still sending."""
+    until_it_begins, from_then_on = (
+        9,
+        5,
+    )  # a connection, TLS, three ways to sign in; RSET, MAIL, RCPT, DATA and its end
+    slowest = timedelta(seconds=until_it_begins * smtp.TIMEOUT + from_then_on * smtp.ANSWER_FOR)
+    assert slowest + SEND_FOR < deliveries.CLAIM_FOR
