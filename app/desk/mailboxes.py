@@ -89,7 +89,8 @@ def change(
         db.session.add(mailbox)
     if any(values[field] != old[field] for field in ANOTHER_MAILBOX):
         mailbox.began_at = now
-    if any(values[field] != old[field] for field in (*ANOTHER_MAILBOX, "host")):
+    now_wanted = take_old and not old["take_old"]
+    if now_wanted or any(values[field] != old[field] for field in (*ANOTHER_MAILBOX, "host")):
         mailbox.uid_validity, mailbox.last_uid, mailbox.old_until = None, 0, 0
     if any(
         values[field] != old[field] for field in ("sign_in", "client_id", "token_url", "user_name", "host")

@@ -102,6 +102,17 @@ def test_a_new_port_is_the_same_mailbox(desk: SmallDesk, now: datetime, server: 
         assert fetch(now + 2 * HOUR)["created"] == 0, "another mailbox begins when it is set up"
 
 
+def test_the_old_ones_may_be_wanted_later(desk: SmallDesk, now: datetime, server: RudeServer) -> None:
+    server.put(mail("Old"), at=now - 9 * HOUR)
+    server.put(mail("New"), at=now)
+    set_up(desk, now, server.port, "kim")
+    assert fetch(now)["created"] == 1
+    set_up(desk, now, server.port, "kim", take_old=True)
+    assert fetch(now + MINUTE) == Counter(created=1, duplicate=1)
+    set_up(desk, now, server.port, "kim", take_old=True)
+    assert fetch(now + 2 * MINUTE) == Counter()
+
+
 def test_a_process_that_dies_before_the_cursor_moves(
     desk: SmallDesk, now: datetime, server: RudeServer
 ) -> None:

@@ -177,6 +177,16 @@ def test_only_the_browser_that_began_may_end_it(
     assert fresh(desk.email).tokens is None
 
 
+def test_a_mailbox_that_was_changed_meanwhile(
+    desk: SmallDesk, now: datetime, admin: Any, page: str, form: dict[str, str], provider: Provider
+) -> None:
+    """The tokens of one account are not kept for another."""
+    began = urlsplit(provider.sign_in(admin.get(page + "/authorisation").headers["Location"]))
+    admin.post(page, data=form | {"user_name": "another"})
+    assert admin.get(f"{began.path}?{began.query}").status_code == 409
+    assert fresh(desk.email).tokens is None
+
+
 def test_a_code_for_another_browser_is_worth_nothing(
     admin: Any, page: str, desk: SmallDesk, provider: Provider
 ) -> None:

@@ -106,6 +106,28 @@ def test_machines_are_not_answered(
     assert automatic() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "machine"),
+    [
+        ("no-reply", True),
+        ("NoReply+1234", True),
+        ("do_not_reply", True),
+        ("donotreply", True),
+        ("bounces-77-kim=example.org", True),
+        ("bounce+1", True),
+        ("MAILER-DAEMON", True),
+        ("auto-reply", True),
+        ("kim", False),
+        ("postmasters", False),
+        ("norepl", False),
+        ("bouncer", False),
+        ("reply", False),
+    ],
+)
+def test_names_of_machines(name: str, machine: bool) -> None:
+    assert guards.is_a_machine(f"{name}@example.org") == machine
+
+
 def test_off_is_off(desk: SmallDesk, now: datetime) -> None:
     receive(mail(), now)
     switch(desk, now)
