@@ -4,12 +4,14 @@ On SQLite a connection is a thread, on PostgreSQL a greenlet, see app/greenlets.
 safe (the lease lets one of their clocks sweep), and several machines on PostgreSQL too: see the operator guide.
 """
 
+import ctypes
 import os
 import resource
 import signal
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,9 +22,17 @@ if os.environ.get("DATABASE_URL", "").startswith("postgres"):
     # Before anything of the desk is imported, or its locks would stop the process instead of a greenlet. gunicorn's
     # master keeps the true fork and signals: it waits for its workers without a loop.
     monkey.patch_all(os=False, signal=False, subprocess=False)
-if os.environ.get("WORKERS", "1") not in ("", "1") and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    # The library looks for it when it is imported: the counters of all workers together are in these files.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="nightdesk-metrics-")
+if os.environ.get("WORKERS", "1") not in ("", "1"):
+    # The library looks for it when it is imported: in these files the workers count together. Not on a disk: a full
+    # one would end whoever counts.
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 - it is made for us alone
+    port = (os.environ.get("PORT") or "5000").replace("/", "")
+    counters = Path(memory, f"nightdesk-metrics-{os.getuid()}-{port}")
+    with suppress(FileExistsError):
+        counters.mkdir(mode=0o700)
+    if counters.is_symlink() or counters.stat().st_uid != os.getuid():
+        sys.exit(f"Nightdesk cannot start. {counters} is somebody else's.")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(counters)
 
 from app import clock, live, logs, metrics
 from app.config import SettingError, load
@@ -30,9 +40,11 @@ from app.config import SettingError, load
 try:
     settings = load()
 except SettingError as error:
-    metrics.forget_all()
     sys.exit(f"Nightdesk cannot start. {error}")
 
+with suppress(AttributeError):  # of the GNU library: -8 is M_ARENA_MAX
+    # Otherwise each of the first threads keeps what it once needed to itself: twice the memory of an open board.
+    ctypes.CDLL(None).mallopt(-8, 1)
 _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
@@ -64,11 +76,11 @@ def on_starting(_server: Any) -> None:
                 if isinstance(error, socket.gaierror) or error.strerror == "Cannot assign requested address"
                 else "PORT"
             )
-            metrics.forget_all()
             sys.exit(
                 f"Nightdesk cannot start. {name}: {settings.host}:{settings.port} cannot be used ({error.strerror}). "
                 "Choose another, for example PORT=5001."
             )
+    metrics.forget_all()  # what a killed server has left
 
 
 def when_ready(_server: Any) -> None:
@@ -106,3 +118,5 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 def on_exit(_server: Any) -> None:
     metrics.forget_all()
+    if settings.workers > 1:
+        counters.rmdir()

@@ -7,10 +7,10 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
-from app import auth, cli, html, logs, metrics, models
+from app import auth, cli, html, live, logs, metrics, models
 from app.config import Settings, load
 from app.database import POSTGRESQL, db
-from app.routes import BLUEPRINTS
+from app.routes import BLUEPRINTS, streams
 
 __all__ = ["create_app", "models"]
 
@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     Htmx(app)
     logs.init_app(app)
     metrics.init_app(app)
+    live.init_app(app, streams.standing)
     auth.init_app(app)
     html.init_app(app)
     for blueprint in BLUEPRINTS:

@@ -12,8 +12,22 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
-from flask import Flask, Response, abort, current_app, g, jsonify, redirect, request, session, url_for
+from flask import (
+    Flask,
+    Request,
+    Response,
+    abort,
+    current_app,
+    g,
+    jsonify,
+    redirect,
+    request,
+    session,
+    url_for,
+)
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, current_user, login_user, logout_user
+from itsdangerous import BadSignature
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.config import settings
@@ -39,6 +53,7 @@ T = TypeVar("T")
 
 
 def init_app(app: Flask) -> None:
+    app.session_interface = _Sessions()
     app.config["PERMANENT_SESSION_LIFETIME"] = sign_ins.LASTS_FOR
     app.config["SESSION_REFRESH_EACH_REQUEST"] = False
     manager = _Manager()
@@ -148,6 +163,21 @@ def _warning() -> dict[str, bool]:
     """Managers are told on every page when passwords travel unprotected."""
     person = current_person()
     return {"in_the_clear": person is not None and person.role in ("manager", "admin") and in_the_clear()}
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """The age of a cookie is not looked at: the sign-in behind its token ends it. Flask's own way refuses every cookie
+    that comes from the future, so that a clock set back by an hour would sign people out."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        signer = self.get_signing_serializer(app)
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        if signer is None or not cookie:
+            return self.session_class()
+        try:
+            return self.session_class(signer.loads(cookie))
+        except BadSignature:
+            return self.session_class()
 
 
 class _Manager(LoginManager):

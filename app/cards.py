@@ -55,6 +55,7 @@ def draw_one(card: Card, locale: str, now: datetime) -> str:
     return _drawn(card, since, card.deadline_state(now), due, locale)
 
 
+@lru_cache(maxsize=512)
 def draw_head(head: Head, locale: str) -> Markup:
     with speaking(locale):
         return cast(Markup, _macros("boards/_head.html").head(head))

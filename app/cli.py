@@ -4,17 +4,15 @@ import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 
-from app import backup, clock, export, migrations, restore, sweeps
-from app.channels import lmtp
+from app import clock, sweeps
 from app.config import settings
 from app.database import db, writing
-from app.demo import fill
 from app.desk import inbox, invitations, people, setup
 from app.desk.refused import Refused
 from app.files import whole_file
@@ -22,6 +20,11 @@ from app.models.board import all_boards
 from app.models.event import OPERATOR
 from app.models.person import ROLES, person_by_email
 from app.words import LOCALES, N_
+
+if TYPE_CHECKING:
+    from app.backup import Manifest
+
+# What only a command needs is imported by it: every web process has this module, and starts with it.
 
 people_commands = AppGroup("people", help="People who work here.")
 
@@ -42,6 +45,8 @@ def init_app(app: Flask) -> None:
 @with_appcontext
 def migrate() -> None:
     """Brings the database to this version's schema."""
+    from app import migrations
+
     migrations.upgrade(db.engine)
 
 
@@ -49,6 +54,8 @@ def migrate() -> None:
 @with_appcontext
 def demo() -> None:
     """Fills an empty desk with a month of tickets, and prints how to sign in; leaves any other desk alone."""
+    from app.demo import fill
+
     if all_boards():
         click.echo(
             f"This desk has data already. Sign in at {settings().base_url}/sign-in\n"
@@ -156,6 +163,8 @@ def clock_command(once: bool, at: str | None) -> None:
 @with_appcontext
 def backup_command(file: Path) -> None:
     """Writes the whole desk into FILE while it runs, and prints what is in it."""
+    from app import backup
+
     try:
         manifest = backup.write(file, now())
     except (backup.Impossible, OSError) as error:
@@ -171,6 +180,8 @@ def backup_command(file: Path) -> None:
 @with_appcontext
 def restore_command(file: Path) -> None:
     """Fills an empty desk with the backup in FILE, reads it back, and prints what was found there."""
+    from app import backup, restore
+
     try:
         manifest = restore.restore(file)
     except (backup.Impossible, OSError) as error:
@@ -184,6 +195,8 @@ def restore_command(file: Path) -> None:
 @with_appcontext
 def export_command(file: Path | None) -> None:
     """Writes people, customers and tickets as JSON lines into FILE, or to standard output."""
+    from app import export
+
     if file is None:
         for line in export.lines():
             click.echo(line)
@@ -196,7 +209,7 @@ def export_command(file: Path | None) -> None:
         _give_up(f"Nothing was exported. {_reason(error, file)}")
 
 
-def _print_tables(manifest: backup.Manifest) -> None:
+def _print_tables(manifest: "Manifest") -> None:
     for copied in manifest.tables:
         click.echo(f"{copied.name:20} {copied.rows:>10} {copied.sha256}")
 
@@ -219,6 +232,8 @@ def _give_up(text: str) -> NoReturn:
 @with_appcontext
 def lmtp_command(host: str, port: int, path: Path | None) -> None:
     """Takes mail from the mail server of this machine, by LMTP, until it is stopped."""
+    from app.channels import lmtp
+
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
         lmtp.serve(

@@ -4,6 +4,7 @@ import logging
 import secrets
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,24 +13,29 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 from sqlalchemy import case, func, literal, or_, select, true, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from app import logs, metrics
 from app.channels.idle import Watchers
-from app.database import bookkeeping, db, insert_new
+from app.database import bookkeeping, db, insert_new, trouble, words_of
 from app.models.clock import Heartbeat, Lease
 from app.models.desk import Desk, the_desk
-from app.sweeps import SWEEPS
+from app.sweeps import SWEEPS, set_back
 from app.sweeps.process import process
 
 log = logging.getLogger(__name__)
+# It warns whenever a run takes longer than the pause between two, which is as it should be.
+logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
 class Job:
-    """`sweep` names one of sweeps.SWEEPS; `every` is in seconds."""
+    """`sweep` names one of sweeps.SWEEPS; `every` is in seconds. `leased` ones are run by one process at a time, which
+    saves work; the others by every clock there is, so that nothing waits until the lease of a dead one runs out."""
 
     sweep: str
     every: int
+    leased: bool = True
 
 
 JOBS = (
@@ -38,7 +44,7 @@ JOBS = (
     Job("tickets", 1),
     Job("alerts", 2),
     Job("shifts", 15),
-    Job("deliveries", 1),
+    Job("deliveries", 1, leased=False),
     Job("tidy", 3600),
 )
 BEAT_FOR = timedelta(seconds=10)  # a heartbeat is written at most this often
@@ -46,6 +52,9 @@ STOPPED_AFTER = timedelta(seconds=60)  # without a heartbeat of its sweep the cl
 LEASE_FOR = timedelta(seconds=15)
 LEASE = "clock"
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+SET_BACK = timedelta(
+    seconds=5
+)  # of the machine's clock against the time that passes; less is how clocks are kept right
 
 
 def start(app: Flask) -> Callable[[], None]:
@@ -66,9 +75,14 @@ def start(app: Flask) -> Callable[[], None]:
             next_run_time=datetime.now(UTC),
         )
     scheduler.start()
+    ended = threading.Event()
+    watch = threading.Thread(target=_watch_time, args=(app, scheduler, ended), name="time", daemon=True)
+    watch.start()
 
     def stop() -> None:
+        ended.set()
         scheduler.shutdown(wait=True)
+        watch.join()
         beating.end()
 
     return stop
@@ -95,7 +109,8 @@ def health(now: datetime) -> dict[str, dict[str, object]]:
         late = max(STOPPED_AFTER, timedelta(seconds=2 * job.every))
         found[job.sweep] = {
             "at": beat.at.isoformat() if beat else None,
-            "alive": (beat is None or beat.error is None) and now - (beat.at if beat else began_at) <= late,
+            "alive": (beat is None or beat.error is None)
+            and abs(now - (beat.at if beat else began_at)) <= late,
             "error": beat.error if beat else None,
         }
     return found
@@ -112,7 +127,10 @@ def beat(sweep: str, now: datetime, error: str | None = None) -> None:
 
 
 def hold(name: str, owner: str, length: timedelta) -> int | None:
-    """Takes or keeps a lease by the database's clock; returns its fencing number, None while another one holds it."""
+    """Takes or keeps a lease by the database's clock; returns its fencing number, None while another one holds it.
+
+    One that ends later than any lease can was taken before that clock was set back: nobody waits for its end.
+    """
     now, until = _database_now(length)
     new = insert_new(Lease).values(name=name, owner=owner, until=until, fence=1)
     taken = bookkeeping(
@@ -123,7 +141,7 @@ def hold(name: str, owner: str, length: timedelta) -> int | None:
                 "until": until,
                 "fence": case((Lease.owner == owner, Lease.fence), else_=Lease.fence + 1),
             },
-            where=or_(Lease.owner == owner, Lease.until < now),
+            where=or_(Lease.owner == owner, Lease.until < now, Lease.until > until),
         ).returning(Lease.fence)
     ).rows
     return taken[0][0] if taken else None
@@ -140,8 +158,8 @@ class _Beating:
     def __init__(self, app: Flask) -> None:
         self._app = app
         self._owner = f"{process()}:{secrets.token_hex(4)}"
-        self._last: dict[str, datetime] = {}
-        self._ask_again_at = LONG_AGO
+        self._beat_again_at: dict[str, float] = {}  # by time.monotonic(), which nobody sets back
+        self._ask_again_at = 0.0
         self._lock = threading.Lock()
         self._watchers = Watchers(app)
 
@@ -151,13 +169,16 @@ class _Beating:
                 if the_desk() is None:
                     return
                 db.session.rollback()
-                holds = self._holds()
+                holds = not job.leased or self._holds()
                 if holds:
                     self._sweep(job)
                 if job.sweep == "mailboxes":
                     self._watchers.keep() if holds else self._watchers.end()
-            except Exception:
-                log.exception("the sweep %s failed", job.sweep)
+            except Exception as error:
+                if trouble(error):
+                    log.warning("the sweep %s waits for the database: %s", job.sweep, words_of(error))
+                else:
+                    log.exception("the sweep %s failed", job.sweep)
                 db.session.rollback()
 
     def end(self) -> None:
@@ -177,8 +198,9 @@ class _Beating:
         except Exception as error:
             counters.sweep_failures.labels(job.sweep).inc()
             db.session.rollback()
-            beat(job.sweep, now, f"{type(error).__name__}: {error}"[:500])
-            self._last.pop(job.sweep, None)
+            self._beat_again_at.pop(job.sweep, None)
+            if not trouble(error):
+                beat(job.sweep, now, f"{type(error).__name__}: {error}"[:500])
             raise
         for what, count in counts.items():
             counters.swept.labels(job.sweep, what).inc(count)
@@ -186,21 +208,67 @@ class _Beating:
             took = datetime.now(UTC) - now
             ms = round(took.total_seconds() * 1000, 1)
             log.info("sweep", extra=logs.fields(sweep=job.sweep, did=dict(counts), ms=ms))
-        if now - self._last.get(job.sweep, LONG_AGO) >= BEAT_FOR:
+        if time.monotonic() >= self._beat_again_at.get(job.sweep, 0.0):
             db.session.rollback()
             beat(job.sweep, now)
-            self._last[job.sweep] = now
+            self._beat_again_at[job.sweep] = time.monotonic() + BEAT_FOR.total_seconds()
 
     def _holds(self) -> bool:
         """Asks the database for the lease when a third of it is used up."""
         with self._lock:
-            now = datetime.now(UTC)
-            if now < self._ask_again_at:
+            asked_at = time.monotonic()
+            if asked_at < self._ask_again_at:
                 return True
             if hold(LEASE, self._owner, LEASE_FOR) is None:
                 return False
-            self._ask_again_at = now + LEASE_FOR / 3
+            self._ask_again_at = asked_at + LEASE_FOR.total_seconds() / 3
             return True
+
+
+def _watch_time(app: Flask, scheduler: BackgroundScheduler, ended: threading.Event) -> None:
+    """Jobs and rows wait for instants. When the machine's clock is set back these are far away: they are brought near,
+    or the desk would stand still for as long as the clock was set back."""
+    with app.app_context():
+        was_set_back = _beats_ahead()  # perhaps while no process ran
+    ahead = _ahead()
+    while True:
+        before, ahead = ahead, _ahead()
+        was_set_back = was_set_back or before - ahead >= SET_BACK.total_seconds()
+        if was_set_back:
+            was_set_back = not _bring_near(app, scheduler)
+        if ended.wait(1):
+            return
+
+
+def _bring_near(app: Flask, scheduler: BackgroundScheduler) -> bool:
+    """False when the database is in trouble, so that it is to be tried again."""
+    now = datetime.now(UTC)
+    log.warning("the machine's clock was set back to %s", now.isoformat(timespec="seconds"))
+    for job in scheduler.get_jobs():
+        job.modify(next_run_time=now)
+    with app.app_context():
+        try:
+            set_back(now)
+        except Exception:
+            log.exception("what waits for a time that is far away now could not be brought near")
+            db.session.rollback()
+            return False
+    return True
+
+
+def _beats_ahead() -> bool:
+    """Whether a sweep has left a heartbeat that lies in the future."""
+    try:
+        latest = db.session.scalar(select(func.max(Heartbeat.at)))
+    except SQLAlchemyError:
+        db.session.rollback()
+        return False
+    return latest is not None and latest > datetime.now(UTC) + STOPPED_AFTER
+
+
+def _ahead() -> float:
+    """How far the machine's clock is ahead of the time that has passed since it was started, in seconds."""
+    return time.time() - time.monotonic()
 
 
 def _database_now(length: timedelta) -> tuple[object, object]:

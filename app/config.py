@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 ROOT = Path(__file__).resolve().parent.parent
+NOT_STREAMS = 32  # threads of a web process on SQLite that streams leave to everything else
 MOST_CONNECTIONS = 10_000  # of one web process on PostgreSQL
 OTHER_FILES = 256  # that a process holds open beside them
 AT_ONCE = (
@@ -54,6 +55,11 @@ class Settings:
             return self.threads
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return MOST_CONNECTIONS if files < 0 else max(64, min(MOST_CONNECTIONS, files - OTHER_FILES))
+
+    @property
+    def streams(self) -> int:
+        """How many open boards one web process holds; the other connections are left to pages."""
+        return max(0, self.connections - NOT_STREAMS) if self.on_sqlite else self.connections * 9 // 10
 
     @property
     def secure(self) -> bool:

@@ -6,7 +6,7 @@ statement by `bookkeeping` and takes no lock.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 from sqlalchemy.types import TypeDecorator
@@ -99,9 +99,15 @@ class UTCDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else value.astimezone(UTC)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """A page reads hundreds of instants: what SQLite keeps as text becomes one in a single step."""
+        return _read if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+def _read(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
 class Base(DeclarativeBase):
@@ -169,14 +175,18 @@ class Kept:
     count: int
 
 
-def bookkeeping(statement: Executable, parameters: Any = None) -> Kept:
-    """Runs one statement in a transaction of its own; returns the rows of its RETURNING and how many it touched."""
+def bookkeeping(*statements: Executable) -> Kept:
+    """Runs one statement, or some that make no sense alone, in a transaction of their own; returns the rows of the last
+    one's RETURNING and how many it touched."""
     if db.session().info.get("writing"):
         raise RuntimeError("bookkeeping inside writing() would wait for its own lock")
     with db.engine.connect() as connection:
         connection = connection.execution_options(writing=True)
         with connection.begin():
-            result = connection.execute(statement, parameters)
+            *before, last = statements
+            for statement in before:
+                connection.execute(statement)
+            result = connection.execute(last)
             rows = result.all() if result.returns_rows else []
             return Kept(rows, result.rowcount)
 
@@ -187,19 +197,25 @@ def trouble(error: BaseException) -> Trouble | None:
     succeed later. None: the fault lies elsewhere."""
     if isinstance(error, NoConnectionFree):
         return "away"
-    if not isinstance(error, DBAPIError):
-        return None
-    if isinstance(error.orig, sqlite3.Error):
-        return _SQLITE.get(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
-    state = str(getattr(error.orig, "sqlstate", None) or "")
+    fault = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(fault, sqlite3.Error):
+        return _SQLITE.get(getattr(fault, "sqlite_errorcode", 0) & 0xFF)
+    state = str(getattr(fault, "sqlstate", None) or "")
     if state == "53100":  # disk full
         return "full"
     if state.startswith("54"):  # more than PostgreSQL can hold in one place: it will never succeed
         return None
     read_only = state == "25006"  # a server that has just been replaced by another
-    return (
-        "away" if read_only or error.connection_invalidated or isinstance(error, OperationalError) else None
-    )
+    broken = isinstance(error, DBAPIError) and error.connection_invalidated
+    passing = "OperationalError" in (
+        kind.__name__ for kind in type(fault).__mro__
+    )  # as every driver calls it
+    return "away" if read_only or broken or passing else None
+
+
+def words_of(error: BaseException) -> str:
+    """What the database's driver said, in one line."""
+    return next(iter(str(getattr(error, "orig", None) or error).splitlines()), type(error).__name__)
 
 
 @contextmanager

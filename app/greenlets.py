@@ -31,6 +31,7 @@ class Worker(GeventWorker):
 
     sockets: list[Any]
     wsgi: Any
+    _answering = 0
 
     def patch(self) -> None:
         """The rest is patched already, see gunicorn.conf.py."""
@@ -59,6 +60,15 @@ class Worker(GeventWorker):
 
         app.wsgi_app = answer_in_turn
 
+    def handle_request(self, *request: Any) -> None:
+        self._answering += 1
+        try:
+            super().handle_request(*request)
+        finally:
+            self._answering -= 1
+        if not self.alive:
+            raise StopIteration  # which closes the connection
+
     def run(self) -> None:
         servers = []
         for listener in self.sockets:
@@ -75,7 +85,9 @@ class Worker(GeventWorker):
         for server in servers:
             server.close()
         live.close()
-        gevent.wait([gevent.spawn(server.pool.join) for server in servers], timeout=GOES_ON_FOR)
+        with gevent.Timeout(GOES_ON_FOR, False):
+            while self._answering:
+                gevent.sleep(0.01)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """Who watches a board, and what they are told: one watcher for each process, however many streams are open.
 
 The watcher notices that something was committed, has the change drawn once for each view that somebody looks at, and
-puts it into that view's ring. A stream holds no database session: it waits for the ring and passes on what is new.
+puts it into that view's ring. It also asks, for all streams together, who may go on. A stream holds no database
+session: it waits for the ring and passes on what is new.
 """
 
 import logging
@@ -9,7 +10,7 @@ import random
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -19,8 +20,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from app import metrics
-from app.config import settings
-from app.database import CHANNEL, db
+from app.database import CHANNEL, db, trouble, words_of
 from app.models.board import Board
 from app.models.card import View
 from app.models.desk import Desk
@@ -29,11 +29,12 @@ from app.words import speaking
 log = logging.getLogger(__name__)
 
 RING = 256  # changes kept for a stream that is slower than the others
-NOT_STREAMS = 32  # connections of a server that streams leave to everything else
 MOST_PER_PERSON = 8
 LOOK_EVERY = 0.1  # seconds
 BEAT_EVERY = 15.0
-TRUSTED_FOR = 1.0  # how long a change is passed on without asking again whether the stream may go on
+TRUSTED_FOR = 1.0  # how long changes are passed on without asking again who may go on
+ASKED_EVERY = 5.0  # and how often that is asked when nothing changes
+UNKNOWN_FOR = 15.0  # when nobody answers for so long, all streams end
 LASTS_FOR = (600.0, 900.0)  # a stream ends by itself, so that no server is for ever
 RETRY_FOR = (1000, 5000)  # milliseconds; browsers come back one by one
 
@@ -46,8 +47,23 @@ class Drawn(Protocol):
     def to_json(self) -> str: ...
 
 
+class Reader(NamedTuple):
+    """Who reads a stream: by which sign-in, and which board."""
+
+    person_id: int
+    token: str
+    board_id: int
+
+
+class Standing(NamedTuple):
+    """Which readers may go on, and whether the clock is "running" or "stopped"."""
+
+    readers: Collection[Reader]
+    clock: str
+
+
 Draw = Callable[[View, int, datetime], Drawn]
-Beat = Callable[[], str | None]
+Ask = Callable[[Collection[Reader], datetime], Standing]
 
 
 class Full(Exception):
@@ -57,20 +73,23 @@ class Full(Exception):
 class Seat:
     """One person's place at a stream; leave() gives it back, once or often."""
 
-    def __init__(self, live: "Live", person_id: int) -> None:
+    __slots__ = ("_live", "clock", "last_word", "left", "place", "reader", "watched")
+
+    def __init__(self, live: "Live", reader: Reader) -> None:
         self._live = live
-        self.person_id = person_id
+        self.reader = reader
         self.watched: _Watched | None = None
         self.place = 0  # number of the newest change passed on
+        self.clock = "running"  # as the page was told
         self.left = False
-        self.given_up = False  # to a newer stream of the same person
+        self.last_word: str | None = None  # the event that says why it was taken away
 
     def leave(self) -> None:
         self._live.leave(self)
 
 
 class _Told(NamedTuple):
-    """A change in a ring: `number` counts them, `seq` is the board's event it leads to."""
+    """A change in a ring: `number` counts them, `seq` is the board's event it leads to, `text` the stream's."""
 
     number: int
     seq: int
@@ -94,12 +113,23 @@ class Live:
     """The streams of one process."""
 
     def __init__(
-        self, app: Flask, most: int, beat_every: float = BEAT_EVERY, trusted_for: float = TRUSTED_FOR
+        self,
+        app: Flask,
+        most: int,
+        ask: Ask,
+        *,
+        beat_every: float = BEAT_EVERY,
+        trusted_for: float = TRUSTED_FOR,
+        asked_every: float = ASKED_EVERY,
     ) -> None:
         self._app = app
         self._most = most
+        self._ask = ask
         self._beat_every = beat_every
         self._trusted_for = trusted_for
+        self._asked_every = asked_every
+        self._asked_at = 0.0  # monotonic
+        self._clock = "running"
         self._changed = threading.Condition()
         self._seats: dict[int, list[Seat]] = defaultdict(list)  # of each person, oldest first
         self._open = 0
@@ -113,21 +143,20 @@ class Live:
         """How many streams there are."""
         return self._open
 
-    def sit(self, person_id: int) -> Seat:
+    def sit(self, reader: Reader) -> Seat:
         """A place for one more stream of this person; Full when there is none.
 
         Of more than MOST_PER_PERSON the oldest gives up its place: most often that is a page they have left, which the
         server learns only when it next writes to it.
         """
         with self._changed:
-            if len(self._seats[person_id]) >= MOST_PER_PERSON:
-                oldest = self._seats[person_id][0]
-                oldest.given_up = True
-                self._leave(oldest)
-            if self._closed or self.open >= self._most:
+            theirs = self._seats[reader.person_id]
+            if len(theirs) >= MOST_PER_PERSON:
+                self._leave(theirs[0], "full")
+            if self._closed or self._open >= self._most:
                 raise Full
-            seat = Seat(self, person_id)
-            self._seats[person_id].append(seat)
+            seat = Seat(self, reader)
+            self._seats[reader.person_id].append(seat)
             self._open += 1
             metrics.of(self._app).streams.inc()
             return seat
@@ -148,36 +177,17 @@ class Live:
                 self._watcher = threading.Thread(target=self._run, name="live", daemon=True)
                 self._watcher.start()
 
-    def told(self, seat: Seat, first: Drawn, beat: Beat) -> Iterator[str]:
-        """The stream: `first`, then every change as it comes. `beat` is asked from time to time, and before
-        changes, what to say besides, and ends the stream with None. Holds no database session."""
-        now = time.monotonic()
-        end, next_beat = now + random.uniform(*LASTS_FOR), now + self._beat_every  # noqa: S311
-        trusted_until = now + self._trusted_for
+    def told(self, seat: Seat, first: Drawn) -> Iterator[str]:
+        """The stream: `first`, then every change as it comes, and a sign of life. Holds no database session."""
+        end = time.monotonic() + random.uniform(*LASTS_FOR)  # noqa: S311
         yield f"retry: {random.randint(*RETRY_FOR)}\n\n{_event('delta', first.to_json(), first.seq)}"  # noqa: S311
+        del first
         while time.monotonic() < end:
-            news = self._next(seat, next_beat)
-            if news is None:
-                if seat.given_up:
-                    yield _event("full", "{}")
+            news = self._next(seat)
+            if news:
+                yield news
+            if news is None or seat.left:
                 return
-            if seat.watched and news and news[0].number > seat.place + 1:
-                yield _event("reload", "{}")
-                return
-            now = time.monotonic()
-            is_due = now >= next_beat
-            if is_due or now >= trusted_until:  # before the news: who was signed out meanwhile is told none
-                said = beat()
-                if said is None:
-                    yield _event("ended", "{}")
-                    return
-                if said or is_due:
-                    yield said or ": still here\n\n"
-                now = time.monotonic()
-                trusted_until, next_beat = now + self._trusted_for, now + self._beat_every
-            for told in news:
-                seat.place = told.number
-                yield _event("delta", told.text, told.seq)
 
     def leave(self, seat: Seat) -> None:
         with self._changed:
@@ -192,39 +202,58 @@ class Live:
         if watcher is not None and watcher is not threading.current_thread():
             watcher.join(timeout=1)
 
-    def _leave(self, seat: Seat) -> None:
+    def _leave(self, seat: Seat, last_word: str | None = None) -> None:
         if seat.left:
             return
         seat.left = True
+        seat.last_word = last_word
         self._open -= 1
         metrics.of(self._app).streams.dec()
-        self._seats[seat.person_id].remove(seat)
-        if not self._seats[seat.person_id]:
-            del self._seats[seat.person_id]
+        theirs = self._seats[seat.reader.person_id]
+        theirs.remove(seat)
+        if not theirs:
+            del self._seats[seat.reader.person_id]
         if seat.watched is not None:
             seat.watched.seats -= 1
             if seat.watched.seats == 0:
                 self._views.pop(seat.watched.view, None)
-        self._changed.notify_all()
+        if last_word:
+            self._changed.notify_all()
 
-    def _next(self, seat: Seat, until: float) -> list[_Told] | None:
-        """What the seat has not been told, after waiting for it at most until then; None when all ends."""
+    def _next(self, seat: Seat) -> str | None:
+        """What the seat has not been told, after waiting for it, or a sign of life; None when there is no more."""
+        watched = seat.watched
         with self._changed:
-            if seat.left:
-                return None
-            watched = seat.watched
-            if watched is None:
-                raise RuntimeError("a seat that watches nothing")
             self._changed.wait_for(
-                lambda: self._closed or seat.left or watched.number > seat.place,
-                max(0.0, until - time.monotonic()),
+                lambda: (
+                    self._closed
+                    or seat.left
+                    or watched is None
+                    or watched.number > seat.place
+                    or seat.clock != self._clock
+                ),
+                self._beat_every,
             )
-            if self._closed or seat.left:
+            if seat.left:
+                return seat.last_word and _event(seat.last_word, "{}")
+            if self._closed or watched is None:
                 return None
-            return [told for told in watched.ring if told.number > seat.place]
+            said = ""
+            if seat.clock != self._clock:
+                seat.clock = self._clock
+                said = _event("clock", self._clock)
+            if watched.number == seat.place:
+                return said or ": still here\n\n"
+            if watched.ring[0].number > seat.place + 1:
+                self._leave(seat)
+                return _event("reload", "{}")
+            new = [told for told in watched.ring if told.number > seat.place]
+            seat.place = watched.number
+        return said + "".join(told.text for told in new)
 
     def _run(self) -> None:
         """The watcher: looks when something was committed, ends when nobody looks any more."""
+        self._asked_at, began_at = 0.0, time.monotonic()
         while True:
             try:
                 with self._app.app_context(), _waiting(db.engine) as wait:
@@ -232,11 +261,18 @@ class Live:
                     while self._wanted():
                         if wait() or self._look_again:
                             self._look()
+                        if time.monotonic() >= self._asked_at + self._asked_every:
+                            self._ask_for_all()
                     return
-            except Exception:
+            except Exception as error:
                 if not self._wanted():
                     return
-                log.exception("the watcher of the live boards failed and begins again")
+                if trouble(error):
+                    log.warning("the live boards wait for the database: %s", words_of(error))
+                else:
+                    log.exception("the watcher of the live boards failed and begins again")
+                if time.monotonic() >= max(began_at, self._asked_at) + UNKNOWN_FOR:
+                    self._end_all()
                 time.sleep(1)
 
     def _wanted(self) -> bool:
@@ -247,10 +283,11 @@ class Live:
             return True
 
     def _look(self) -> None:
-        """Draws what has changed for every view, outside the lock, and tells it."""
+        """Draws what has changed for every view, outside the lock, and tells it to those who may go on."""
         with self._changed:
             self._look_again = False
             views = list(self._views.values())
+        drawn: list[tuple[_Watched, Drawn]] = []
         try:
             boards = dict(db.session.execute(select(Board.id, Board.seq)).all())
             desk_seq = db.session.scalar(select(Desk.seq)) or 0
@@ -260,29 +297,65 @@ class Live:
                 if boards.get(watched.view.board_id) == watched.seq and watched.desk_seq == desk_seq:
                     continue
                 with speaking(watched.view.locale):
-                    drawn = watched.draw(watched.view, watched.seq, datetime.now(UTC))
-                with self._changed:
-                    watched.seq, watched.desk_seq = drawn.seq, desk_seq
-                    watched.number += 1
-                    watched.ring.append(_Told(watched.number, drawn.seq, drawn.to_json()))
-                    self._changed.notify_all()
+                    drawn.append((watched, watched.draw(watched.view, watched.seq, datetime.now(UTC))))
         finally:
             db.session.remove()
+        if not drawn:
+            return
+        if (
+            time.monotonic() >= self._asked_at + self._trusted_for
+        ):  # who was signed out meanwhile is told none
+            self._ask_for_all()
+        with self._changed:
+            for watched, delta in drawn:
+                watched.seq, watched.desk_seq = delta.seq, desk_seq
+                watched.number += 1
+                text = _event("delta", delta.to_json(), delta.seq)
+                watched.ring.append(_Told(watched.number, delta.seq, text))
+            self._changed.notify_all()
+
+    def _ask_for_all(self) -> None:
+        """Ends the streams of those who may not go on, and tells the others whether the clock runs."""
+        with self._changed:
+            seats = [seat for theirs in self._seats.values() for seat in theirs]
+        try:
+            standing = self._ask({seat.reader for seat in seats}, datetime.now(UTC))
+        finally:
+            db.session.remove()
+        self._asked_at = time.monotonic()
+        with self._changed:
+            for seat in seats:
+                if seat.reader not in standing.readers:
+                    self._leave(seat, "ended")
+            if standing.clock != self._clock:
+                self._clock = standing.clock
+                self._changed.notify_all()
+
+    def _end_all(self) -> None:
+        """Nobody knows who may go on: the pages ask for themselves, and learn what is the matter."""
+        with self._changed:
+            for seat in [seat for theirs in self._seats.values() for seat in theirs]:
+                self._leave(seat, "ended")
 
 
 _all: WeakSet[Live] = WeakSet()
-_making = threading.Lock()
+
+
+def init_app(app: Flask, ask: Ask) -> None:
+    """`ask` is asked from time to time who may go on."""
+    use(app, Live(app, app.config["SETTINGS"].streams, ask))
+
+
+def use(app: Flask, live: Live) -> None:
+    """These are the streams of this app from now on."""
+    app.extensions["live"] = live
+    _all.add(live)
 
 
 def of(app: Flask) -> Live:
     """The streams of this app in this process."""
-    with _making:
-        if "live" not in app.extensions:
-            with app.app_context():
-                app.extensions["live"] = Live(app, max(0, settings().connections - NOT_STREAMS))
-            _all.add(app.extensions["live"])
-        found: Live = app.extensions["live"]
-        return found
+    found: Live = app.extensions["live"]
+    return found
 
 
 def close() -> None:

@@ -8,7 +8,6 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import cast
@@ -27,7 +26,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Select, distinct, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database import db
+from app.database import db, words_of
 from app.models.alert import Alert
 from app.models.clock import Heartbeat
 from app.models.delivery import Delivery
@@ -106,12 +105,10 @@ def forget(pid: int) -> None:
 
 
 def forget_all() -> None:
-    """The server has ended: removes the files in which its workers counted."""
+    """Before a server begins and after it has ended."""
     if shared := _shared():
-        with suppress(OSError):
-            for file in shared.glob("*.db"):
-                file.unlink()
-            shared.rmdir()
+        for file in shared.glob("*.db"):
+            file.unlink(missing_ok=True)
 
 
 class _Now:
@@ -128,8 +125,8 @@ def _waiting(now: datetime) -> Iterator[Metric]:
     reachable = True
     try:
         yield from _from_database(now)
-    except SQLAlchemyError:
-        current_app.logger.exception("the database does not answer")
+    except SQLAlchemyError as error:
+        current_app.logger.error("the database does not answer: %s", words_of(error))
         db.session.rollback()
         reachable = False
     yield GaugeMetricFamily("nightdesk_database_up", "1 while the database answers", value=int(reachable))

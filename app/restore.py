@@ -55,6 +55,22 @@ def restore(path: Path, engine: Engine | None = None) -> Manifest:
     return manifest
 
 
+def count_on(connection: Connection, target: TableClause) -> None:
+    """The next row of this table gets a number above all that were written with theirs. SQLite does so by itself."""
+    if connection.dialect.name != "postgresql" or "id" not in target.c:
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    sequence = connection.scalar(
+        text("SELECT pg_get_serial_sequence(:name, 'id')"), {"name": quote(target.name)}
+    )
+    if sequence:
+        highest = connection.scalar(select(func.max(target.c.id)))
+        connection.execute(
+            text("SELECT setval(:sequence, :value, :used)"),
+            {"sequence": sequence, "value": highest or 1, "used": highest is not None},
+        )
+
+
 def _make_room(connection: Connection, revision: str) -> None:
     """Leaves the empty tables of that revision; Impossible when somebody's desk is here."""
     present = set(inspect(connection).get_table_names())
@@ -88,7 +104,7 @@ def _fill(connection: Connection, manifest: Manifest, archive: zipfile.ZipFile) 
     _defer_references(connection, False)
     for copied in manifest.tables:
         _verify(connection, targets[copied.name], copied)
-        _count_on(connection, targets[copied.name])
+        count_on(connection, targets[copied.name])
 
 
 def _batches(archive: zipfile.ZipFile, copied: Copied, target: TableClause) -> Iterator[list[dict[str, Any]]]:
@@ -136,19 +152,3 @@ def _defer_references(connection: Connection, wait: bool) -> None:
             connection.execute(
                 text(f"ALTER TABLE {quote(name)} ALTER CONSTRAINT {quote(reference['name'] or '')} {when}")
             )
-
-
-def _count_on(connection: Connection, target: TableClause) -> None:
-    """The next row gets a number above all that came with the backup. SQLite does so by itself."""
-    if connection.dialect.name != "postgresql" or "id" not in target.c:
-        return
-    quote = connection.dialect.identifier_preparer.quote
-    sequence = connection.scalar(
-        text("SELECT pg_get_serial_sequence(:name, 'id')"), {"name": quote(target.name)}
-    )
-    if sequence:
-        highest = connection.scalar(select(func.max(target.c.id)))
-        connection.execute(
-            text("SELECT setval(:sequence, :value, :used)"),
-            {"sequence": sequence, "value": highest or 1, "used": highest is not None},
-        )

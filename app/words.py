@@ -6,7 +6,7 @@ The `.po` files are the source and are read directly, so a fresh clone needs no 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,13 @@ def ngettext(one: str, many: str, n: int, **values: Any) -> str:
 
 def language_name(code: str) -> str:
     """What a language (ISO 639-1) is called in the language being spoken; the code itself when nobody knows it."""
+    return _language_name(code, _locale.get())
+
+
+@lru_cache(maxsize=1024)
+def _language_name(code: str, said_in: str) -> str:
     try:
-        name = Locale.parse(code).get_language_name(_locale.get())
+        name = Locale.parse(code).get_language_name(said_in)
     except (UnknownLocaleError, ValueError):
         return code
     return name[:1].upper() + name[1:] if name else code

@@ -15,11 +15,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, load
+from bench import board, deliveries, load, pages, processes, receive, streams
 from bench.figure import Figure
 from bench.places import place
 
-FIGURES = {"board": board.measure, "load": load.measure}
+FIGURES = {
+    "board": board.measure,
+    "load": load.measure,
+    "pages": pages.measure,
+    "processes": processes.measure,
+    "receive": receive.measure,
+    "deliveries": deliveries.measure,
+    "streams": streams.measure,
+}
 RESULTS = ROOT / "bench" / "results"
 
 

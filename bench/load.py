@@ -202,10 +202,9 @@ def _lost(writers: list[Writer], start: int, contested: int) -> int:
         answered.update(writer.made)
     recorded = Counter(event.subject_id for event in events if event.kind == "ticket.moved")
     wrong += sum((answered - recorded).values()) + sum((recorded - answered).values())
-    columns = dict(
-        db.session.execute(select(Ticket.id, Ticket.column_id).where(Ticket.id.in_(recorded))).all()
-    )
     last = {ticket: column for writer in writers for ticket, column in writer.last.items()}
+    touched = select(Ticket.id, Ticket.column_id).where(Ticket.id.in_({*last, *recorded}))
+    columns = dict(db.session.execute(touched).all())
     at: dict[int, int] = {}
     for event in events:
         if event.kind == "ticket.moved":

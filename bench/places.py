@@ -51,6 +51,7 @@ class Place:
             had = db.session.scalar(select(func.count()).select_from(Ticket)) or 0
             fill.tickets(all_boards()[0], had + 1, tickets, now)
             db.session.rollback()
+            fill.count_on()
             with db.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT", writing=True).execute(
                     text("ANALYZE")

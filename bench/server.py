@@ -17,8 +17,9 @@ from bench.fill import EMAIL, PASSWORD
 class Client:
     """One browser's worth of HTTP: a kept connection, cookies, and seconds per request."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, pid: int = 0) -> None:
         self.port = port
+        self.pid = pid  # of the server's first process, whose children answer
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._cookie = ""
         self.origin = f"http://127.0.0.1:{port}"
@@ -57,6 +58,9 @@ class Client:
         )
         return "\r\n".join(lines).encode()
 
+    def close(self) -> None:
+        self._connection.close()
+
     def sign_in(self) -> None:
         status, _, _ = self.post("/sign-in", email=EMAIL, password=PASSWORD)
         if status != 303:
@@ -92,7 +96,7 @@ def _reached(port: int, process: subprocess.Popen[bytes]) -> Client:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            client = Client(port)
+            client = Client(port, process.pid)
             client.ask("GET", "/sign-in")
         except OSError:
             time.sleep(0.05)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from flask import Response, request
+from flask import Response, render_template, request
 from flask_login import login_required
 from sqlalchemy import event, insert, select, update
 from sqlalchemy.engine import Engine
@@ -74,9 +74,12 @@ def one_insert() -> str:
 @app.get("/bench/select/<int:ticket_id>")
 @login_required
 def one_select(ticket_id: int) -> str:
-    """One indexed SELECT and an empty template, signed in: the yardstick of a ticket's page."""
+    """One indexed SELECT and an empty template, signed in: the yardstick of a ticket's page.
+
+    Rendered as every page is, with what the shell asks for: who is signed in, and the counts of the navigation.
+    """
     ticket = db.session.execute(select(Ticket.id, Ticket.subject).where(Ticket.id == ticket_id)).one()
-    return _empty.render(ticket=ticket)
+    return render_template(_empty, ticket=ticket)
 
 
 @app.get("/bench/statements")

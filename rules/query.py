@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from lark import Lark, Token, Tree
@@ -102,7 +103,7 @@ def parse(
     _check_characters(text)
     _check_balance(text)
     try:
-        root: Tree[Token] = _PARSER.parse(text)
+        root: Tree[Token] = _parser().parse(text)
     except UnexpectedInput as error:
         raise _explained(error, text) from None
     tree = _Reader(vocabulary, me, names).root(root)
@@ -376,6 +377,9 @@ def _explained(error: UnexpectedInput, text: str) -> QueryError:
     return QueryError(N_("`{sign}` cannot stand here"), position + 1, sign=sign)
 
 
-_PARSER = Lark.open(
-    "query.lark", rel_to=__file__, parser="lalr", lexer="contextual", maybe_placeholders=False
-)
+@cache
+def _parser() -> Lark:
+    """Made with the first query that is typed: it takes 50 ms, which a process would start later by."""
+    return Lark.open(
+        "query.lark", rel_to=__file__, parser="lalr", lexer="contextual", maybe_placeholders=False
+    )

@@ -16,6 +16,7 @@ from types import TracebackType
 from tests.server import die_with_parent
 
 PASSWORD = "six-amber-foxes"
+PASSWORDS = {"quoting": r'six "amber" \foxes {7}', "minji": "여우 여섯 마리"}
 BINARY = "/usr/sbin/dovecot"
 OAUTH = """
 auth_mechanisms = plain login xoauth2 oauthbearer
@@ -49,6 +50,11 @@ passdb {{
   mechanisms = plain login
   args = password={password}
 }}
+passdb {{
+  driver = passwd-file
+  mechanisms = plain login
+  args = scheme=PLAIN {folder}/passwords
+}}
 userdb {{
   driver = static
   args = uid={user} gid={group} home={folder}/home/%n
@@ -76,7 +82,7 @@ service imap-login {{
 
 
 class Dovecot:
-    """Serves everybody whose password is PASSWORD, at `port` (plain and STARTTLS) and `tls_port`. A new user's mailbox
+    """Serves everybody whose password is PASSWORD or theirs of PASSWORDS, at `port` (plain and STARTTLS) and `tls_port`. A new user's mailbox
     is empty. `idle` says whether IDLE is offered, `introspection` is where it asks about OAuth2 tokens."""
 
     def __init__(
@@ -106,6 +112,7 @@ class Dovecot:
                 capability="" if idle else "IMAP4rev1 UIDPLUS",
             )
         )
+        (self.folder / "passwords").write_text("".join(f"{user}:{PASSWORDS[user]}\n" for user in PASSWORDS))
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

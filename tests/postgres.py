@@ -35,8 +35,17 @@ OPTIONS = {
 class Postgres:
     """A running server. Addresses are what DATABASE_URL takes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keeper: subprocess.Popen[str]) -> None:
         self.folder = folder
+        self._keeper = keeper
+
+    def crash(self) -> None:
+        """Ends it as a crash does: every connection breaks, nothing is finished. Returns when it is gone."""
+        self._ask("crash")
+
+    def start(self) -> None:
+        """Starts it again on the same data; returns when it answers."""
+        self._ask("start")
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://nightdesk@/{database}?host={self.folder}"
@@ -48,6 +57,14 @@ class Postgres:
 
     def drop(self, database: str) -> None:
         self._say(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+
+    def _ask(self, what: str) -> None:
+        assert self._keeper.stdin
+        assert self._keeper.stdout
+        self._keeper.stdin.write(f"{what}\n")
+        self._keeper.stdin.flush()
+        if self._keeper.stdout.readline() != f"{what}\n":
+            raise RuntimeError(f"PostgreSQL: {what} failed; its words are above")
 
     def _say(self, statement: str) -> None:
         with psycopg.connect(
@@ -73,23 +90,30 @@ def running(*, durable: bool = False) -> Iterator[Postgres]:
         if not folder:
             raise RuntimeError("PostgreSQL did not start; its words are above")
         try:
-            yield Postgres(Path(folder))
+            yield Postgres(Path(folder), keeper)
         finally:
             keeper.stdin.close()
 
 
 def keep() -> None:
-    """Starts a server, prints its folder, and ends it when standard input closes."""
+    """Starts a server and prints its folder; crashes and starts it as standard input says, and says when that is done;
+    ends it when standard input closes."""
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="nightdesk-pg-", dir="/tmp"))
     server = None
     try:
         binaries, user = _binaries_and_user(folder)
+        _make(binaries, folder, user)
         server = _start(binaries, folder, user)
-        sys.stdout.write(f"{folder}\n")
-        sys.stdout.flush()
-        sys.stdin.read()
+        _print(folder)
+        for line in sys.stdin:
+            if line == "crash\n":
+                server.send_signal(signal.SIGQUIT)
+                server.wait()
+            else:
+                server = _start(binaries, folder, user)
+            _print(line.strip())
     finally:
         if server:
             server.send_signal(signal.SIGQUIT)  # immediate: nothing is worth saving
@@ -115,21 +139,28 @@ def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
     return home / "bin", user
 
 
-def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[bytes]:
-    data = folder / "data"
+def _print(line: object) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _make(binaries: Path, folder: Path, user: int | None) -> None:
     how = "--auth trust --no-sync --no-instructions --encoding UTF8 --locale-provider libc --locale C --lc-ctype C.UTF-8"
     subprocess.run(
-        [binaries / "initdb", "--pgdata", data, "--username", "nightdesk", *how.split()],
+        [binaries / "initdb", "--pgdata", folder / "data", "--username", "nightdesk", *how.split()],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=folder,
         user=user,
     )
+
+
+def _start(binaries: Path, folder: Path, user: int | None) -> subprocess.Popen[bytes]:
     options = OPTIONS if "durable" in sys.argv else OPTIONS | FLEETING
     settings = [f"--{name}={value}" for name, value in options.items()]
-    with (folder / "log").open("wb") as log:
+    with (folder / "log").open("ab") as log:
         server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", folder, *settings],
+            [binaries / "postgres", "-D", folder / "data", "-k", folder, *settings],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

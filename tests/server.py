@@ -9,10 +9,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 START_FOR = 30  # seconds
+GUNICORN = ("-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
 _libc = ctypes.CDLL(None)
 
 
@@ -25,8 +27,8 @@ def die_with_parent() -> None:
 class Server:
     """gunicorn with the app, in a process group of its own, answering when the constructor returns."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
-        self.environment = environment
+    def __init__(self, environment: dict[str, str], command: Sequence[str] = GUNICORN) -> None:
+        self.environment, self.command = environment, command
         self.url = f"http://127.0.0.1:{environment['PORT']}"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by end()
         self.process = self._start()
@@ -62,7 +64,7 @@ class Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
+            [sys.executable, *self.command],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -25,12 +25,15 @@ class Delivered:
 
 
 class Sink:
-    """`answer` may be set to refuse what follows: "451 4.3.0 Try again later" or "550 5.1.1 Unknown"."""
+    """`answer` may be set to refuse what follows: "451 4.3.0 Try again later" or "550 5.1.1 Unknown". `tires` may be set
+    to how many messages it takes over one connection, and whether it says so (421) or hangs up."""
 
     def __init__(self, port: int) -> None:
         self.url = f"smtp://127.0.0.1:{port}"
         self.answer: str | None = None
+        self.tires: tuple[int, bool] | None = None
         self.tries = 0
+        self.connections = 0
         self.delivered: list[Delivered] = []
         self._changed = threading.Condition()
         self._controller = Controller(self, hostname="127.0.0.1", port=port)
@@ -43,7 +46,26 @@ class Sink:
             assert came, f"{len(subjects)} of {count} messages came: {subjects}"
             return list(self.delivered)
 
+    async def handle_EHLO(
+        self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name, session.taken = hostname, 0
+        self.connections += 1
+        return responses
+
+    async def handle_MAIL(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if self.tires is not None and session.taken >= self.tires[0]:
+            return "421 4.7.0 Too many messages in this connection"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        session.taken += 1
+        if self.tires is not None and not self.tires[1] and session.taken >= self.tires[0]:
+            server.loop.call_later(0, server.transport.close)  # after the answer
         with self._changed:
             self.tries += 1
             if self.answer is None:

@@ -1,10 +1,10 @@
-"""What tests of the board begin with: tickets that stand in a column."""
+"""What tests begin with: tickets that stand in a column, mail that is due."""
 
 from datetime import datetime
 from typing import Any
 
 from app.database import writing
-from app.desk import messages, tickets
+from app.desk import deliveries, messages, tickets
 from app.desk.customers import find_or_make
 from app.models.board import Board
 from app.models.event import CLOCK
@@ -29,3 +29,21 @@ def fill(board: Board, desk: Any, state: str, subject: str, now: datetime, **val
     if state != "new":
         tickets.move(board, ticket, to=desk.columns[state].id, by=CLOCK, now=now)
     return ticket
+
+
+def queue_notices(desk: Any, count: int, now: datetime) -> None:
+    """So many messages of the desk that are due, with the ids <0.test@example.com> and so on."""
+    with writing(desk.row):
+        for n in range(count):
+            deliveries.queue(
+                f"test:{n}",
+                at=now,
+                now=now,
+                kind="notice",
+                from_name="Desk",
+                from_address="desk@example.com",
+                to_address=f"erin{n}@example.org",
+                subject="Hello",
+                text="A short text.",
+                header_id=f"{n}.test@example.com",
+            )

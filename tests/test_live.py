@@ -2,13 +2,14 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextvars import Context
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app import cards, live
 from app.database import db, writing
@@ -17,6 +18,7 @@ from app.models.board import Board
 from app.models.card import View
 from app.models.event import CLOCK, By
 from app.models.ticket import Ticket
+from app.routes.streams import standing
 from tests.browsing import sign_in
 from tests.stories import ticket_in
 
@@ -26,17 +28,25 @@ MOST_HEARD = 100  # heartbeats and changes, where a test listens by itself
 
 @pytest.fixture
 def streams(app: Any) -> Iterator[live.Live]:
-    """Streams with a quick heartbeat, ended with the test."""
-    made = live.Live(app, most=20, beat_every=0.2)
+    """Streams with a quick heartbeat, which everybody may read, ended with the test."""
+    made = live.Live(app, most=20, ask=everybody, beat_every=0.2)
     yield made
     made.close()
+
+
+def everybody(readers: Collection[live.Reader], at: datetime) -> live.Standing:
+    return live.Standing(readers, "running")
+
+
+def reader(person: int, token: str = "") -> live.Reader:
+    return live.Reader(person, token, 1)
 
 
 class Watching:
     """A browser that holds a stream, in a thread of its own: keeps what it hears."""
 
-    def __init__(self, streams: live.Live, view: View, person: int, beat: live.Beat = lambda: "") -> None:
-        self.seat = streams.sit(person)
+    def __init__(self, streams: live.Live, view: View, person: int, token: str = "") -> None:
+        self.seat = streams.sit(live.Reader(person, token, view.board_id))
         first = cards.changes_since(
             view, db.session.get_one(Board, view.board_id).seq, datetime.now().astimezone()
         )
@@ -44,7 +54,7 @@ class Watching:
         streams.watch(self.seat, view, first.seq, cards.changes_since)
         self.events: list[tuple[str, Any]] = []
         self._heard = threading.Condition()
-        self._stream = streams.told(self.seat, first, beat)
+        self._stream = streams.told(self.seat, first)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -54,6 +64,10 @@ class Watching:
             heard = self._heard.wait_for(lambda: any(delta["seq"] >= seq for delta in self.deltas), SOON)
         assert heard, f"event {seq} was not told; {self.events}"
         return self.deltas
+
+    def until_heard(self, name: str, data: Any = None) -> None:
+        with self._heard:
+            assert self._heard.wait_for(lambda: (name, data) in self.events, SOON), self.events
 
     def ended(self) -> list[str]:
         """The names of all events, once the stream has ended."""
@@ -119,10 +133,10 @@ def test_each_view_is_drawn_once_however_many_watch(desk: Any, streams: live.Liv
         return cards.changes_since(view, since, at)
 
     start = db.session.get_one(Board, desk.board.id).seq
-    seats = [streams.sit(person) for person in range(10)]
+    seats = [streams.sit(reader(person)) for person in range(10)]
     for seat in seats:
         streams.watch(seat, view, start, draw)
-    told = [streams.told(seat, cards.Delta(start, start), lambda: "") for seat in seats]
+    told = [streams.told(seat, cards.Delta(start, start)) for seat in seats]
     for stream in told:
         next(stream)
     prioritised(desk, ticket, 3, now)
@@ -149,21 +163,47 @@ def test_who_is_on_call_is_told_although_no_ticket_changed(desk: Any, streams: l
     assert "on_call" in told[1]["on_call"]
 
 
-def test_a_heartbeat_ends_the_stream_of_who_is_signed_out(
-    desk: Any, streams: live.Live, app: Any, now: Any
+def test_streams_end_although_nothing_changes(desk: Any, app: Any, now: Any) -> None:
+    """Who is signed out, and nobody else; all of them are asked for together."""
+    at = datetime.now().astimezone()
+    bob, alice = (sign_in(app.test_client(), person, at) for person in (desk.bob, desk.alice))
+    streams = live.Live(app, most=20, ask=standing, beat_every=0.2, asked_every=0)
+    view = View(desk.board.id, "en")
+    bobs = [Watching(streams, view, desk.bob.id, bob) for _ in range(2)]
+    other = Watching(streams, view, desk.alice.id, alice)
+    other.until_heard("beat")
+    sign_ins.sign_out(bob)
+    assert [watcher.ended()[-1] for watcher in bobs] == ["ended", "ended"]
+    assert streams.open == 1
+    streams.close()
+    assert "ended" not in other.ended()
+
+
+def test_streams_hear_whether_the_clock_runs(desk: Any, app: Any) -> None:
+    clocks = ["running"]
+
+    def ask(readers: Collection[live.Reader], at: datetime) -> live.Standing:
+        return live.Standing(readers, clocks[-1])
+
+    streams = live.Live(app, most=20, ask=ask, beat_every=0.2, asked_every=0)
+    watcher = Watching(streams, View(desk.board.id, "en"), 1)
+    watcher.until_heard("beat")
+    for state in ("stopped", "running"):
+        clocks.append(state)
+        watcher.until_heard("clock", state)
+    streams.close()
+
+
+def test_streams_end_when_nobody_can_say_who_may_read_them(
+    desk: Any, app: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = sign_in(app.test_client(), desk.bob, datetime.now().astimezone())
+    def ask(readers: Collection[live.Reader], at: datetime) -> live.Standing:
+        raise OperationalError("SELECT", None, Exception("the database is away"))
 
-    def beat() -> str | None:
-        with app.app_context():
-            return "" if sign_ins.still_valid(token, datetime.now().astimezone()) else None
-
-    watcher = Watching(streams, View(desk.board.id, "en"), desk.bob.id, beat)
-    with watcher._heard:
-        assert watcher._heard.wait_for(lambda: any(name == "beat" for name, _ in watcher.events), SOON)
-    sign_ins.sign_out(token)
-    assert watcher.ended()[-1] == "ended"
-    assert streams.open == 0
+    monkeypatch.setattr(live, "UNKNOWN_FOR", 0)
+    streams = live.Live(app, most=20, ask=ask, asked_every=0)
+    assert Watching(streams, View(desk.board.id, "en"), 1).ended()[-1] == "ended"
+    streams.close()
 
 
 def test_closing_ends_every_stream_at_once(desk: Any, streams: live.Live) -> None:
@@ -173,7 +213,7 @@ def test_closing_ends_every_stream_at_once(desk: Any, streams: live.Live) -> Non
         watcher.ended()
     assert streams.open == 0
     with pytest.raises(live.Full):
-        streams.sit(1)
+        streams.sit(reader(1))
 
 
 def test_a_stream_slower_than_the_ring_reads_the_page_again(
@@ -183,9 +223,9 @@ def test_a_stream_slower_than_the_ring_reads_the_page_again(
     ticket = ticket_in(desk, "new", "Hello", now)
     view = View(desk.board.id, "en")
     start = db.session.get_one(Board, desk.board.id).seq
-    slow = streams.sit(1)
+    slow = streams.sit(reader(1))
     streams.watch(slow, view, start, cards.changes_since)
-    stream = streams.told(slow, cards.Delta(start, start), lambda: "")
+    stream = streams.told(slow, cards.Delta(start, start))
     next(stream)
     quick = Watching(streams, view, 2)
     for number in range(4):
@@ -194,16 +234,16 @@ def test_a_stream_slower_than_the_ring_reads_the_page_again(
 
 
 def test_streams_are_limited(app: Any) -> None:
-    made = live.Live(app, most=3)
-    mine = made.sit(1)
-    made.sit(2)
-    made.sit(3)
+    made = live.Live(app, most=3, ask=everybody)
+    mine = made.sit(reader(1))
+    made.sit(reader(2))
+    made.sit(reader(3))
     with pytest.raises(live.Full):
-        made.sit(4)
+        made.sit(reader(4))
     mine.leave()
     mine.leave()
     assert made.open == 2
-    made.sit(4)
+    made.sit(reader(4))
 
 
 def test_of_too_many_streams_of_one_person_the_oldest_gives_up(desk: Any, streams: live.Live) -> None:
@@ -241,7 +281,7 @@ def test_the_stream_over_the_web(desk: Any, browser_as: Any, app: Any, now: Any)
 def test_when_no_stream_is_free_the_browser_is_told_to_ask(
     desk: Any, browser_as: Any, app: Any, settings: Any
 ) -> None:
-    taken = [live.of(app).sit(1000 + n) for n in range(settings.connections - live.NOT_STREAMS)]
+    taken = [live.of(app).sit(reader(1000 + n)) for n in range(settings.streams)]
     answer = browser_as(desk.bob).get(f"/boards/{desk.board.id}/stream?since=0")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     for seat in taken:

@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 
 from flask import Flask
 from imap_tools import BaseMailBox
+from sqlalchemy.exc import NoResultFound
 
-from app.channels.imap import Failed, opened, tells
+from app.channels.imap_connection import Failed, opened, tells
 from app.database import db
 from app.desk import mailboxes
-from app.models.mailbox import Mailbox, mailboxes_in_use
+from app.models.mailbox import mailboxes_in_use
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +88,11 @@ class _Watcher(threading.Thread):
 
     def _watch(self) -> bool:
         """Until the end, or until something breaks. False when there is nothing to watch."""
-        mailbox = db.session.get(Mailbox, self._mailbox_id)
-        db.session.rollback()
-        if mailbox is None:
+        try:
+            mailbox, _ = mailboxes.apart(self._mailbox_id)
+        except NoResultFound:
             return False
-        with opened(mailbox, datetime.now(UTC), may_refresh=False) as box:
+        with opened(mailbox, datetime.now(UTC), most=None, may_refresh=False) as box:
             if not tells(box):
                 return False
             while not self._stopped.is_set():

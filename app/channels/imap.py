@@ -5,44 +5,40 @@ cursor moves only behind what is in the archive, so a message may be read twice 
 """
 
 import imaplib
+import logging
 import re
-import socket
-import ssl
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from imap_tools import BaseMailBox, MailBox, MailBoxStartTls, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError, MailboxFolderSelectError, MailboxStarttlsError
+from imap_tools import BaseMailBox
+from sqlalchemy.exc import NoResultFound
 
-from app.channels import Temporary, oauth
-from app.database import db
+from app.channels.imap_connection import NEW_KEY, Failed, opened, said, tells
 from app.desk import inbox, mailboxes
-from app.desk.sealed import Unreadable
 from app.models.mailbox import Mailbox
 from app.words import N_
 
-TIMEOUT = 15  # seconds that a server may be silent
+__all__ = ["NEW_KEY", "Failed", "Found", "look", "test"]
+
+log = logging.getLogger(__name__)
+
 LOOK_FOR = 20  # seconds; what is left after them is for the next look
+CUT_AFTER = 50  # seconds; a look that is not at its end by then is ended, for others wait behind it
+TEST_FOR = 30  # seconds that a person waits at most
 AT_A_TIME = 100  # messages of one look
-FRESH_FOR = timedelta(minutes=2)  # an access token that ends sooner is not used any more
-UNREADABLE_AFTER = 3  # failed looks; then a message that the server does not give out is listed as failed
+TRIES = 2  # failed looks at one message, and one more; then it holds up nothing that can be read behind it
 
 UNREADABLE = b"Subject: The mail server does not give this message out (UID %d)\r\n\r\n"
 
-_UID = re.compile(rb"\bUID (\d+)")
-_SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
-
-
-class Failed(Temporary):
-    """A mailbox cannot be read now. `text` is a msgid, `detail` what the server said."""
-
-    def __init__(self, text: str, detail: str = "", *, must_sign_in: bool = False) -> None:
-        super().__init__(f"{text} {detail}".strip())
-        self.text, self.detail, self.must_sign_in = text, detail, must_sign_in
+_LAST_NUMBER = 2**32  # of UID and UIDVALIDITY, and one more
+# As the protocol names them; strftime speaks the operator's language.
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UID = re.compile(rb"\bUID (\d{1,10})\b")
+_SIZE = re.compile(rb"\bRFC822\.SIZE (\d{1,15})\b")
 
 
 @dataclass(frozen=True)
@@ -53,45 +49,56 @@ class Found:
     tells: bool
 
 
-def test(mailbox: Mailbox, now: datetime) -> Found:
+def test(mailbox_id: int, now: datetime) -> Found:
     """Signs in and opens the folder. Raises Failed."""
-    with opened(mailbox, now) as box:
+    mailbox, _ = mailboxes.apart(mailbox_id)
+    with opened(mailbox, now, most=TEST_FOR) as box:
         return Found(_number(box, "EXISTS"), tells(box))
 
 
 def look(mailbox_id: int, owner: str, now: datetime) -> Counter[str]:
     """Takes in what has come to a mailbox that `owner` has claimed; returns how often what became of a message."""
-    mailbox = db.session.get_one(Mailbox, mailbox_id)
-    address = mailbox.channel.address
-    db.session.rollback()  # nothing is held open while the network is waited for
+    try:
+        mailbox, address = mailboxes.apart(mailbox_id)
+    except NoResultFound:
+        return Counter(lost=1)
     began = time.monotonic()
     counts: Counter[str] = Counter()
+    reading: _Reading | None = None
     try:
-        with opened(mailbox, now) as box:
+        with opened(mailbox, now, most=CUT_AFTER) as box:
             reading = _Reading(box, mailbox, owner)
             uids = reading.new_uids()
-            for uid, size in reading.sizes(uids[:AT_A_TIME]):
+            reading.learn_sizes(uids[:AT_A_TIME])
+            for uid in uids[:AT_A_TIME]:
                 instant = now + timedelta(seconds=time.monotonic() - began)
-                counts[_take(reading, uid, size, address, instant)] += 1
+                counts[_take(reading, uids, uid, address, instant)] += 1
                 if time.monotonic() - began > LOOK_FOR:
                     break
+            reading.settle(now)
             more = reading.last_uid < max(uids, default=0)
     except _Lost:
         return counts + Counter(lost=1)
     except inbox.Unavailable:
-        _mark_failed(mailbox_id, owner, Failed(N_("The desk's database cannot be written now.")), now)
-        return counts + Counter(broken=1)
-    except Failed as failure:
-        _mark_failed(mailbox_id, owner, failure, now)
-        return counts + Counter(broken=1)
-    mailboxes.mark_looked(mailbox_id, owner, now, more=more)
-    return counts
-
-
-def _mark_failed(mailbox_id: int, owner: str, failure: Failed, now: datetime) -> None:
+        failure = Failed(N_("The desk's database cannot be written now."))
+    except Failed as error:
+        failure = error
+    except Exception:
+        log.exception("the look into mailbox %s failed", mailbox_id)
+        failure = Failed(N_("The desk itself failed at this mailbox. Its log tells more."))
+    else:
+        mailboxes.mark_looked(mailbox_id, owner, now, more=more)
+        return counts
     mailboxes.mark_failed(
-        mailbox_id, owner, failure.text, failure.detail, now, must_sign_in=failure.must_sign_in
+        mailbox_id,
+        owner,
+        failure.text,
+        failure.detail,
+        now,
+        must_sign_in=failure.must_sign_in,
+        at_uid=reading.failed_at if reading else None,
     )
+    return counts + Counter(broken=1)
 
 
 class _Lost(Exception):
@@ -103,85 +110,135 @@ class _Reading:
 
     def __init__(self, box: BaseMailBox, mailbox: Mailbox, owner: str) -> None:
         self.box, self.mailbox, self.owner = box, mailbox, owner
-        self.last_uid = mailbox.last_uid
-        self.lowest_date: datetime | None = None
+        self.last_uid, self.old_until = mailbox.last_uid, mailbox.old_until
+        self.asked_for: int | None = None  # the message that the server is asked for and has not given out
+        self._known: dict[int, int | None] = {}
+        self._passed, self._is_blamed = 0, False
         uid_validity = _number(box, "UIDVALIDITY")
-        if uid_validity != mailbox.uid_validity:
+        if uid_validity != mailbox.uid_validity or self._was_put_back():
             self._start(uid_validity)
 
     def new_uids(self) -> Sequence[int]:
         """Behind the cursor, ascending. A server answers N:* with its last message also when that is before N."""
-        data = _said(self.box.client.uid("SEARCH", f"UID {self.last_uid + 1}:*"))
-        found = {int(uid) for line in data if isinstance(line, bytes) for uid in line.split()}
-        return sorted(uid for uid in found if uid > self.last_uid)
+        return [uid for uid in self._search(f"UID {self.last_uid + 1}:*") if uid > self.last_uid]
 
-    def sizes(self, uids: Sequence[int]) -> Iterator[tuple[int, int | None]]:
-        """(uid, bytes) of each in order; None for what is not there any more or came too long ago."""
-        if not uids:
-            return
-        data = _said(self.box.client.uid("FETCH", ",".join(map(str, uids)), "(UID RFC822.SIZE INTERNALDATE)"))
-        known: dict[int, int] = {}
-        for line in data:
-            if not isinstance(line, bytes):
-                continue
-            uid, size = _UID.search(line), _SIZE.search(line)
-            if uid and size and not self._is_old(line):
-                known[int(uid[1])] = int(size[1])
-        for uid_wanted in uids:
-            yield uid_wanted, known.get(uid_wanted)
+    def learn_sizes(self, uids: Sequence[int]) -> None:
+        """Asks once for all of them."""
+        try:
+            self._known = self._sizes(uids)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error:  # one of them is why: asked for alone, it is found
+            self._known = {}
+
+    def size_of(self, uid: int) -> int | None:
+        """Bytes; None for what is not there any more or came too long ago."""
+        if uid in self._known:
+            return self._known[uid]
+        self.asked_for = uid
+        alone = self._sizes([uid])
+        if uid not in alone and self._search(f"UID {uid}"):
+            raise Failed(N_("The server does not give a message out."), f"UID {uid}")
+        self.asked_for = None
+        return alone.get(uid)
 
     def bytes_of(self, uid: int, part: str = "") -> bytes | None:
         """The message, or a part of it, as it lies there; None when it is not there any more."""
-        data = _said(self.box.client.uid("FETCH", str(uid), f"(UID BODY.PEEK[{part}])"))
+        data = said(self.box.client.uid("FETCH", str(uid), f"(UID BODY.PEEK[{part}])"))
         for item in data:
             if isinstance(item, tuple) and b"BODY[" in item[0]:
                 return bytes(item[1])
         return b"" if any(isinstance(item, bytes) and b"BODY[" in item for item in data) else None
+
+    def gives_up(self, uid: int, others: Sequence[int]) -> bool:
+        """Whether the server keeps failing at this message while it gives out what lies behind it. One that gives out
+        nothing is ill, and costs no message."""
+        self._is_blamed = self.mailbox.stuck_uid != uid or self.mailbox.stuck < TRIES
+        behind = [other for other in others if other > uid][:3]
+        if self._is_blamed or not behind:
+            return False
+        self.bytes_of(behind[self.mailbox.attempts % len(behind)], "HEADER")
+        self._is_blamed = True
+        return self.mailbox.stuck > TRIES
+
+    @property
+    def failed_at(self) -> int | None:
+        """The message to blame for a failure."""
+        return self.asked_for if self._is_blamed else None
+
+    def pass_over(self, uid: int) -> None:
+        """There is nothing to take; the cursor follows with the next message, or at the end."""
+        self._passed = uid
+
+    def settle(self, now: datetime) -> None:
+        if self._passed > self.last_uid:
+            self.move(self._passed, now, taken=0)
 
     def move(self, uid: int, now: datetime, *, taken: int) -> None:
         if not mailboxes.move(self.mailbox.id, self.owner, uid, now, taken=taken):
             raise _Lost
         self.last_uid = uid
 
+    def _was_put_back(self) -> bool:
+        """Whether the server gives out numbers again that it has given out, as one restored from a backup does."""
+        with suppress(Failed):  # UIDNEXT need not be said
+            return _number(self.box, "UIDNEXT") <= self.last_uid and not self._search(f"UID {self.last_uid}")
+        return False
+
     def _start(self, uid_validity: int) -> None:
-        """The first look takes what comes from now on, unless all is wanted. When the server has numbered its messages
-        anew, all are read again: what the desk has already is known by its Message-ID."""
-        if self.mailbox.uid_validity is None and not self.mailbox.take_old:
-            self.last_uid = max(0, self._next_uid() - 1)
-        else:
-            self.last_uid = 0
-            self.lowest_date = mailboxes.lowest_date(self.mailbox)
-        if not mailboxes.start(self.mailbox.id, self.owner, uid_validity, self.last_uid):
+        """What came before the desk began to read here is left alone, unless it is wanted. When the server has
+        numbered its messages anew, all others are read again: what the desk has already is known."""
+        self.last_uid = self.old_until = 0
+        if not self.mailbox.take_old:
+            self.old_until = self._last_number()
+            day = self.mailbox.began_at - timedelta(
+                days=1
+            )  # SINCE knows days, and those of the server's zone
+            since = self._search(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
+            self.last_uid = min(since, default=self.old_until + 1) - 1
+        if not mailboxes.start(self.mailbox.id, self.owner, uid_validity, self.last_uid, self.old_until):
             raise _Lost
 
-    def _next_uid(self) -> int:
+    def _last_number(self) -> int:
         try:
-            return _number(self.box, "UIDNEXT")
-        except Failed:  # it need not be said
-            self.last_uid = 0
-            return max(self.new_uids(), default=0) + 1
+            return _number(self.box, "UIDNEXT") - 1
+        except Failed:
+            return max(self._search("UID 1:*"), default=0)
 
-    def _is_old(self, line: bytes) -> bool:
-        came = imaplib.Internaldate2tuple(line) if self.lowest_date else None
-        if came is None or self.lowest_date is None:
+    def _search(self, criteria: str) -> list[int]:
+        data = said(self.box.client.uid("SEARCH", criteria))
+        found = {int(uid) for line in data if isinstance(line, bytes) for uid in line.split()}
+        if not all(0 < uid < _LAST_NUMBER for uid in found):
+            raise Failed(N_("The server was not understood, or broke off."), "SEARCH")
+        return sorted(found)
+
+    def _sizes(self, uids: Sequence[int]) -> dict[int, int | None]:
+        if not uids:
+            return {}
+        asked = self.box.client.uid("FETCH", ",".join(map(str, uids)), "(UID RFC822.SIZE INTERNALDATE)")
+        known: dict[int, int | None] = {}
+        for line in said(asked):
+            if isinstance(line, bytes) and (uid := _UID.search(line)) and (size := _SIZE.search(line)):
+                number = int(uid[1])
+                known[number] = None if self._is_old(number, line) else int(size[1])
+        return known
+
+    def _is_old(self, uid: int, line: bytes) -> bool:
+        if uid > self.old_until:
             return False
-        return datetime.fromtimestamp(time.mktime(came), UTC) < self.lowest_date
-
-
-def _take(reading: _Reading, uid: int, size: int | None, address: str | None, now: datetime) -> str:
-    """Archives and handles one message and moves the cursor behind it; returns what became of it."""
-    raw = None
-    if size is not None:
         try:
-            raw = reading.bytes_of(uid, "" if size <= inbox.LARGEST else "HEADER")
-        except imaplib.IMAP4.abort:
-            raise
-        except imaplib.IMAP4.error as error:
-            if reading.mailbox.attempts < UNREADABLE_AFTER:
-                raise Failed(N_("The server does not give a message out."), str(error)) from error
-            raw, size = UNREADABLE % uid, 0
-    if raw is None or size is None:
-        reading.move(uid, now, taken=0)
+            came = imaplib.Internaldate2tuple(line)
+            return came is not None and time.mktime(came) < int(self.mailbox.began_at.timestamp())
+        except (ValueError, KeyError, OverflowError):  # no date: rather a ticket too many
+            return False
+
+
+def _take(reading: _Reading, uids: Sequence[int], uid: int, address: str | None, now: datetime) -> str:
+    """Archives and handles one message and moves the cursor behind it; returns what became of it."""
+    given_up = reading.gives_up(uid, uids)
+    raw, size = (UNREADABLE % uid, 0) if given_up else _asked_for(reading, uid)
+    if raw is None:
+        reading.pass_over(uid)
         return "gone"
     if size > inbox.LARGEST:
         receipt = inbox.receive_headers(raw, now=now, source="imap", sent_to=address, size=size)
@@ -191,131 +248,25 @@ def _take(reading: _Reading, uid: int, size: int | None, address: str | None, no
     return receipt.action
 
 
-@contextmanager
-def opened(mailbox: Mailbox, now: datetime, *, may_refresh: bool = True) -> Iterator[BaseMailBox]:
-    """Connected, signed in, the folder open read-only. Whatever goes wrong, also later, is Failed in words.
-
-    Some servers take a refresh token once only, so whoever does not hold the claim leaves the refresh to who does.
-    """
-    box = None
+def _asked_for(reading: _Reading, uid: int) -> tuple[bytes | None, int]:
+    """(the message, or the headers of one that is too large, its bytes); None when there is nothing to take."""
     try:
-        box = _connected(mailbox)
-        _sign_in(box, mailbox, now, may_refresh)
-        box.folder.set(mailbox.folder, readonly=True)
-        yield box
-    except Failed:
+        size = reading.size_of(uid)
+        if size is None:
+            return None, 0
+        reading.asked_for = uid
+        raw = reading.bytes_of(uid, "" if size <= inbox.LARGEST else "HEADER")
+    except imaplib.IMAP4.abort:
         raise
-    except Unreadable as error:
-        raise Failed(
-            N_("The desk's secret key has changed. Enter the secrets of this mailbox again.")
-        ) from error
-    except oauth.Revoked as error:
-        raise Failed(
-            N_("The provider does not let the desk in any more."), str(error), must_sign_in=True
-        ) from error
-    except MailboxFolderSelectError as error:
-        raise Failed(N_("There is no such folder."), _words(error)) from error
-    except MailboxStarttlsError as error:
-        raise Failed(
-            N_("The server cannot begin TLS here. Try the other kind of encryption."), _words(error)
-        ) from error
-    except ssl.SSLCertVerificationError as error:
-        raise Failed(N_("The server's certificate cannot be trusted."), error.verify_message) from error
-    except ssl.SSLError as error:
-        raise Failed(
-            N_("The server does not speak TLS at this port. Try the other kind of encryption."),
-            error.reason or "",
-        ) from error
-    except socket.gaierror as error:
-        raise Failed(N_("There is no server of this name."), error.strerror or "") from error
-    except ConnectionRefusedError as error:
-        raise Failed(N_("Nothing answers at this port."), error.strerror or "") from error
-    except TimeoutError as error:
-        raise Failed(N_("The server did not answer in time.")) from error
-    except (imaplib.IMAP4.error, ImapToolsError, OSError, ValueError, Temporary, oauth.Permanent) as error:
-        raise Failed(N_("The server was not understood, or broke off."), _words(error)) from error
-    finally:
-        if box is not None:
-            with suppress(Exception):
-                box.client.logout()
-
-
-def _connected(mailbox: Mailbox) -> BaseMailBox:
-    host, port = mailbox.host, mailbox.port
-    if mailbox.encryption == "tls":
-        return MailBox(host, port, timeout=TIMEOUT, ssl_context=ssl.create_default_context())
-    if mailbox.encryption == "starttls":
-        return MailBoxStartTls(host, port, timeout=TIMEOUT, ssl_context=ssl.create_default_context())
-    return MailBoxUnencrypted(host, port, timeout=TIMEOUT)
-
-
-def _sign_in(box: BaseMailBox, mailbox: Mailbox, now: datetime, may_refresh: bool) -> None:
-    try:
-        if mailbox.by_oauth:
-            _sign_in_by_token(box, mailbox, now, may_refresh)
-        else:
-            password = mailboxes.password(mailbox)
-            plain = (mailbox.user_name + password).isascii()
-            (box.login if plain else box.login_utf8)(mailbox.user_name, password, None)
-    except (imaplib.IMAP4.abort, Failed):
-        raise
-    except (imaplib.IMAP4.error, ImapToolsError) as error:
-        text = (
-            N_("The server does not accept what the provider gave the desk.")
-            if mailbox.by_oauth
-            else N_("The server refuses the user name or the password.")
-        )
-        raise Failed(text, _words(error), must_sign_in=mailbox.by_oauth) from error
-
-
-def _sign_in_by_token(box: BaseMailBox, mailbox: Mailbox, now: datetime, may_refresh: bool) -> None:
-    tokens = mailboxes.tokens(mailbox)
-    if tokens is None:
-        raise Failed(N_("Nobody has signed in at the provider yet."), must_sign_in=True)
-    if tokens.expires_at - now >= FRESH_FOR:
-        try:
-            box.xoauth2(mailbox.user_name, tokens.access, None)
-            return
-        except imaplib.IMAP4.abort:
-            raise
-        except (imaplib.IMAP4.error, ImapToolsError):
-            pass  # taken back before its time: the provider says whether there is another
-    if not may_refresh:
-        raise Failed(N_("The server does not accept what the provider gave the desk."))
-    tokens = oauth.refresh(mailbox, tokens, now)
-    mailboxes.keep_tokens(mailbox.id, mailbox.version, tokens)
-    box.xoauth2(mailbox.user_name, tokens.access, None)
+    except imaplib.IMAP4.error as error:
+        raise Failed(N_("The server does not give a message out."), str(error)) from error
+    reading.asked_for = None
+    return raw, size
 
 
 def _number(box: BaseMailBox, name: str) -> int:
     """What the server said of the folder when it was opened."""
-    found = box.client.untagged_responses.get(name) or [b""]
-    if not isinstance(found[-1], bytes) or not found[-1].isdigit():
+    found = (box.client.untagged_responses.get(name) or [b""])[-1]
+    if not isinstance(found, bytes) or not found.isdigit() or len(found) > 10 or int(found) >= _LAST_NUMBER:
         raise Failed(N_("The server was not understood, or broke off."), name)
-    return int(found[-1])
-
-
-def tells(box: BaseMailBox) -> bool:
-    box.client._get_capabilities()
-    return "IDLE" in box.client.capabilities
-
-
-def _said(answer: tuple[str, list[object]]) -> list[object]:
-    """The data of an answer. NO is an error here too: imaplib leaves it to the caller."""
-    state, data = answer
-    if state != "OK":
-        raise imaplib.IMAP4.error(_decoded(data))
-    return data
-
-
-def _words(error: Exception) -> str:
-    result = getattr(error, "command_result", None)
-    if isinstance(result, tuple) and len(result) == 2:
-        return _decoded(result[1])
-    first = error.args[0] if error.args else ""
-    return first.decode(errors="replace") if isinstance(first, bytes) else str(error) or type(error).__name__
-
-
-def _decoded(data: object) -> str:
-    items = data if isinstance(data, list | tuple) else [data]
-    return " ".join(item.decode(errors="replace") for item in items if isinstance(item, bytes))
+    return int(found)

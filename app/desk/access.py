@@ -3,14 +3,16 @@
 What somebody may not see does not exist for them (404); what they may see but not do is refused in words (403).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, exists, func, or_, select, true
+from sqlalchemy.sql.base import ExecutableOption
 
-from app.database import db
+from app.database import UTCDateTime, db
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson
 from app.models.company import Company
@@ -71,23 +73,38 @@ def boards_seen_by(person: Person | None, now: datetime) -> Sequence[Board]:
     return db.session.scalars(select(Board).where(_sees_board(person, now)).order_by(Board.id)).all()
 
 
+@cache
+def boards_of(role: str) -> Select[int]:
+    """The same for everybody of a role who works here, with the parameters that `asked_by` gives. The statement is made
+    once, and so may those be that hold it: to build one takes longer than to run it."""
+    person = bindparam("person", type_=Integer())
+    times = (bindparam(name, type_=UTCDateTime()) for name in ("now", "hand_over"))
+    return select(Board.id).where(_sees(role, person, *times)).order_by(Board.id)
+
+
+def asked_by(person: Person, now: datetime) -> dict[str, object]:
+    """The parameters of `boards_of`."""
+    return {"person": person.id, "now": now, "hand_over": now - HAND_OVER_FOR}
+
+
 def board_seen_by(person: Person | None, board_id: int, now: datetime) -> Board:
     """The board; Refused with 404 when there is none or this person may not see it."""
-    board = db.session.scalars(
-        select(Board).where(Board.id == board_id, _sees_board(person, now))
-    ).one_or_none()
+    board = None
+    if person is not None and person.works_here(now):
+        asked = {"board": board_id, **asked_by(person, now)}
+        board = db.session.scalars(_board_seen(person.role), asked).one_or_none()
     if board is None:
         raise not_found()
     return board
 
 
-def ticket_seen_by(person: Person | None, number: int, now: datetime) -> Ticket:
-    """The ticket; Refused with 404 when there is none or this person may not see its board."""
-    ticket = db.session.scalars(
-        select(Ticket)
-        .join(Board, Board.id == Ticket.board_id)
-        .where(Ticket.id == number, _sees_board(person, now))
-    ).one_or_none()
+def ticket_seen_by(person: Person | None, number: int, now: datetime, *also: ExecutableOption) -> Ticket:
+    """The ticket; Refused with 404 when there is none or this person may not see its board. `also` says what is read
+    with it."""
+    ticket = None
+    if person is not None and person.works_here(now):
+        asked = {"ticket": number, **asked_by(person, now)}
+        ticket = db.session.scalars(_ticket_seen(person.role, also), asked).one_or_none()
     if ticket is None:
         raise not_found()
     return ticket
@@ -128,6 +145,26 @@ def sees_company(person: Person | None, now: datetime) -> ColumnElement[bool]:
     return or_(exists().where(belongs, sees_customer(person, now)), ~exists().where(belongs))
 
 
+def who_see(pairs: Collection[tuple[int, int]], now: datetime) -> set[tuple[int, int]]:
+    """Those of these (person, board) of whom the person may see the board now: "see_board" for many, in one statement."""
+    statement = (
+        select(Person.id, Board.id)
+        .join_from(Person, Board, true())
+        .where(
+            Person.id.in_({person_id for person_id, _ in pairs}),
+            Board.id.in_({board_id for _, board_id in pairs}),
+            Person.deactivated_at.is_(None),
+            or_(Person.ends_at.is_(None), Person.ends_at > now),
+            or_(
+                Person.role == "admin",
+                _on_call(Person.id, now, now - HAND_OVER_FOR),
+                and_(Person.role != "member", _belongs(Person.id)),
+            ),
+        )
+    )
+    return {(person_id, board_id) for person_id, board_id in db.session.execute(statement)} & set(pairs)
+
+
 def people_seen_by(person: Person, now: datetime) -> Select[Person]:
     """The people this person may look up, by name: everybody for an admin, those of their boards for a manager."""
     people = select(Person).order_by(Person.name, Person.id)
@@ -140,22 +177,47 @@ def not_found() -> Refused:
     return Refused(N_("There is nothing here, or it is not for you."), status=404)
 
 
+@cache
+def _board_seen(role: str) -> Select[Board]:
+    return select(Board).where(Board.id == bindparam("board"), Board.id.in_(boards_of(role).order_by(None)))
+
+
+@cache
+def _ticket_seen(role: str, also: tuple[ExecutableOption, ...]) -> Select[Ticket]:
+    return (
+        select(Ticket)
+        .where(Ticket.id == bindparam("ticket"), Ticket.board_id.in_(boards_of(role).order_by(None)))
+        .options(*also)
+    )
+
+
 def _sees_board(person: Person | None, now: datetime) -> ColumnElement[bool]:
     """The condition on boards. Being on call for a board opens it to anybody, whatever else they may see."""
     if person is None or not person.works_here(now):
         return Board.id.is_(None)
-    if person.role == "admin":
+    return _sees(person.role, person.id, now, now - HAND_OVER_FOR)
+
+
+def _sees(role: str, person: Any, now: Any, hand_over: Any) -> ColumnElement[bool]:
+    """The same for somebody who works here; what is asked may be values or parameters."""
+    if role == "admin":
         return Board.id.is_not(None)
-    on_call = exists().where(
+    if role == "member":
+        return _on_call(person, now, hand_over)
+    return or_(_belongs(person), _on_call(person, now, hand_over))
+
+
+def _on_call(person_id: Any, now: Any, hand_over: Any) -> ColumnElement[bool]:
+    return exists().where(
         Shift.rota_id == Board.rota_id,
-        Shift.person_id == person.id,
+        Shift.person_id == person_id,
         Shift.starts_at <= now,
-        Shift.ends_at > now - HAND_OVER_FOR,
+        Shift.ends_at > hand_over,
     )
-    if person.role == "member":
-        return on_call
-    belongs = exists().where(BoardPerson.board_id == Board.id, BoardPerson.person_id == person.id)
-    return or_(belongs, on_call)
+
+
+def _belongs(person_id: Any) -> ColumnElement[bool]:
+    return exists().where(BoardPerson.board_id == Board.id, BoardPerson.person_id == person_id)
 
 
 def _shares_board(person: Person) -> ColumnElement[bool]:

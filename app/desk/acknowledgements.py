@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+from sqlalchemy import select
+
 from app.database import db
 from app.desk import access, customers, guards, messages
 from app.desk.events import record
@@ -71,10 +73,12 @@ def set_up(
 def offer(board: Board, ticket: Ticket, message: Message, *, now: datetime) -> Message | None:
     """Acknowledges the message that has just opened a ticket, where that is wanted and harmless; None when it is not."""
     channel, address = ticket.channel, message.from_address
-    week = hours_of(channel)
-    if not channel.acknowledges or week is None or message.automatic is not None:
+    if not channel.acknowledges or message.automatic is not None:
         return None
-    if guards.is_a_machine(address) or customers.bounced(ticket.customer_id, address):
+    week = hours_of(channel)
+    if week is None:
+        return None
+    if _is_vain(ticket, address):
         return None
     if not customers.acknowledge(ticket.customer_id, now):
         return None
@@ -94,6 +98,27 @@ def offer(board: Board, ticket: Ticket, message: Message, *, now: datetime) -> M
     return sent
 
 
+def tell_too_large(board: Board, ticket: Ticket, message: Message, *, now: datetime) -> Message | None:
+    """Tells a customer that only the headers of their message were taken, once in a ticket, whether the address
+    acknowledges or not: they believe that all of it has arrived."""
+    address = message.from_address
+    if message.automatic is not None or _is_told(ticket) or _is_vain(ticket, address):
+        return None
+    language = language_for(ticket)
+    words = _words(language)
+    greeting = {"name": _greeted(ticket.customer.name, address)}
+    return messages.answer_automatically(
+        board,
+        ticket,
+        f"{_filled(words['too_large'].strip(), greeting)}\n\n{words['automatic']}",
+        reason="too-large",
+        to=address,
+        language=language,
+        at=now + DELAY_FOR,
+        now=now,
+    )
+
+
 def written(channel: Channel, language: str, *, name: str, address: str, week: hours.Calendar) -> str:
     """The whole text for one customer, with the line that says that nobody wrote it."""
     return filled(text_of(channel, language), language, name=name, address=address, week=week)
@@ -102,8 +127,7 @@ def written(channel: Channel, language: str, *, name: str, address: str, week: h
 def filled(text: str, language: str, *, name: str, address: str, week: hours.Calendar) -> str:
     """A text with its places filled in, and the line below."""
     said = {"name": _greeted(name, address), "hours": in_words(week, language, _words(language)["always"])}
-    text = _PLACE.sub(lambda found: said.get(found[1], found[0]), text)
-    return f"{text}\n\n{_words(language)['automatic']}"
+    return f"{_filled(text, said)}\n\n{_words(language)['automatic']}"
 
 
 def text_of(channel: Channel, language: str) -> str:
@@ -131,6 +155,16 @@ def language_for(ticket: Ticket) -> str:
     return next((code for code in (ticket.language, ticket.customer.language) if code in known), known[0])
 
 
+def _is_told(ticket: Ticket) -> bool:
+    told = select(Message.id).where(Message.ticket_id == ticket.id, Message.automatic == "too-large")
+    return db.session.scalars(told.limit(1)).first() is not None
+
+
+def _is_vain(ticket: Ticket, address: str) -> bool:
+    """Whether nobody would read what is sent there."""
+    return guards.is_a_machine(address) or customers.bounced(ticket.customer_id, address) is not None
+
+
 def _checked(text: str, language: str) -> str:
     text = text.replace("\r\n", "\n").replace("\x00", "").strip()
     if len(text) > LONGEST_TEXT:
@@ -143,6 +177,10 @@ def _checked(text: str, language: str) -> str:
     return text
 
 
+def _filled(text: str, said: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda found: said.get(found[1], found[0]), text)
+
+
 def _greeted(name: str, address: str) -> str:
     name = one_line(name)
     if not name or len(name) > LONGEST_NAME or _LINK.search(name):
@@ -151,11 +189,12 @@ def _greeted(name: str, address: str) -> str:
 
 
 def _words(language: str) -> dict[str, str]:
-    words = _all_words()
+    words = all_words()
     return words.get(language, words[FALLBACK])
 
 
 @cache
-def _all_words() -> dict[str, dict[str, str]]:
+def all_words() -> dict[str, dict[str, str]]:
+    """language -> what the desk says by itself in it; see acknowledgements.toml."""
     with (Path(__file__).parent / "acknowledgements.toml").open("rb") as file:
         return tomllib.load(file)

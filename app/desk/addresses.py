@@ -1,9 +1,9 @@
 """What is done with channels: the addresses of the desk and its contact form. Every verb works under the desk's lock."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select
 
 from app.database import db
@@ -24,64 +24,50 @@ LONGEST_SIGNATURE = 2000
 TO_ADD = ("email", "form")  # each board has its own channel for tickets made by hand
 
 
-def add(
-    desk: Desk,
-    *,
-    kind: str,
-    name: str,
-    address: str,
-    board_id: int,
-    calendar_id: int | None,
-    owner_id: int | None,
-    signature: str,
-    by: By,
-    now: datetime,
-) -> Channel:
+@dataclass(frozen=True)
+class Values:
+    """What an admin says of a channel. Only an e-mail address has an `address`; without hours of its own those of the
+    board's policy hold."""
+
+    name: str
+    board_id: int
+    address: str = ""
+    calendar_id: int | None = None
+    owner_id: int | None = None
+    signature: str = ""
+
+
+def add(desk: Desk, kind: str, values: Values, *, by: By, now: datetime) -> Channel:
     """Adds an e-mail address or the contact form. Refused, with the field at fault, when a value cannot be used."""
     access.demand(by, "edit_channels", None, now)
     if kind not in TO_ADD:
         raise Refused(N_("That is not one of the choices."), field="kind")
     if kind == "form" and channels_in_use("form"):
         raise Refused(N_("There is a contact form already."), field="kind")
-    channel = Channel(
-        kind=kind,
-        address=_address(address, None) if kind == "email" else None,
-        **_values(name, board_id, calendar_id, owner_id, signature, now),
-    )
+    address = _address(values.address, None) if kind == "email" else None
+    channel = Channel(kind=kind, address=address, **_checked(values, now))
     db.session.add(channel)
     db.session.flush()
     record(desk, "channel.added", ("channel", channel.id), by=by, now=now, new=_told(channel))
     return channel
 
 
-def change(
-    desk: Desk,
-    channel_id: int,
-    *,
-    name: str,
-    address: str,
-    board_id: int,
-    calendar_id: int | None,
-    owner_id: int | None,
-    signature: str,
-    by: By,
-    now: datetime,
-) -> Channel:
+def change(desk: Desk, channel_id: int, values: Values, *, by: By, now: datetime) -> Channel:
     """Changes a channel. What has arrived by it stays on its board; what comes from now on goes to the chosen one."""
     access.demand(by, "edit_channels", None, now)
     channel = _found(channel_id)
-    values = _values(name, board_id, calendar_id, owner_id, signature, now)
+    wanted = _checked(values, now)
     if channel.kind == "email":
-        values["address"] = _address(address, channel)
-    if channel.kind == "manual" and board_id != channel.board_id:
+        wanted["address"] = _address(values.address, channel)
+    if channel.kind == "manual" and values.board_id != channel.board_id:
         raise Refused(N_("Every board keeps its own channel for tickets made by hand."), field="board")
     changes = {
         field: [getattr(channel, field), value]
-        for field, value in values.items()
+        for field, value in wanted.items()
         if getattr(channel, field) != value
     }
     if changes:
-        for field, value in values.items():
+        for field, value in wanted.items():
             setattr(channel, field, value)
         record(
             desk, "channel.changed", ("channel", channel.id), by=by, now=now, new=_told(channel), **changes
@@ -120,6 +106,8 @@ def reopen(desk: Desk, channel_id: int, *, by: By, now: datetime) -> Channel:
 def checked(address: str) -> str:
     """The spelling in which an address of the desk is kept and compared. Refused, at the field `address`, when it is
     none."""
+    from email_validator import EmailNotValidError, validate_email  # here, not above: its tables take 20 ms
+
     try:
         # .local and the like are addresses too where a desk is reached inside a house only
         validate_email(address.strip(), check_deliverability=False, globally_deliverable=False)
@@ -148,28 +136,28 @@ def _address(address: str, channel: Channel | None) -> str:
     return kept
 
 
-def _values(
-    name: str, board_id: int, calendar_id: int | None, owner_id: int | None, signature: str, now: datetime
-) -> dict[str, Any]:
-    name, signature = " ".join(name.split()), signature.replace("\r\n", "\n").replace("\x00", "").strip()
+def _checked(values: Values, now: datetime) -> dict[str, Any]:
+    """The columns of a channel, but for its address."""
+    name = " ".join(values.name.split())
+    signature = values.signature.replace("\r\n", "\n").replace("\x00", "").strip()
     if not name:
         raise Refused(N_("Give the channel a name."), field="name")
     if len(name) > LONGEST_NAME:
         raise Refused(N_("Use at most %(most)s characters."), field="name", most=LONGEST_NAME)
     if len(signature) > LONGEST_SIGNATURE:
         raise Refused(N_("Use at most %(most)s characters."), field="signature", most=LONGEST_SIGNATURE)
-    if db.session.get(Board, board_id) is None:
+    if db.session.get(Board, values.board_id) is None:
         raise Refused(N_("That is not one of the choices."), field="board")
-    if calendar_id is not None and db.session.get(Calendar, calendar_id) is None:
+    if values.calendar_id is not None and db.session.get(Calendar, values.calendar_id) is None:
         raise Refused(N_("That is not one of the choices."), field="calendar")
-    owner = db.session.get(Person, owner_id) if owner_id is not None else None
-    if owner_id is not None and (owner is None or not owner.works_here(now)):
+    owner = db.session.get(Person, values.owner_id) if values.owner_id is not None else None
+    if values.owner_id is not None and (owner is None or not owner.works_here(now)):
         raise Refused(N_("That person does not work here any more."), field="owner")
     return {
         "name": name,
-        "board_id": board_id,
-        "calendar_id": calendar_id,
-        "owner_id": owner_id,
+        "board_id": values.board_id,
+        "calendar_id": values.calendar_id,
+        "owner_id": values.owner_id,
         "signature": signature,
     }
 

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.orm import joinedload
 
 from app.database import db
 from app.desk.events import record
@@ -23,15 +26,11 @@ class Promises:
     """The policy and calendars of a board, read once for many tickets."""
 
     def __init__(self, board: Board) -> None:
-        policy = db.session.get(Policy, board.policy_id) if board.policy_id else None
+        with_calendar = [joinedload(Policy.calendar)]
+        policy = db.session.get(Policy, board.policy_id, options=with_calendar) if board.policy_id else None
         self._policy = _policy(policy) if policy else None
         self._default = _calendar(policy.calendar) if policy else None
-        self._calendars = {
-            channel.id: calendar.hours
-            for channel, calendar in db.session.execute(
-                select(Channel, Calendar).join(Calendar, Channel.calendar_id == Calendar.id)
-            )
-        }
+        self._calendars: dict[int, dict[str, Any]] = dict(db.session.execute(_own_calendars()).all())
         self._read: dict[int, hours.Calendar] = {}
 
     def calendar(self, ticket: Ticket) -> hours.Calendar | None:
@@ -66,21 +65,31 @@ def of(board: Board, ticket: Ticket, now: datetime) -> tuple[rules.Deadline, ...
     return Promises(board).of(ticket, states_of([ticket.id])[ticket.id], now)
 
 
+@cache
+def _own_calendars() -> Select[int, dict[str, Any]]:
+    return select(Channel.id, Calendar.hours).join(Calendar, Channel.calendar_id == Calendar.id)
+
+
 def states_of(ticket_ids: Iterable[int]) -> States:
     """ticket -> the states it has been in, oldest first, from the events."""
     states: States = {ticket_id: [] for ticket_id in ticket_ids}
-    rows = db.session.execute(
+    for ticket_id, changes, at in db.session.execute(_states(), {"tickets": list(states)}):
+        states[ticket_id].append((changes["state"][1], at))
+    return states
+
+
+@cache
+def _states() -> Select[int, dict[str, Any], datetime]:
+    """Made once: to build it takes longer than to run it."""
+    return (
         select(Event.subject_id, Event.changes, Event.at)
         .where(
             Event.subject_kind == "ticket",
-            Event.subject_id.in_(states),
+            Event.subject_id.in_(bindparam("tickets", expanding=True)),
             Event.kind.in_(("ticket.opened", "ticket.moved")),
         )
         .order_by(Event.id)
     )
-    for ticket_id, changes, at in rows:
-        states[ticket_id].append((changes["state"][1], at))
-    return states
 
 
 def keep(board: Board, ticket: Ticket, found: Sequence[rules.Deadline], now: datetime) -> bool:

@@ -14,7 +14,7 @@ from app.models.desk import Desk
 from app.models.event import By
 from app.words import N_
 
-CLAIM_FOR = timedelta(minutes=5)
+CLAIM_FOR = timedelta(minutes=10)  # longer than the slowest relay can take, see channels.smtp
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 180, 360, 720))  # then it has failed
 
 
@@ -39,30 +39,43 @@ def queue(key: str, *, at: datetime, now: datetime, **fields: object) -> int | N
     ).scalar_one_or_none()
 
 
-def due(now: datetime, most: int = 50) -> Sequence[int]:
-    """The deliveries that are due, oldest first, abandoned claims included."""
-    return db.session.scalars(
+def claim(process: str, now: datetime, most: int, *, since: datetime | None = None) -> Sequence[int]:
+    """Takes the deliveries that are due for this process, oldest first, abandoned claims included; another process
+    that asks at the same moment gets others. They are its own until CLAIM_FOR after `since`, when it is not `now`."""
+    due = (
         select(Delivery.id)
         .where(Delivery.wake_at <= now, Delivery.state.in_(("queued", "claimed")))
         .order_by(Delivery.wake_at, Delivery.id)
         .limit(most)
-    ).all()
-
-
-def claim(delivery_id: int, process: str, now: datetime) -> bool:
-    """Takes a due delivery for this process; False when another one has it. A claim runs out by itself."""
-    return (
-        bookkeeping(
-            update(Delivery)
-            .where(
-                Delivery.id == delivery_id,
-                Delivery.state.in_(("queued", "claimed")),
-                Delivery.wake_at <= now,
-            )
-            .values(state="claimed", claim=process, wake_at=now + CLAIM_FOR)
-        ).count
-        == 1
+        .with_for_update(skip_locked=True)
+        .cte("due")
     )
+    claimed = bookkeeping(
+        update(Delivery)
+        .where(Delivery.id.in_(select(due.c.id)))
+        .values(state="claimed", claim=process, wake_at=(since or now) + CLAIM_FOR)
+        .returning(Delivery.id)
+    )
+    return sorted(row[0] for row in claimed.rows)
+
+
+def give_back(delivery_ids: Sequence[int], process: str, now: datetime) -> None:
+    """What this process has claimed and has not begun to send is for any other."""
+    bookkeeping(
+        update(Delivery)
+        .where(Delivery.id.in_(delivery_ids), Delivery.state == "claimed", Delivery.claim == process)
+        .values(state="queued", wake_at=now)
+    )
+
+
+def abandon(process: str, now: datetime) -> int:
+    """The claims of a process that is dead are due at once; returns how many it had. They stay claims: it may have
+    sent what it died with, so that nobody can take that back any more."""
+    return bookkeeping(
+        update(Delivery)
+        .where(Delivery.claim == process, Delivery.state == "claimed", Delivery.wake_at > now)
+        .values(wake_at=now)
+    ).count
 
 
 def cancel(message_id: int) -> bool:

@@ -1,5 +1,6 @@
 """Keeps the desk from talking to machines, and from talking too much: how many messages may go to one recipient."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -16,15 +17,15 @@ CAPS = tuple(
     for most, minutes in ((10, 10), (15, 30), (25, 60), (50, 180), (100, 600))
 )
 # Nobody reads what is sent to these, and some of them answer.
-MACHINES = frozenset(
-    {"mailer-daemon", "postmaster", "no-reply", "noreply", "no_reply", "donotreply", "do-not-reply", "bounce"}
+_MACHINE = re.compile(
+    r"""(?ix) (?: mailer[-_.]?daemon | postmaster | (?:do[-_.]?not|no)[-_.]?reply | bounces? | listserv | majordomo
+    | auto[-_.]?(?:reply|answer|responder) ) (?:[-+=_.].*)?"""
 )
 
 
 def is_a_machine(address: str) -> bool:
     """Whether nobody reads what is sent to this address, by its name."""
-    local = address.partition("@")[0].lower()
-    return local.partition("+")[0] in MACHINES
+    return _MACHINE.fullmatch(address.partition("@")[0]) is not None
 
 
 def capped(ticket_id: int, address: str, now: datetime) -> bool:

@@ -6,7 +6,7 @@
 import hashlib
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,11 +15,12 @@ from sqlalchemy import insert, or_, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
-from app.database import bookkeeping, db, insert_new, trouble, writing
+from app.database import bookkeeping, db, insert_new, trouble, words_of, writing
 from app.desk import access, acknowledgements, customers, messages, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
+from app.mail.automatic import is_marked_as_spam
 from app.mail.headers import one_line
 from app.mail.language import detect
 from app.mail.parse import Message as Parsed
@@ -88,8 +89,8 @@ def receive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
     try:
         raw_id = archive(raw, now=now, source=source, sent_to=sent_to)
     except SQLAlchemyError as error:
-        raise Unavailable(str(getattr(error, "orig", error)), trouble(error) == "full") from error
-    return handle(raw_id, now=now)
+        raise Unavailable(words_of(error), trouble(error) == "full") from error
+    return _unless_in_trouble(raw_id, lambda: _take(raw_id, raw, source, sent_to, now))
 
 
 def receive_headers(
@@ -111,11 +112,11 @@ def archive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
     """Keeps the bytes of a message, durably; returns its number in the archive."""
     sha256 = hashlib.sha256(raw).hexdigest()
     db.session.rollback()
-    bookkeeping(insert_new(Blob).values(sha256=sha256, size=len(raw), data=raw).on_conflict_do_nothing())
     kept = bookkeeping(
+        insert_new(Blob).values(sha256=sha256, size=len(raw), data=raw).on_conflict_do_nothing(),
         insert(RawMessage)
         .values(sha256=sha256, source=source, sent_to=sent_to, received_at=now, state="received")
-        .returning(RawMessage.id)
+        .returning(RawMessage.id),
     )
     return int(kept.rows[0][0])
 
@@ -123,12 +124,7 @@ def archive(raw: bytes, *, now: datetime, source: str, sent_to: str | None = Non
 def handle(raw_id: int, *, now: datetime) -> Receipt:
     """Handles what the archive holds: a new message, or one that has failed before. A failure is kept and listed; while
     the database is in trouble the message waits in the archive for the sweep. Raises nothing, whatever it is."""
-    try:
-        return _handle(raw_id, now)
-    except SQLAlchemyError as error:
-        log.warning("message %s waits in the archive: %s", raw_id, error)
-        db.session.rollback()
-        return Receipt("failed", error=N_("The database was not available. The message is tried again."))
+    return _unless_in_trouble(raw_id, lambda: _handle(raw_id, now))
 
 
 def left(now: datetime) -> Sequence[int]:
@@ -160,15 +156,53 @@ def discard(desk: Desk, raw_id: int, reason: str, *, by: By, now: datetime) -> N
     record(desk, "mail.discarded", ("raw_message", raw_id), by=by, now=now, new=reason)
 
 
-def _handle(raw_id: int, now: datetime) -> Receipt:
+@dataclass(frozen=True)
+class _Arrival:
+    """A message on its way into the desk: its number in the archive, what was read, whom to answer, how it came."""
+
+    raw_id: int
+    message: Parsed
+    name: str
+    address: str
+    channels: Sequence[Channel]  # of which it came by one
+    source: str
+    sent_to: str | None
+    now: datetime
+
+
+def _unless_in_trouble(raw_id: int, take: Callable[[], Receipt]) -> Receipt:
     try:
-        raw = db.session.get_one(RawMessage, raw_id)
-        data = db.session.scalars(select(Blob.data).where(Blob.sha256 == raw.sha256)).one()
-        source, sent_to = raw.source, raw.sent_to
+        return take()
+    except SQLAlchemyError as error:
+        log.warning("message %s waits in the archive: %s", raw_id, words_of(error))
         db.session.rollback()
+        return Receipt("failed", error=N_("The database was not available. The message is tried again."))
+
+
+def _handle(raw_id: int, now: datetime) -> Receipt:
+    raw, data = db.session.execute(
+        select(RawMessage, Blob.data)
+        .join(Blob, Blob.sha256 == RawMessage.sha256)
+        .where(RawMessage.id == raw_id)
+    ).one()
+    return _take(raw_id, data, raw.source, raw.sent_to, now)
+
+
+def _take(raw_id: int, data: bytes, source: str, sent_to: str | None, now: datetime) -> Receipt:
+    try:
         if source != "form" and len(data) > LARGEST:
             raise ParseError(N_("The message is larger than 25 MB."))
-        return _deliver(raw_id, _parsed(data), source, sent_to, now)
+        db.session.rollback()
+        channels = channels_in_use()
+        own = frozenset(
+            channel.address for channel in channels if channel.kind == "email" and channel.address
+        )
+        message = _parsed(data, own)
+        name, address = _sender(message, own)
+        if message.automatic == "own-message" or address in own:
+            _mark(raw_id, "ignored")
+            return _receipt("ignored", message, automatic=message.automatic or "own-message")
+        return _deliver(_Arrival(raw_id, message, name, address, channels, source, sent_to, now))
     except ParseError as error:
         return _failed(raw_id, str(error))
     except Exception as error:
@@ -200,104 +234,110 @@ def _kept_headers(head: bytes, text: str) -> bytes:
     return b"\r\n".join([*kept, *body, TOO_LARGE.encode() + b": kept in the mailbox", b"", text.encode()])
 
 
-def _parsed(data: bytes) -> Parsed:
+def _parsed(data: bytes, own: frozenset[str]) -> Parsed:
     secret = settings().secret_key
     return parse(
-        data,
-        own_id=lambda message_id: ids.read(message_id, secret) is not None,
-        channel_addresses=_channel_addresses(),
+        data, own_id=lambda message_id: ids.read(message_id, secret) is not None, channel_addresses=own
     )
 
 
-def _channel_addresses() -> frozenset[str]:
-    return frozenset(channel.address for channel in channels_in_use("email") if channel.address)
+def _sender(message: Parsed, own: frozenset[str]) -> tuple[str, str]:
+    """(name, address) of the customer: Reply-To, which shop systems set to whom they write for, else From."""
+    for box in message.reply_to:
+        if box.address not in own and message.automatic is None:
+            return box.name or message.from_name, box.address
+    return message.from_name, message.from_address
 
 
-def _deliver(raw_id: int, message: Parsed, source: str, sent_to: str | None, now: datetime) -> Receipt:
-    if message.automatic == "own-message" or _sender(message)[1] in _channel_addresses():
-        _mark(raw_id, "ignored")
-        return _receipt("ignored", message, automatic=message.automatic or "own-message")
+def _deliver(arrival: _Arrival) -> Receipt:
     try:
-        return _keep(raw_id, message, source, sent_to, now)
+        return _keep(arrival)
     except (
         IntegrityError
     ):  # one with this Message-ID came on another board at the same moment: now it is there to see
-        return _keep(raw_id, message, source, sent_to, now)
+        db.session.rollback()
+        return _keep(arrival)
 
 
-def _keep(raw_id: int, message: Parsed, source: str, sent_to: str | None, now: datetime) -> Receipt:
+def _keep(arrival: _Arrival) -> Receipt:
     """Makes a ticket of a message or adds it to one, unless it is there already."""
-    db.session.rollback()
-    answered = _thread(message)
-    channel = answered.channel if answered else _channel(message, source, sent_to)
+    message, now = arrival.message, arrival.now
+    answered = _thread(arrival)
+    channel = answered.channel if answered else _channel(arrival)
     board_id = answered.board_id if answered else channel.board_id
     answered_id, channel_id = (answered.id if answered else None), channel.id
     language, confidence = _language(message)
     with writing(db.session.get_one(Board, board_id)) as board:
-        kept_as, known = _known(raw_id, message)
+        kept_as, known = _known(arrival)
         if known is not None:
-            _settle(raw_id, "handled")
+            _settle(arrival.raw_id)
             return _receipt("duplicate", message, ticket=known.ticket_id, language=known.language)
         answered = db.session.get(Ticket, answered_id) if answered_id else None
-        ticket, created = _ticket(board, answered, channel_id, message, language, confidence, now)
-        added = _add(board, ticket, raw_id, message, kept_as, language, now)
+        ticket, created = _ticket(board, answered, channel_id, arrival, language, confidence)
+        added = _add(board, ticket, arrival, kept_as, language)
         if message.report is not None and _is_bounce(message):
             customers.mark_bounced(board, ticket, message.report.failed, by=CLOCK, now=now)
-        if created:
+        if _is_headers_alone(message):
+            acknowledgements.tell_too_large(board, ticket, added, now=now)
+        elif created and not is_marked_as_spam(message.headers):
             acknowledgements.offer(board, ticket, added, now=now)
-        _settle(raw_id, "handled")
+        _settle(arrival.raw_id)
         return _receipt("created" if created else "appended", message, ticket=ticket.id, language=language)
 
 
-def _known(raw_id: int, message: Parsed) -> tuple[str, Message | None]:
+def _known(arrival: _Arrival) -> tuple[str, Message | None]:
     """(the id to keep a message under, the same message if it is here already).
 
     A Message-ID alone proves nothing: whoever knows or guesses another's could send a message under it first, and the
     other's would be taken for a copy and be lost. One that says something else is kept, under an id of our own.
     """
-    by_digest = message.digest[:40] + UNNAMED
-    for kept_as in (message.message_id, by_digest):
-        known = _with_id(kept_as)
-        if known is None or _says_the_same(known, message):
+    by_digest = arrival.message.digest[:40] + UNNAMED
+    own = f"{arrival.raw_id}.{by_digest}"
+    possible = (arrival.message.message_id, by_digest, own)
+    here = {
+        one.message_id: one
+        for one in db.session.scalars(select(Message).where(Message.message_id.in_(possible)))
+    }
+    for kept_as in possible[:2]:
+        known = here.get(kept_as)
+        if known is None or _says_the_same(known, arrival):
             return kept_as, known
-    own = f"{raw_id}.{by_digest}"
-    return own, _with_id(own)  # there when another process was faster with the same archived message
+    return own, here.get(own)  # there when another process was faster with the same archived message
 
 
-def _with_id(message_id: str) -> Message | None:
-    return db.session.scalars(select(Message).where(Message.message_id == message_id)).one_or_none()
-
-
-def _says_the_same(known: Message, message: Parsed) -> bool:
+def _says_the_same(known: Message, arrival: _Arrival) -> bool:
     """Whether nothing would be lost. Lists change the subject and the blanks of what they pass on."""
+    message = arrival.message
     files = {hashlib.sha256(file.content).hexdigest() for file in message.attachments}
     return (
-        known.from_address == _sender(message)[1]
+        known.from_address == arrival.address
         and (known.full_text or known.text).split() == (message.full_text or message.text).split()
         and {file.sha256 for file in known.attachments} == files
     )
 
 
-def _thread(message: Parsed) -> Ticket | None:
+def _thread(arrival: _Arrival) -> Ticket | None:
     """The ticket that a signed id names, whoever sent the message; else that of another version of it, which a list
     makes that adds lines of its own."""
-    found = ids.threads(message, settings().secret_key)
+    found = ids.threads(arrival.message, settings().secret_key)
     if found:
         return db.session.get(Ticket, found[0])
-    version = _with_id(message.message_id)
-    if version is None or version.from_address != _sender(message)[1]:
-        return None
-    return db.session.get(Ticket, version.ticket_id)
+    return db.session.scalars(
+        select(Ticket)
+        .join(Message, Message.ticket_id == Ticket.id)
+        .where(Message.message_id == arrival.message.message_id, Message.from_address == arrival.address)
+    ).one_or_none()
 
 
-def _channel(message: Parsed, source: str, sent_to: str | None) -> Channel:
+def _channel(arrival: _Arrival) -> Channel:
     """The channel a message came by: the form, the address it was sent to, else the first address of the desk."""
-    if source == "form":
-        channels = channels_in_use("form")
-        if channels:
-            return channels[0]
-    by_address = {channel.address: channel for channel in channels_in_use("email")}
-    tried = (sent_to, *message.delivered_to, *(box.address for box in (*message.to, *message.cc)))
+    if arrival.source == "form":
+        form = next((channel for channel in arrival.channels if channel.kind == "form"), None)
+        if form is not None:
+            return form
+    by_address = {channel.address: channel for channel in arrival.channels if channel.kind == "email"}
+    message = arrival.message
+    tried = (arrival.sent_to, *message.delivered_to, *(box.address for box in (*message.to, *message.cc)))
     for address in tried:
         if address and address.strip().lower() in by_address:
             return by_address[address.strip().lower()]
@@ -306,12 +346,15 @@ def _channel(message: Parsed, source: str, sent_to: str | None) -> Channel:
     return next(iter(by_address.values()))
 
 
+def _is_headers_alone(message: Parsed) -> bool:
+    """Whether the text is ours, below the headers of a message that was too large. A sender who says so gets nothing but
+    an answer that it was."""
+    return any(name.lower() == TOO_LARGE.lower() for name, _ in message.headers)
+
+
 def _language(message: Parsed) -> tuple[str | None, int]:
     desk = the_desk()
-    ours = any(
-        name.lower() == TOO_LARGE.lower() for name, _ in message.headers
-    )  # then the text is not theirs
-    text = message.subject if ours else message.text or message.subject
+    text = message.subject if _is_headers_alone(message) else message.text or message.subject
     return detect(text, desk.languages if desk else [])
 
 
@@ -319,16 +362,15 @@ def _ticket(
     board: Board,
     answered: Ticket | None,
     channel_id: int,
-    message: Parsed,
+    arrival: _Arrival,
     language: str | None,
     confidence: int,
-    now: datetime,
 ) -> tuple[Ticket, bool]:
     """The ticket a message joins, or the new one it opens; True when it is new."""
+    message, now = arrival.message, arrival.now
     if answered is not None and _joins(board, answered, message, now):
         return answered, False
-    sender = _sender(message)
-    customer = customers.find_or_make(sender[1], sender[0], language, now=now)
+    customer = customers.find_or_make(arrival.address, arrival.name, language, now=now)
     ticket = tickets.open_ticket(
         board,
         channel=db.session.get_one(Channel, channel_id),
@@ -375,41 +417,24 @@ def _is_bounce(message: Parsed) -> bool:
     return message.report is not None and message.automatic is not None
 
 
-def _sender(message: Parsed) -> tuple[str, str]:
-    """(name, address) of the customer: Reply-To, which shop systems set to whom they write for, else From."""
-    own = _channel_addresses()
-    for box in message.reply_to:
-        if box.address not in own and message.automatic is None:
-            return box.name or message.from_name, box.address
-    return message.from_name, message.from_address
-
-
-def _add(
-    board: Board,
-    ticket: Ticket,
-    raw_id: int,
-    message: Parsed,
-    kept_as: str,
-    language: str | None,
-    now: datetime,
-) -> Message:
-    name, address = _sender(message)
+def _add(board: Board, ticket: Ticket, arrival: _Arrival, kept_as: str, language: str | None) -> Message:
+    message = arrival.message
     return messages.receive(
         board,
         ticket,
         by=By("customer", ticket.customer_id),
-        now=now,
+        now=arrival.now,
         text=message.text,
         full_text=message.full_text,
         html=message.html,
-        from_name=name,
-        from_address=address,
+        from_name=arrival.name,
+        from_address=arrival.address,
         sent_from=message.from_address,
         subject=message.subject,
         message_id=kept_as,
         language=language,
         automatic=message.automatic,
-        raw_id=raw_id,
+        raw_id=arrival.raw_id,
         files=list(_files(message)),
     )
 
@@ -421,9 +446,13 @@ def _files(message: Parsed) -> Iterable[messages.File]:
         yield messages.File(sha256, file.name, file.media_type, file.size, file.content_id, file.inline)
 
 
-def _settle(raw_id: int, state: str) -> None:
-    raw = db.session.get_one(RawMessage, raw_id)
-    raw.state, raw.error = state, None
+def _settle(raw_id: int) -> None:
+    db.session.execute(
+        update(RawMessage)
+        .where(RawMessage.id == raw_id)
+        .values(state="handled", error=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _mark(raw_id: int, state: str, error: str | None = None) -> None:

@@ -25,9 +25,8 @@ from app.words import N_
 EVERY = timedelta(minutes=1)  # between two looks where the server does not say that something came
 CLAIM_FOR = timedelta(minutes=2)  # kept up with every message
 PAUSES = tuple(timedelta(minutes=m) for m in (1, 2, 5, 15, 30, 60))  # after failures; the last one holds on
-EARLY = timedelta(days=1)  # two servers' clocks and the journey of a message may differ by less
 NEW_SIGN_IN = ("host", "port", "encryption", "user_name")  # a password is not sent anywhere else unasked
-NEW_CURSOR = ("host", "port", "user_name", "folder")
+ANOTHER_MAILBOX = ("user_name", "folder")  # it begins now; a mailbox that has moved to another server goes on
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,11 @@ def change(
     if mailbox is None:
         mailbox = Mailbox(channel_id=channel.id, began_at=now)
         db.session.add(mailbox)
-    if any(values[field] != old[field] for field in NEW_CURSOR):
-        mailbox.uid_validity, mailbox.last_uid, mailbox.began_at = None, 0, now
+    if any(values[field] != old[field] for field in ANOTHER_MAILBOX):
+        mailbox.began_at = now
+    now_wanted = take_old and not old["take_old"]
+    if now_wanted or any(values[field] != old[field] for field in (*ANOTHER_MAILBOX, "host")):
+        mailbox.uid_validity, mailbox.last_uid, mailbox.old_until = None, 0, 0
     if any(
         values[field] != old[field] for field in ("sign_in", "client_id", "token_url", "user_name", "host")
     ):
@@ -105,6 +107,7 @@ def change(
     mailbox.version = (mailbox.version or 0) + 1
     mailbox.claim, mailbox.claimed_until = None, None
     mailbox.attempts, mailbox.error, mailbox.error_detail = 0, None, ""
+    mailbox.stuck_uid, mailbox.stuck = None, 0
     mailbox.must_sign_in = mailbox.by_oauth and mailbox.tokens is None
     mailbox.wake_at = now
     db.session.flush()
@@ -137,6 +140,16 @@ def allow(desk: Desk, channel: Channel, tokens: Tokens, *, by: By, now: datetime
     record(desk, "mailbox.allowed", ("channel", channel.id), by=by, now=now, new=channel.address)
 
 
+def apart(mailbox_id: int) -> tuple[Mailbox, str | None]:
+    """A mailbox as it is set up now, with the address it is of. Nothing of the database is held open for it while the
+    network is waited for. Raises NoResultFound when it is there no more."""
+    mailbox = db.session.get_one(Mailbox, mailbox_id, populate_existing=True)
+    address = mailbox.channel.address
+    db.session.expunge(mailbox)
+    db.session.rollback()
+    return mailbox, address
+
+
 def password(mailbox: Mailbox) -> str:
     """To be said to the server and to nobody else. Raises sealed.Unreadable when the desk's key has changed."""
     return unseal(mailbox.password) if mailbox.password else ""
@@ -149,10 +162,14 @@ def client_secret(mailbox: Mailbox) -> str:
 
 def tokens(mailbox: Mailbox) -> Tokens | None:
     """As `password`; None before anybody has signed in at the provider."""
-    if mailbox.tokens is None:
-        return None
-    data = json.loads(unseal(mailbox.tokens))
-    return Tokens(data["access"], data["refresh"], datetime.fromisoformat(data["expires_at"]))
+    return _unsealed(mailbox.tokens)
+
+
+def tokens_now(mailbox_id: int) -> Tokens | None:
+    """As `tokens`, read again: another process may have kept others."""
+    sealed = db.session.scalar(select(Mailbox.tokens).where(Mailbox.id == mailbox_id))
+    db.session.rollback()
+    return _unsealed(sealed)
 
 
 def keep_tokens(mailbox_id: int, version: int, fresh: Tokens) -> None:
@@ -196,9 +213,10 @@ def wake(mailbox_id: int, now: datetime) -> None:
     )
 
 
-def start(mailbox_id: int, owner: str, uid_validity: int, after: int) -> bool:
-    """The server numbers its messages (anew): they are read from the one after `after`. False when the claim is lost."""
-    return _held(mailbox_id, owner, uid_validity=uid_validity, last_uid=after)
+def start(mailbox_id: int, owner: str, uid_validity: int, after: int, old_until: int) -> bool:
+    """The server numbers its messages (anew): they are read from the one after `after`, up to `old_until` only those
+    that came since the beginning. False when the claim is lost."""
+    return _held(mailbox_id, owner, uid_validity=uid_validity, last_uid=after, old_until=old_until)
 
 
 def move(mailbox_id: int, owner: str, uid: int, now: datetime, *, taken: int) -> bool:
@@ -219,14 +237,27 @@ def mark_looked(mailbox_id: int, owner: str, now: datetime, *, more: bool) -> No
         error=None,
         error_detail="",
         must_sign_in=False,
+        stuck_uid=None,
+        stuck=0,
         wake_at=now if more else Mailbox.wake_at,
     )
 
 
 def mark_failed(
-    mailbox_id: int, owner: str, error: str, detail: str, now: datetime, *, must_sign_in: bool
+    mailbox_id: int,
+    owner: str,
+    error: str,
+    detail: str,
+    now: datetime,
+    *,
+    must_sign_in: bool,
+    at_uid: int | None,
 ) -> None:
-    """A look failed: the next one after a growing pause."""
+    """A look failed, at one message where `at_uid` names it: the next one after a growing pause."""
+    stuck: dict[str, Any] = {}
+    if at_uid is not None:
+        again = case((Mailbox.stuck_uid == at_uid, Mailbox.stuck + 1), else_=1)
+        stuck = {"stuck_uid": at_uid, "stuck": again}
     pause = case(
         *((Mailbox.attempts == n, now + one) for n, one in enumerate(PAUSES)), else_=now + PAUSES[-1]
     )
@@ -237,15 +268,11 @@ def mark_failed(
         claimed_until=None,
         attempts=Mailbox.attempts + 1,
         error=error,
-        error_detail=detail[:500],
+        error_detail=detail,
         must_sign_in=must_sign_in,
         wake_at=pause,
+        **stuck,
     )
-
-
-def lowest_date(mailbox: Mailbox) -> datetime | None:
-    """When the server numbers its messages anew, what came before this is not taken. None: everything is."""
-    return None if mailbox.take_old else mailbox.began_at - EARLY
 
 
 def _server(host: str, port: int | None, encryption: str, unprotected: bool, sign_in: str) -> dict[str, Any]:
@@ -308,6 +335,13 @@ def _is_here(host: str) -> bool:
 
 def _sealed(fresh: Tokens) -> str:
     return seal(json.dumps({**asdict(fresh), "expires_at": fresh.expires_at.astimezone(UTC).isoformat()}))
+
+
+def _unsealed(sealed: str | None) -> Tokens | None:
+    if sealed is None:
+        return None
+    data = json.loads(unseal(sealed))
+    return Tokens(data["access"], data["refresh"], datetime.fromisoformat(data["expires_at"]))
 
 
 def _free(now: datetime) -> Any:

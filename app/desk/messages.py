@@ -4,8 +4,9 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
@@ -211,7 +212,7 @@ def spare_automatic(board: Board, ticket: Ticket, *, now: datetime) -> None:
         if deliveries.cancel(message.id):
             message.withdrawn_at = now
             search.forget_message(message)
-            customers.give_acknowledgement_back(ticket.customer_id)
+            _give_back(ticket, message)
             told(board, ticket, "message.spared", by=CLOCK, now=now, message=message.id)
 
 
@@ -235,7 +236,7 @@ def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, n
     search.forget_message(message)
     by = By("person", person.id)
     if message.automatic is not None:
-        customers.give_acknowledgement_back(ticket.customer_id)
+        _give_back(ticket, message)
         told(board, ticket, "message.spared", by=by, now=now, message=message.id)
         return message
     _resume_automatic(board, ticket, answered_at, now)
@@ -303,10 +304,18 @@ def _automatic(ticket: Ticket, which: ColumnElement[bool]) -> Sequence[Message]:
     ).all()
 
 
+def _give_back(ticket: Ticket, message: Message) -> None:
+    """An acknowledgement was not sent after all: the customer's next ticket of today may have one."""
+    if message.automatic == "acknowledgement":
+        customers.give_acknowledgement_back(ticket.customer_id)
+
+
 def _resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: datetime) -> None:
     """The answer that came first is taken back: what was not sent because of it is sent after all, a little later."""
     for message in _automatic(ticket, Message.withdrawn_at == answered_at):
-        if customers.acknowledge(ticket.customer_id, now) and deliveries.resume(message.id, now + RESUME_FOR):
+        if message.automatic == "acknowledgement" and not customers.acknowledge(ticket.customer_id, now):
+            continue
+        if deliveries.resume(message.id, now + RESUME_FOR):
             message.withdrawn_at = None
             search.index_message(ticket, message)
             told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
@@ -466,12 +475,18 @@ def sender(channel: Channel) -> Channel | None:
 
 def deliveries_of(ticket: Ticket) -> dict[int, Delivery]:
     """message id -> its delivery."""
-    rows = db.session.scalars(
+    rows = db.session.scalars(_deliveries(), {"ticket": ticket.id}).all()
+    return {row.message_id: row for row in rows if row.message_id}
+
+
+@cache
+def _deliveries() -> Select[Delivery]:
+    """Made once: to build it takes longer than to run it."""
+    return (
         select(Delivery)
         .join(Message, Delivery.message_id == Message.id)
-        .where(Message.ticket_id == ticket.id)
-    ).all()
-    return {row.message_id: row for row in rows if row.message_id}
+        .where(Message.ticket_id == bindparam("ticket"))
+    )
 
 
 def told(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, **changes: object) -> None:

@@ -1,7 +1,10 @@
 """Passwords: what is accepted, how it is kept, and a check that takes as long for strangers as for people."""
 
+import sys
 import unicodedata
+from collections.abc import Callable
 from functools import cache
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -14,6 +17,7 @@ LONGEST = 500
 # 19 MiB and two passes: OWASP's first choice; 64 threads that check at once still fit into a small machine
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 LEAST_LEFT = 5  # different characters, beside the words below and the person's own
+T = TypeVar("T")
 _COMMON = (
     "correcthorsebatterystaple",
     "administrator",
@@ -75,16 +79,25 @@ def accept(password: str, *, about: tuple[str, ...] = (), field: str = "password
 
 def hashed(password: str) -> str:
     """The Argon2 hash to store."""
-    return _hasher.hash(_normal(password))
+    return _aside(_hasher.hash, _normal(password))
 
 
 def matches(stored: str | None, password: str) -> bool:
     """Whether the password is the stored one. Without a stored one it works as long and says no."""
     try:
-        right = _hasher.verify(stored or _nobodys(), _normal(password[: 4 * LONGEST]))
+        right = _aside(_hasher.verify, stored or _nobodys(), _normal(password[: 4 * LONGEST]))
     except (VerificationError, InvalidHashError):
         return False
     return right and bool(stored)
+
+
+def _aside(work: Callable[..., T], *arguments: str) -> T:
+    """In a thread, where others are greenlets: they would all stand still for as long as it computes."""
+    patched = sys.modules.get("gevent.monkey")
+    if patched is None or not patched.is_module_patched("threading"):
+        return work(*arguments)
+    found: T = sys.modules["gevent"].get_hub().threadpool.apply(work, arguments)
+    return found
 
 
 def _normal(password: str) -> str:

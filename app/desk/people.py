@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, func, select
 
 from app.database import db
@@ -186,6 +185,8 @@ def _name(name: str) -> str:
 
 
 def _email(email: str, person: Person | None) -> str:
+    from email_validator import EmailNotValidError, validate_email  # here, not above: its tables take 20 ms
+
     try:
         # .local and the like are addresses too where a desk is reached inside a house only
         valid = validate_email(email.strip(), check_deliverability=False, globally_deliverable=False)

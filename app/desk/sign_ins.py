@@ -5,10 +5,11 @@ All of this is bookkeeping, one statement each, except `end_all`, which belongs 
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, or_, select, update
 
 from app.database import bookkeeping, db, if_possible
 from app.desk import passwords, throttle
@@ -68,11 +69,8 @@ def prove(person: Person, password: str, address: str, now: datetime) -> bool:
 
 def find(token: str, now: datetime) -> Person | None:
     """The person signed in with this token, in one statement; at most once a minute notes that they were here."""
-    found = db.session.execute(
-        select(Person, SignIn.seen_at)
-        .join(SignIn, SignIn.person_id == Person.id)
-        .where(SignIn.id == _hashed(token), SignIn.expires_at > now, SignIn.seen_at > now - IDLE_FOR)
-    ).one_or_none()
+    asked = {"sign_in": _hashed(token), "now": now, "idle_since": now - IDLE_FOR}
+    found = db.session.execute(_valid(), asked).one_or_none()
     if found is None or not found[0].works_here(now):
         return None
     person, seen_at = found
@@ -87,19 +85,39 @@ def find(token: str, now: datetime) -> Person | None:
     return person
 
 
-def still_valid(token: str, now: datetime) -> bool:
-    """Whether an open stream may go on: the sign-in has not ended and the person still works here.
+@cache
+def _valid() -> Select[Person, datetime]:
+    """Made once, for it is asked with every request: to build it takes longer than to run it."""
+    return (
+        select(Person, SignIn.seen_at)
+        .join(SignIn, SignIn.person_id == Person.id)
+        .where(
+            SignIn.id == bindparam("sign_in"),
+            SignIn.expires_at > bindparam("now"),
+            SignIn.seen_at > bindparam("idle_since"),
+        )
+    )
+
+
+def still_valid(tokens: Collection[str], now: datetime) -> set[str]:
+    """Those of the tokens with which an open stream may go on: not signed out, and the person still works here.
 
     It looks with a connection of its own, because a stream's session may still read as of long ago.
     """
+    hashed = {_hashed(token): token for token in tokens}
     statement = (
-        select(Person.deactivated_at, Person.ends_at)
-        .join(SignIn, SignIn.person_id == Person.id)
-        .where(SignIn.id == _hashed(token), SignIn.expires_at > now, SignIn.seen_at > now - IDLE_FOR)
+        select(SignIn.id)
+        .join(Person, SignIn.person_id == Person.id)
+        .where(
+            SignIn.id.in_(hashed),
+            SignIn.expires_at > now,
+            SignIn.seen_at > now - IDLE_FOR,
+            Person.deactivated_at.is_(None),
+            or_(Person.ends_at.is_(None), Person.ends_at > now),
+        )
     )
     with db.engine.connect() as connection:
-        found = connection.execute(statement).one_or_none()
-    return found is not None and found[0] is None and (found[1] is None or found[1] > now)
+        return {hashed[found] for found in connection.scalars(statement)}
 
 
 def of(person: Person, now: datetime) -> Sequence[SignIn]:

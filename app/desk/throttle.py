@@ -3,7 +3,7 @@
 import ipaddress
 from datetime import datetime, timedelta
 
-from sqlalchemy import case
+from sqlalchemy import case, or_
 
 from app.database import bookkeeping, insert_new
 from app.desk.refused import Refused
@@ -23,7 +23,10 @@ def count(key: str, most: int, now: datetime) -> None:
             index_elements=["key"],
             set_={
                 "count": case((over, 1), else_=Throttle.count + 1),
-                "until": case((over, now + WINDOW_FOR), else_=Throttle.until),
+                # later than a window after now it lies only when the machine's clock was set back
+                "until": case(
+                    (or_(over, Throttle.until > now + WINDOW_FOR), now + WINDOW_FOR), else_=Throttle.until
+                ),
             },
         )
         .returning(Throttle.count, Throttle.until)

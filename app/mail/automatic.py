@@ -102,6 +102,24 @@ def reason(
     return "vacation-subject" if _VACATION.match(first("subject")[:300]) else None
 
 
+def is_marked_as_spam(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether a filter on the way took the message for spam (SpamAssassin and Rspamd, Exchange). Nobody is answered
+    automatically then: the sender is probably not who they say, and would have the answer without having asked."""
+    for name, value in headers:
+        match name.lower():
+            case "x-spam-flag" | "x-spam-status" | "x-spam":
+                found = _keyword(value) in ("yes", "true")
+            case "x-forefront-antispam-report":
+                found = bool(re.search(r"(?i)\bSFV:(?:SPM|SKS)\b", value))
+            case "x-ms-exchange-organization-scl":
+                found = value.strip() in ("5", "6", "7", "8", "9")
+            case _:
+                found = False
+        if found:
+            return True
+    return False
+
+
 def _keyword(value: str) -> str:
     """The first word of a header value, without parameters and comments."""
     return re.split(r"[;,(\s]", value.strip().lower(), maxsplit=1)[0]

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, bindparam, exists, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from app.database import db
-from app.models.board import Board, BoardPerson
+from app.database import UTCDateTime, db
+from app.models.board import Board, BoardPerson, Column
 from app.models.event import Event
 from app.models.message import Message
 from app.models.person import Person
@@ -20,6 +21,13 @@ MOST_MESSAGES = 100  # shown at first; a mail loop can make thousands
 MOST_EVENTS = 500
 MOST_TAGS = 500
 EARLIER_TICKETS = 5
+# What the page says of a ticket from other tables, read in the one statement that finds it.
+SHOWN_WITH = (
+    joinedload(Ticket.column).joinedload(Column.board),
+    joinedload(Ticket.customer),
+    joinedload(Ticket.channel),
+    joinedload(Ticket.assignee),
+)
 
 
 class Said(NamedTuple):
@@ -27,6 +35,23 @@ class Said(NamedTuple):
 
     message: Message
     has_more: bool
+
+
+class Earlier(NamedTuple):
+    """Another ticket of a customer; `column` is the name of the one it is in."""
+
+    id: int
+    subject: str
+    language: str | None
+    column: str
+    created_at: datetime
+
+
+class Colleague(NamedTuple):
+    """Somebody who may be given a ticket."""
+
+    id: int
+    name: str
 
 
 class Firing(NamedTuple):
@@ -39,71 +64,118 @@ class Firing(NamedTuple):
 
 def messages_of(ticket_id: int, most: int | None = MOST_MESSAGES) -> list[Said]:
     """The newest messages of a ticket, oldest first, with who wrote them and their attachments."""
-    newest = (
-        select(Message, Message.full_text.is_not(None))
-        .where(Message.ticket_id == ticket_id)
-        .options(joinedload(Message.person), selectinload(Message.attachments))
-        .order_by(Message.id.desc())
-        .limit(most)
-    )
-    return [Said(message, bool(more)) for message, more in reversed(db.session.execute(newest).all())]
+    rows = db.session.execute(_newest_messages(most), {"ticket": ticket_id}).all()
+    return [Said(message, bool(more)) for message, more in reversed(rows)]
 
 
-def message_count(ticket_id: int) -> int:
-    """All messages of a ticket, taken-back ones included."""
-    return db.session.scalar(select(func.count()).where(Message.ticket_id == ticket_id)) or 0
+def hidden_messages(ticket_id: int, shown: int) -> int:
+    """How many messages of a ticket are older than those `shown` by messages_of, taken-back ones included."""
+    if shown < MOST_MESSAGES:
+        return 0
+    return (db.session.scalar(select(func.count()).where(Message.ticket_id == ticket_id)) or 0) - shown
 
 
 def events_of(ticket_id: int, kinds: Collection[str]) -> Sequence[Event]:
     """The newest events of a ticket of these kinds, oldest first."""
-    newest = (
-        select(Event)
-        .where(Event.subject_kind == "ticket", Event.subject_id == ticket_id, Event.kind.in_(kinds))
-        .order_by(Event.id.desc())
-        .limit(MOST_EVENTS)
-    )
-    return db.session.scalars(newest).all()[::-1]
+    asked = {"ticket": ticket_id, "kinds": list(kinds)}
+    return db.session.scalars(_newest_events(), asked).all()[::-1]
 
 
 def firings_of(ticket_id: int) -> list[Firing]:
     """Which rules have acted on a ticket, newest first."""
-    rows = db.session.execute(
-        select(Rule.name, RuleFiring.at, RuleFiring.owed_until)
-        .join(Rule, Rule.id == RuleFiring.rule_id)
-        .where(RuleFiring.ticket_id == ticket_id)
-        .order_by(RuleFiring.id.desc())
-        .limit(50)
-    )
+    rows = db.session.execute(_newest_firings(), {"ticket": ticket_id})
     return [Firing(name, at, owed_until is not None) for name, at, owed_until in rows]
 
 
-def earlier_tickets(ticket: Ticket, boards: Select[int]) -> Sequence[Ticket]:
-    """The customer's latest other tickets on these boards, newest first."""
-    return db.session.scalars(
-        select(Ticket)
-        .where(Ticket.customer_id == ticket.customer_id, Ticket.id != ticket.id, Ticket.board_id.in_(boards))
+def earlier_tickets(ticket: Ticket, boards: Select[int], **asked: object) -> list[Earlier]:
+    """The customer's latest other tickets on these boards, newest first; `asked` are the parameters of `boards`."""
+    these = {"ticket": ticket.id, "customer": ticket.customer_id, **asked}
+    return [Earlier._make(row) for row in db.session.execute(_earlier(boards), these)]
+
+
+def people_of(board: Board, also: int | None, now: datetime) -> list[Colleague]:
+    """Who may be given a ticket of this board: its people and who is on call, by name; and `also`, who has it now."""
+    asked = {"board": board.id, "rota": board.rota_id, "also": also, "now": now}
+    return [Colleague._make(row) for row in db.session.execute(_people(), asked)]
+
+
+def tag_names() -> Sequence[str]:
+    """Every tag there is, to choose from."""
+    return db.session.scalars(_tags()).all()
+
+
+# Statements are made once: to build one takes longer than to run it.
+
+
+@cache
+def _newest_messages(most: int | None) -> Select[*tuple[Any, ...]]:
+    return (
+        select(Message, Message.full_text.is_not(None))
+        .where(Message.ticket_id == bindparam("ticket"))
+        .options(joinedload(Message.person), selectinload(Message.attachments))
+        .order_by(Message.id.desc())
+        .limit(most)
+    )
+
+
+@cache
+def _newest_events() -> Select[Event]:
+    return (
+        select(Event)
+        .where(
+            Event.subject_kind == "ticket",
+            Event.subject_id == bindparam("ticket"),
+            Event.kind.in_(bindparam("kinds", expanding=True)),
+        )
+        .order_by(Event.id.desc())
+        .limit(MOST_EVENTS)
+    )
+
+
+@cache
+def _newest_firings() -> Select[*tuple[Any, ...]]:
+    return (
+        select(Rule.name, RuleFiring.at, RuleFiring.owed_until)
+        .join(Rule, Rule.id == RuleFiring.rule_id)
+        .where(RuleFiring.ticket_id == bindparam("ticket"))
+        .order_by(RuleFiring.id.desc())
+        .limit(50)
+    )
+
+
+@cache
+def _earlier(boards: Select[int]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(Ticket.id, Ticket.subject, Ticket.language, Column.name, Ticket.created_at)
+        .join(Column, Column.id == Ticket.column_id)
+        .where(
+            Ticket.customer_id == bindparam("customer"),
+            Ticket.id != bindparam("ticket"),
+            Ticket.board_id.in_(boards),
+        )
         .order_by(Ticket.id.desc())
         .limit(EARLIER_TICKETS)
-    ).all()
+    )
 
 
-def people_of(board: Board, also: int | None, now: datetime) -> Sequence[Person]:
-    """Who may be given a ticket of this board: its people and who is on call, by name; and `also`, who has it now."""
-    belongs = exists().where(BoardPerson.board_id == board.id, BoardPerson.person_id == Person.id)
+@cache
+def _people() -> Select[*tuple[Any, ...]]:
+    now = bindparam("now", type_=UTCDateTime())
+    belongs = exists().where(BoardPerson.board_id == bindparam("board"), BoardPerson.person_id == Person.id)
     on_call = exists().where(
-        Shift.rota_id == board.rota_id,
+        Shift.rota_id == bindparam("rota"),
         Shift.person_id == Person.id,
         Shift.starts_at <= now,
         Shift.ends_at > now,
     )
     works_here = Person.deactivated_at.is_(None) & or_(Person.ends_at.is_(None), Person.ends_at > now)
-    return db.session.scalars(
-        select(Person)
-        .where(or_(works_here & or_(belongs, on_call), Person.id == also))
+    return (
+        select(Person.id, Person.name)
+        .where(or_(works_here & or_(belongs, on_call), Person.id == bindparam("also")))
         .order_by(Person.name, Person.id)
-    ).all()
+    )
 
 
-def tag_names() -> Sequence[str]:
-    """Every tag there is, to choose from."""
-    return db.session.scalars(select(Tag.name).order_by(Tag.name).limit(MOST_TAGS)).all()
+@cache
+def _tags() -> Select[str]:
+    return select(Tag.name).order_by(Tag.name).limit(MOST_TAGS)

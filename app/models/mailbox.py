@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base, db
@@ -13,6 +13,7 @@ from app.words import N_
 
 ENCRYPTIONS = {"tls": N_("TLS"), "starttls": N_("STARTTLS"), "none": N_("None")}
 PORTS = {"tls": 993, "starttls": 143, "none": 143}
+WORRIED_AFTER = 3  # failed looks in a row
 SIGN_INS = {
     "password": N_("Password"),
     "microsoft": N_("Microsoft 365"),
@@ -96,6 +97,14 @@ class Mailbox(Base):
         default=False
     )  # a person has to allow it (again) at the provider
 
+    old_until: Mapped[int] = mapped_column(
+        BigInteger, default=0
+    )  # up to this UID what came before `began_at` is not taken
+    stuck_uid: Mapped[int | None] = mapped_column(
+        BigInteger
+    )  # the message that the last looks have failed at
+    stuck: Mapped[int] = mapped_column(default=0)  # how many of them
+
     channel: Mapped[Channel] = relationship()
 
     @property
@@ -113,6 +122,13 @@ class Mailbox(Base):
             self.scope or known.scope,
             known.extra,
         )
+
+
+def unread() -> ColumnElement[bool]:
+    """The condition on mailboxes in use that cannot be read, for so long that somebody should look at them."""
+    in_use = select(Channel.id).where(Channel.closed_at.is_(None))
+    failing = Mailbox.must_sign_in | (Mailbox.attempts >= WORRIED_AFTER)
+    return Mailbox.channel_id.in_(in_use) & failing
 
 
 def mailbox_of(channel_id: int) -> Mailbox | None:

@@ -1,8 +1,9 @@
 """What the side navigation counts, in one statement."""
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import db
@@ -10,12 +11,13 @@ from app.models.alert import Alert
 from app.models.board import Board
 from app.models.card import MOST_COUNTED
 from app.models.delivery import Delivery
+from app.models.mailbox import Mailbox, unread
 from app.models.message import RawMessage
 from app.models.ticket import Ticket
 
 
 class Line(NamedTuple):
-    """A board and what waits on it; the last three are of all these boards together. Counts stop at MOST_COUNTED."""
+    """A board and what waits on it; the last four are of all these boards together. Counts stop at MOST_COUNTED."""
 
     id: int
     name: str
@@ -25,26 +27,33 @@ class Line(NamedTuple):
     alerts: int
     undelivered: int
     failed: int
+    unread: int  # mailboxes that cannot be read
 
 
-def lines(boards: Select[int], person_id: int) -> list[Line]:
-    """One for each board whose id `boards` selects, in the order of their ids."""
+def lines(boards: Select[int], **parameters: object) -> list[Line]:
+    """One for each board whose id `boards` selects, in the order of their ids; `person` is whose tickets are counted."""
+    return [Line._make(row) for row in db.session.execute(_lines(boards), parameters)]
+
+
+@lru_cache(maxsize=64)
+def _lines(boards: Select[int]) -> Select[*tuple[Any, ...]]:
     here = boards.order_by(None)
-    statement = (
+    person = bindparam("person", type_=Integer())
+    return (
         select(
             Board.id,
             Board.name,
             _tickets(),
-            _tickets(Ticket.assignee_id == person_id),
+            _tickets(Ticket.assignee_id == person),
             _tickets(Ticket.assignee_id.is_(None)),
             _counted(Alert.id, Alert.state == "open", Alert.board_id.in_(here)),
             _counted(Delivery.id, Delivery.state.in_(("held", "failed")), Delivery.board_id.in_(here)),
             _counted(RawMessage.id, RawMessage.state == "failed"),
+            _counted(Mailbox.id, unread()),
         )
         .where(Board.id.in_(here))
         .order_by(Board.id)
     )
-    return [Line._make(row) for row in db.session.execute(statement)]
 
 
 def _tickets(*conditions: ColumnElement[bool]) -> Any:

@@ -56,16 +56,16 @@ class ChannelForm(Form):
             del self.address
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> addresses.Values:
         """As the verbs take them."""
-        return {
-            "name": self.name.data,
-            "address": (self.address.data if "address" in self else None) or "",
-            "board_id": self.board.data,
-            "owner_id": self.owner.data,
-            "calendar_id": self.calendar.data,
-            "signature": self.signature.data or "",
-        }
+        return addresses.Values(
+            name=self.name.data,
+            address=(self.address.data if "address" in self else None) or "",
+            board_id=self.board.data,
+            owner_id=self.owner.data,
+            calendar_id=self.calendar.data,
+            signature=self.signature.data or "",
+        )
 
 
 class NewForm(ChannelForm):
@@ -104,7 +104,7 @@ def create() -> Response:
         return page("settings/address_new.html", form=form, status=422)
     try:
         with writing(ensure_desk(now())) as desk:
-            addresses.add(desk, kind=form.kind.data, **form.values, by=acting(), now=now())
+            addresses.add(desk, form.kind.data, form.values, by=acting(), now=now())
     except Refused as refused:
         form.refuse(refused)
         return page("settings/address_new.html", form=form, status=refused.status)
@@ -127,7 +127,7 @@ def update(channel_id: int) -> Response:
         return _page(channel, form, 422)
     try:
         with writing(ensure_desk(now())) as desk:
-            addresses.change(desk, channel_id, **form.values, by=acting(), now=now())
+            addresses.change(desk, channel_id, form.values, by=acting(), now=now())
     except Refused as refused:
         form.refuse(refused)
         return _page(channel, form, refused.status)

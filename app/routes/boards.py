@@ -1,20 +1,18 @@
-"""Boards as the web asks for them: the page, more cards of a column, what changed since, and the live stream."""
+"""Boards as the web asks for them: the page, more cards of a column, and what changed since."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, redirect, request, url_for
-from sqlalchemy.exc import SQLAlchemyError
+from flask import Blueprint, Response, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app import cards, clock, filters, live
+from app import cards, clock, filters
 from app.auth import current_person, login_required, now, signed_in_person
-from app.database import db, trouble
-from app.desk import access, sign_ins
+from app.database import db
+from app.desk import access
 from app.html import page
 from app.models import card as rows
-from app.models.board import Board, Column
+from app.models.board import Column
 from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
 from app.models.channel import channels_in_use
 from app.models.person import Person
@@ -24,8 +22,6 @@ from rules.query import QueryError
 bp = Blueprint("boards", __name__)
 
 SWEEPING = ("tickets", "alerts", "shifts", "deliveries")  # the jobs whose standstill everybody must know
-STREAM = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
-TRY_AGAIN_FOR = 30  # seconds, when no stream is free
 
 
 @bp.get("/")
@@ -59,7 +55,7 @@ def show(board_id: int) -> AnyResponse:
         archived=[head for head in heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),
-        stopped=_clock_stopped(at),
+        stopped=clock_stopped(at),
     )
 
 
@@ -105,37 +101,7 @@ def delta(board_id: int) -> AnyResponse:
         return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
     changed = cards.changes_since(view, request.args.get("since", -1, int), at)
     answer = Response(changed.to_json(), mimetype="application/json")
-    answer.headers["X-Clock"] = "stopped" if _clock_stopped(at) else "running"
-    return answer
-
-
-@bp.get("/boards/<int:board_id>/stream")
-@login_required
-def stream(board_id: int) -> AnyResponse:
-    """The same as a stream of events: delta, clock, reload, ended. 503 when no stream is free: poll then."""
-    person, at = signed_in_person(), now()
-    board = access.board_seen_by(person, board_id, at)
-    try:
-        view = view_of(board.id, request.args.get("q", "").strip(), person)
-    except QueryError as wrong:
-        return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    streams = live.of(app)
-    try:
-        seat = streams.sit(person.id)
-    except live.Full:
-        return Response(status=503, headers={"Retry-After": str(TRY_AGAIN_FOR)})
-    try:
-        since = request.headers.get("Last-Event-ID", type=int) or request.args.get("since", -1, int)
-        first = cards.changes_since(view, since, at)
-        beat = _beat(app, person, board_id)
-        db.session.remove()
-        streams.watch(seat, view, first.seq, cards.changes_since)
-    except BaseException:
-        seat.leave()
-        raise
-    answer = Response(streams.told(seat, first, beat), mimetype="text/event-stream", headers=STREAM)
-    answer.call_on_close(seat.leave)
+    answer.headers["X-Clock"] = "stopped" if clock_stopped(at) else "running"
     return answer
 
 
@@ -146,6 +112,12 @@ def view_of(board_id: int, text: str, person: Person) -> View:
 
 def _view(board_id: int, asked: filters.Filter) -> View:
     return View(board_id, locale(), asked.query, "" if asked.error else asked.text, asked.me, asked.zone)
+
+
+def clock_stopped(at: datetime) -> bool:
+    """Whether a sweep stands still whose standstill everybody must know."""
+    health = clock.health(at)
+    return not all(health[job]["alive"] for job in SWEEPING)
 
 
 def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -> dict[str, Any]:
@@ -163,37 +135,3 @@ def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -
         "cursor": first[-1].cursor if len(found) > PER_COLUMN else None,
         "left": cards.left(head, len(first)),
     }
-
-
-def _clock_stopped(at: datetime) -> bool:
-    health = clock.health(at)
-    return not all(health[job]["alive"] for job in SWEEPING)
-
-
-def _beat(app: Flask, person: Person, board_id: int) -> Callable[[], str | None]:
-    """Whether the stream may go on, asked at each heartbeat; and whether the clock runs, when that changes."""
-    token, person_id, said_stopped = person.sign_in_token, person.id, False
-
-    def beat() -> str | None:
-        nonlocal said_stopped
-        with app.app_context():
-            at = now()
-            reader = db.session.get(Person, person_id)
-            try:
-                if token is None or not sign_ins.still_valid(token, at):
-                    return None
-                if not access.can(reader, "see_board", Board(id=board_id), at):
-                    return None
-                stopped = _clock_stopped(at)
-            except SQLAlchemyError as error:
-                if trouble(error) is None:
-                    raise
-                return None  # the page asks what is the matter, and comes back
-            finally:
-                db.session.remove()
-        if stopped == said_stopped:
-            return ""
-        said_stopped = stopped
-        return f"event: clock\ndata: {'stopped' if stopped else 'running'}\n\n"
-
-    return beat

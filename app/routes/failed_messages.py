@@ -8,9 +8,9 @@ from werkzeug.wrappers import Response as AnyResponse
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
-from app.auth import acting, allowed, now, signed_in_person
+from app.auth import acting, allowed, now
 from app.database import db, writing
-from app.desk import access, inbox, manual, messages, tickets
+from app.desk import access, inbox, messages, tickets
 from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form
@@ -128,20 +128,8 @@ def make_ticket(raw_id: int) -> AnyResponse:
     form = ByHandForm.from_request()
     if not form.validate():
         return _ticket_page(found, form, 422)
-    board = access.board_seen_by(signed_in_person(), form.board.data, now())
     try:
-        with writing(board) as locked:
-            ticket = manual.open_by_hand(
-                locked,
-                person=signed_in_person(),
-                name=form.name.data or "",
-                email=form.email.data,
-                subject=form.subject.data,
-                text=form.text.data,
-                priority=form.priority.data,
-                raw_id=raw_id,
-                now=now(),
-            )
+        ticket = form.open(raw_id)
     except Refused as refused:
         form.refuse(refused)
         return _ticket_page(found, form, refused.status)

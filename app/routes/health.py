@@ -5,7 +5,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import clock
 from app.auth import now, own_token
-from app.database import db
+from app.database import db, words_of
 
 bp = Blueprint("health", __name__)
 
@@ -18,8 +18,8 @@ def show() -> Response:
     try:
         sweeps = clock.health(now())
         reachable = True
-    except SQLAlchemyError:
-        current_app.logger.exception("the database does not answer")
+    except SQLAlchemyError as error:
+        current_app.logger.error("the database does not answer: %s", words_of(error))
         db.session.rollback()
         sweeps, reachable = {}, False
     fine = reachable and all(sweep["alive"] for sweep in sweeps.values())

@@ -110,10 +110,9 @@ def remove(channel_id: int) -> Response:
 @allowed("edit_channels")
 def test(channel_id: int) -> Response:
     _found(channel_id)
-    mailbox = _mailbox(channel_id)
-    db.session.rollback()  # nothing is held open while the network is waited for
+    mailbox_id = _mailbox(channel_id).id
     try:
-        found = imap.test(mailbox, now())
+        found = imap.test(mailbox_id, now())
     except imap.Failed as failure:
         flash(" ".join(filter(None, (gettext(failure.text), failure.detail))), "error")
         return _back(channel_id)
@@ -136,7 +135,12 @@ def authorise(channel_id: int) -> Response:
     if not mailbox.by_oauth:
         raise access.not_found()
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(64)
-    session[PENDING] = {"channel": channel_id, "state": state, "verifier": verifier}
+    session[PENDING] = {
+        "channel": channel_id,
+        "version": mailbox.version,
+        "state": state,
+        "verifier": verifier,
+    }
     address = oauth.authorise_address(mailbox, redirect_uri=_callback(), state=state, verifier=verifier)
     return redirect(address, code=303)
 
@@ -153,6 +157,8 @@ def authorised() -> Response:
     channel_id, code = pending["channel"], request.args.get("code")
     _found(channel_id)
     mailbox = _mailbox(channel_id)
+    if mailbox.version != pending["version"]:  # it may be another provider's by now, or another person's
+        raise Refused(N_("The mailbox was changed meanwhile. Begin again."), status=409)
     if not code:
         told = f"{request.args.get('error', '')} {request.args.get('error_description', '')}".strip()[:300]
         flash(gettext("The provider did not let the desk in: %(error)s", error=told), "error")
@@ -162,7 +168,10 @@ def authorised() -> Response:
         tokens = oauth.exchange(
             mailbox, code=code, redirect_uri=_callback(), verifier=pending["verifier"], now=now()
         )
-    except (Permanent, Temporary, Unreadable) as error:
+    except Unreadable:
+        flash(gettext(imap.NEW_KEY), "error")
+        return _back(channel_id)
+    except (Permanent, Temporary) as error:
         flash(gettext("The provider did not let the desk in: %(error)s", error=str(error)[:300]), "error")
         return _back(channel_id)
     with writing(ensure_desk(now())) as desk:

@@ -18,7 +18,6 @@ from app.html import page, wants_part
 from app.models import conversation
 from app.models.board import Board
 from app.models.conversation import Said
-from app.models.customer import Customer
 from app.models.desk import the_desk
 from app.models.message import Message
 from app.models.team import all_teams
@@ -104,9 +103,8 @@ def refused(number: int, error: Refused, draft: Draft | None = None) -> Response
 def shown(number: int, *, status: int = 200, said: str | None = None, draft: Draft | None = None) -> Response:
     """The ticket's page, or all its parts. `said` is the reason why something was refused."""
     at, person = now(), signed_in_person()
-    ticket = access.ticket_seen_by(person, number, at)
+    ticket = access.ticket_seen_by(person, number, at, *conversation.SHOWN_WITH)
     board = db.session.get_one(Board, ticket.board_id)
-    boards = access.visible_boards(person, at)
     everything = "all" in request.args
     said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
     found = deadlines.of(board, ticket, at)
@@ -119,7 +117,7 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
         ticket=ticket,
         board=board,
         entries=_entries(said_in_it, number),
-        hidden_messages=0 if everything else conversation.message_count(number) - len(said_in_it),
+        hidden_messages=0 if everything else conversation.hidden_messages(number, len(said_in_it)),
         deliveries=messages.deliveries_of(ticket),
         deadlines=told,
         due=next((deadline for deadline in told if deadline.is_next), None),
@@ -128,8 +126,10 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
         priorities=PRIORITIES,
         languages=_languages(ticket),
         tag_names=conversation.tag_names(),
-        customer=db.session.get_one(Customer, ticket.customer_id),
-        earlier=conversation.earlier_tickets(ticket, boards),
+        customer=ticket.customer,
+        earlier=conversation.earlier_tickets(
+            ticket, access.boards_of(person.role), **access.asked_by(person, at)
+        ),
         bounced=messages.bounced_address(ticket),
         linked=linked if linked is not None and access.can(person, "see_board", linked, at) else None,
         firings=conversation.firings_of(number),
@@ -194,7 +194,8 @@ def _languages(ticket: Ticket) -> list[tuple[str, str]]:
 
 def _taken_back(ticket: Ticket) -> Draft | None:
     """After "Undo send" without script the answer is in the composer again."""
-    message = db.session.get(Message, request.args.get("draft", 0, type=int))
+    draft = request.args.get("draft", type=int)
+    message = db.session.get(Message, draft) if draft is not None else None
     if message is None or message.ticket_id != ticket.id or message.withdrawn_at is None:
         return None
     return Draft(text=message.text) if message.person_id == signed_in_person().id else None

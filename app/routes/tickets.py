@@ -16,7 +16,7 @@ from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page
 from app.models.board import Board
-from app.models.ticket import NORMAL, PRIORITIES
+from app.models.ticket import NORMAL, PRIORITIES, Ticket
 from app.routes.ticket_page import shown, working_on
 from app.words import N_, gettext
 
@@ -39,6 +39,24 @@ class NewTicketForm(Form):
         super().__init__(*args, **values)
         self.board.choices = [(board.id, board.name) for board in _boards()]
         self.priority.choices = [(value, gettext(PRIORITIES[value])) for value in reversed(PRIORITIES)]
+
+    def open(self, raw_id: int | None = None) -> Ticket:
+        """Opens the ticket, with `raw_id` of a failed message. The board is one that the person sees. Refused, with
+        the field at fault."""
+        board = access.board_seen_by(signed_in_person(), self.board.data, now())
+        with writing(board) as locked:
+            return manual.open_by_hand(
+                locked,
+                person=signed_in_person(),
+                name=self.name.data or "",
+                email=self.email.data,
+                subject=self.subject.data,
+                text=self.text.data,
+                send=self.send.data if "send" in self else False,
+                priority=self.priority.data,
+                raw_id=raw_id,
+                now=now(),
+            )
 
 
 @bp.get("/tickets/<int:number>")
@@ -76,20 +94,8 @@ def create() -> Response:
     form = NewTicketForm.from_request()
     if not form.validate():
         return page("tickets/new.html", form=form, status=422)
-    board = access.board_seen_by(signed_in_person(), form.board.data, now())
     try:
-        with writing(board) as locked:
-            ticket = manual.open_by_hand(
-                locked,
-                person=signed_in_person(),
-                name=form.name.data or "",
-                email=form.email.data,
-                subject=form.subject.data,
-                text=form.text.data,
-                send=form.send.data,
-                priority=form.priority.data,
-                now=now(),
-            )
+        ticket = form.open()
     except Refused as refused:
         form.refuse(refused)
         return page("tickets/new.html", form=form, status=refused.status)

@@ -10,6 +10,7 @@ from datetime import datetime
 from app.sweeps.alerts import wake_alerts
 from app.sweeps.deliveries import send_due
 from app.sweeps.mail import fetch_mail, handle_left
+from app.sweeps.set_back import set_back
 from app.sweeps.shifts import hand_over
 from app.sweeps.tickets import judge_anew, wake_tickets
 from app.sweeps.tidy import tidy
@@ -22,6 +23,7 @@ __all__ = [
     "handle_left",
     "judge_anew",
     "send_due",
+    "set_back",
     "tidy",
     "wake_alerts",
     "wake_tickets",

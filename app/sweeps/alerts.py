@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from app.database import bookkeeping, db, writing
+from app.database import bookkeeping, db, trouble, writing
 from app.desk import alerts
 from app.models.alert import Alert
 from app.models.board import Board
@@ -22,7 +22,9 @@ def wake_alerts(now: datetime) -> Counter[str]:
         try:
             with writing(db.session.get_one(Board, board_id)) as board:
                 counts["told"] += alerts.climb(board, db.session.get_one(Alert, alert_id), now)
-        except Exception:
+        except Exception as error:
+            if trouble(error):
+                raise
             log.exception("alert %s failed and is tried again in five minutes", alert_id)
             db.session.rollback()
             bookkeeping(update(Alert).where(Alert.id == alert_id).values(wake_at=now + RETRY_FOR))

@@ -1,51 +1,141 @@
 """What is queued goes out: each delivery is claimed, handed to the relay and marked."""
 
-from collections import Counter
-from datetime import datetime
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from datetime import datetime, timedelta
+from functools import partial
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.channels import smtp
 from app.config import settings
-from app.database import db, writing
+from app.database import db, trouble, writing
 from app.desk import deliveries, messages
 from app.models.board import Board
 from app.models.delivery import Delivery
 from app.models.desk import Desk
 from app.models.event import CLOCK
+from app.models.message import Message
 from app.models.ticket import Ticket
-from app.sweeps.process import process
+from app.sweeps.process import bury, claimant
 from app.words import N_
+
+BATCH = 20
+# What a sweep begins with must be sent before the claim runs out: see deliveries.CLAIM_FOR.
+SEND_FOR = timedelta(seconds=10)
 
 
 def send_due(now: datetime) -> Counter[str]:
-    """Sends what is due: claims each delivery, hands it to the relay, marks it."""
+    """Sends what is due: claims a few deliveries at a time, hands each to the relay and marks it, so that a process
+    that dies has sent at most one that it does not know of. Any number of processes do this side by side."""
+    _write_down_what_is_owed()
+    bury(lambda dead: deliveries.abandon(dead, now))
     counts: Counter[str] = Counter()
-    relay = smtp.relay(settings())
-    for delivery_id in deliveries.due(now):
-        db.session.rollback()
-        if deliveries.claim(delivery_id, process(), now):
-            counts[_send(delivery_id, relay, now)] += 1
+    begun = time.monotonic()
+    with smtp.relay(settings()) or nullcontext() as relay:
+        while (at := _later(now, begun)) < now + SEND_FOR:
+            claimed = deliveries.claim(claimant(), now, BATCH, since=at)
+            if not claimed:
+                break
+            counts += _send_all(claimed, relay, now, begun)
     return counts
 
 
-def _send(delivery_id: int, relay: smtp.Relay | None, now: datetime) -> str:
-    """Hands one claimed delivery to the relay and marks what became of it."""
-    db.session.rollback()
-    delivery = db.session.get_one(Delivery, delivery_id)
-    error: smtp.Temporary | smtp.Permanent | None = None
-    if relay is not None:
-        db.session.rollback()  # nothing is held open while the network is waited for
+def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, begun: float) -> Counter[str]:
+    """Sends a batch. What there is no time to begin with is given back, long before its claim runs out; when the relay
+    cannot be reached, what follows is not tried for nothing."""
+    counts: Counter[str] = Counter()
+    unreachable: smtp.Unreachable | None = None
+    with _owing(partial(deliveries.give_back, claimed, claimant(), now)):
+        batch, streams = _read(claimed)
+    for place, delivery in enumerate(batch):
+        if _later(now, begun) >= now + SEND_FOR:
+            deliveries.give_back(claimed[place:], claimant(), now)
+            break
+        error: smtp.Temporary | smtp.Permanent | None = unreachable
+        if relay is not None and error is None:
+            error = _hand_over(delivery, relay)
+            unreachable = error if isinstance(error, smtp.Unreachable) else None
+        stream = streams[delivery.board_id]
+        mark = partial(_mark, stream, delivery.id, relay is None, error, _later(now, begun))
+        with _owing(mark, partial(deliveries.give_back, claimed[place + 1 :], claimant(), now)):
+            counts[mark()] += 1  # what became of this one is known here alone
+    return counts
+
+
+@contextmanager
+def _owing(*write_down: Callable[[], object]) -> Iterator[None]:
+    """When the database is in trouble here, this is done as soon as it is not."""
+    try:
+        yield
+    except SQLAlchemyError as failure:
+        if trouble(failure):
+            _owed().extend(write_down)
+        raise
+
+
+def _owed() -> deque[Callable[[], object]]:
+    """What this process could not write down when the database was in trouble, oldest first."""
+    owed: deque[Callable[[], object]] = current_app.extensions.setdefault("unmarked deliveries", deque())
+    return owed
+
+
+def _write_down_what_is_owed() -> None:
+    """Before anything else is sent: else what has left would leave again when its claim runs out."""
+    owed = _owed()
+    while owed:
+        write_down = owed.popleft()
         try:
-            relay.send(delivery)
-        except (smtp.Temporary, smtp.Permanent) as failure:
-            error = failure
-    stream: Board | Desk = (
-        db.session.get_one(Board, delivery.board_id) if delivery.board_id else db.session.get_one(Desk, 1)
-    )
+            write_down()
+        except SQLAlchemyError as failure:
+            if trouble(failure):
+                owed.appendleft(write_down)
+            raise
+
+
+def _read(claimed: Sequence[int]) -> tuple[Sequence[Delivery], Mapping[int | None, Board | Desk]]:
+    """The claimed deliveries, and by their `board_id` the streams they are recorded on. By a session of its own that is
+    closed again, so that nothing is held open, nor read anew, while the network is waited for."""
+    with Session(db.engine) as reading:
+        batch = reading.scalars(select(Delivery).where(Delivery.id.in_(claimed)).order_by(Delivery.id)).all()
+        streams: dict[int | None, Board | Desk] = {
+            board.id: board for board in reading.scalars(select(Board))
+        }
+        streams[None] = reading.get_one(Desk, 1)
+    return batch, streams
+
+
+def _later(now: datetime, begun: float) -> datetime:
+    """The instant that is `now` plus the time since `begun`, of time.monotonic()."""
+    return now + timedelta(seconds=time.monotonic() - begun)
+
+
+def _hand_over(delivery: Delivery, relay: smtp.Relay) -> smtp.Temporary | smtp.Permanent | None:
+    try:
+        relay.send(delivery)
+    except (smtp.Temporary, smtp.Permanent) as failure:
+        return failure
+    return None
+
+
+def _mark(
+    stream: Board | Desk,
+    delivery_id: int,
+    held: bool,
+    error: smtp.Temporary | smtp.Permanent | None,
+    now: datetime,
+) -> str:
+    """Writes down what became of a delivery; returns its state, or "lost" when it is not this process' any more."""
     with writing(stream) as locked:
-        delivery = db.session.get_one(Delivery, delivery_id, populate_existing=True)
-        if delivery.state != "claimed" or delivery.claim != process():
+        delivery = db.session.get_one(Delivery, delivery_id)
+        if delivery.state != "claimed" or delivery.claim != claimant():
             return "lost"
-        if relay is None:
+        if held:
             deliveries.mark_held(delivery)
         elif error is None:
             deliveries.mark_sent(delivery, now)
@@ -56,15 +146,15 @@ def _send(delivery_id: int, relay: smtp.Relay | None, now: datetime) -> str:
 
 
 def _tell_ticket(stream: Board | Desk, delivery: Delivery, now: datetime) -> None:
-    if (
-        not isinstance(stream, Board)
-        or delivery.kind not in ("reply", "automatic")
-        or delivery.message is None
-    ):
+    if not isinstance(stream, Board) or delivery.kind not in ("reply", "automatic"):
         return
     if delivery.state not in ("sent", "failed", "held"):
         return
-    ticket = db.session.get_one(Ticket, delivery.message.ticket_id)
+    ticket = db.session.scalars(
+        select(Ticket).join(Message, Message.ticket_id == Ticket.id).where(Message.id == delivery.message_id)
+    ).one_or_none()
+    if ticket is None:
+        return
     kind = "delivery.sent" if delivery.state == "sent" else "delivery.failed"
     error = delivery.error or N_("no way to send mail is set up")
     messages.told(stream, ticket, kind, by=CLOCK, now=now, message=delivery.message_id, error=error)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import selectinload
 
-from app.database import bookkeeping, db, writing
+from app.database import bookkeeping, db, trouble, writing
 from app.desk import alerts, deadlines, rotas, tickets
 from app.desk import rules as desk_rules
 from app.models import vocabulary
@@ -37,7 +37,9 @@ def wake_tickets(now: datetime) -> Counter[str]:
         for board_id, ticket_ids in due.items():
             try:
                 counts += _judge(board_id, ticket_ids, now)
-            except Exception:
+            except Exception as error:
+                if trouble(error):
+                    raise
                 log.exception("a batch of tickets failed, so each is tried alone")
                 for ticket_id in ticket_ids:
                     counts += _judge_alone(board_id, ticket_id, now)
@@ -68,7 +70,9 @@ def _due_tickets(now: datetime) -> dict[int, list[int]]:
 def _judge_alone(board_id: int, ticket_id: int, now: datetime) -> Counter[str]:
     try:
         return _judge(board_id, [ticket_id], now)
-    except Exception:
+    except Exception as error:
+        if trouble(error):
+            raise
         log.exception("ticket %s failed and is tried again in five minutes", ticket_id)
         db.session.rollback()
         bookkeeping(update(Ticket).where(Ticket.id == ticket_id).values(wake_at=now + RETRY_FOR))

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from imap_tools.utils import encode_folder
 from sqlalchemy import func, select, text
 
 from app.channels import imap
@@ -19,7 +20,7 @@ from app.models.mailbox import Mailbox, mailbox_of
 from app.models.message import Message, RawMessage
 from app.models.ticket import Ticket
 from tests.channels.accounts import PLAIN, fetch, fresh, mail, set_up
-from tests.dovecot import PASSWORD, Dovecot
+from tests.dovecot import PASSWORD, PASSWORDS, Dovecot
 from tests.small import SmallDesk
 
 MINUTE = timedelta(minutes=1)
@@ -32,18 +33,8 @@ def subjects() -> list[str]:
 @pytest.fixture
 def second(desk: SmallDesk, now: datetime) -> Channel:
     with writing(desk.row) as row:
-        return addresses.add(
-            row,
-            kind="email",
-            name="Sales",
-            address="sales@example.com",
-            board_id=desk.board.id,
-            calendar_id=None,
-            owner_id=None,
-            signature="",
-            by=CLOCK,
-            now=now,
-        )
+        values = addresses.Values("Sales", desk.board.id, "sales@example.com")
+        return addresses.add(row, "email", values, by=CLOCK, now=now)
 
 
 # what is taken
@@ -52,7 +43,7 @@ def second(desk: SmallDesk, now: datetime) -> Channel:
 def test_what_comes_from_now_on_is_taken_and_left_as_it_was(
     desk: SmallDesk, now: datetime, dovecot: Dovecot, mailbox_user: str
 ) -> None:
-    dovecot.deliver(mailbox_user, mail("Old"))
+    dovecot.deliver(mailbox_user, mail("Old"), at=now - timedelta(days=3))
     set_up(desk, now, dovecot.port, mailbox_user)
     assert fetch(now) == Counter()
     dovecot.deliver(mailbox_user, mail("First"), mail("Second"))
@@ -125,7 +116,7 @@ def test_a_folder_whose_messages_are_numbered_anew(
         client.append("Help", "", '"01-Jan-2020 10:00:00 +0000"', old)
         for message in (second, first):
             client.append("Help", "", "", message)
-    assert fetch(now + 2 * MINUTE) == Counter(gone=1, created=1, duplicate=1)
+    assert fetch(now + 2 * MINUTE) == Counter(created=1, duplicate=1)
     assert subjects() == ["First", "Second"]
     assert fresh(desk.email).uid_validity != before
     assert fetch(now + 3 * MINUTE) == Counter()
@@ -257,7 +248,7 @@ def test_a_test_says_what_is_wrong(
 ) -> None:
     mailbox = set_up(desk, now, dovecot.port, mailbox_user, **changed)
     with pytest.raises(imap.Failed) as failed:
-        imap.test(mailbox, now)
+        imap.test(mailbox.id, now)
     assert failed.value.text == said
 
 
@@ -274,7 +265,24 @@ def test_every_kind_of_encryption(
     dovecot.deliver(mailbox_user, mail("First"), mail("Second"))
     port = dovecot.tls_port if encryption == "tls" else dovecot.port
     mailbox = set_up(desk, now, port, mailbox_user, host="localhost", encryption=encryption)
-    assert imap.test(mailbox, now) == imap.Found(messages=2, tells=True)
+    assert imap.test(mailbox.id, now) == imap.Found(messages=2, tells=True)
+
+
+@pytest.mark.parametrize("user", PASSWORDS)
+def test_passwords_of_all_kinds(user: str, desk: SmallDesk, now: datetime, dovecot: Dovecot) -> None:
+    mailbox = set_up(desk, now, dovecot.port, user, password=PASSWORDS[user])
+    assert imap.test(mailbox.id, now).messages == 0
+
+
+@pytest.mark.parametrize("folder", ["문의 & 답변", 'Help "us" \\o', "Größe ~"])
+def test_folders_of_all_names(
+    folder: str, desk: SmallDesk, now: datetime, dovecot: Dovecot, mailbox_user: str
+) -> None:
+    with dovecot.client(mailbox_user) as client:
+        client.create(encode_folder(folder))
+        client.append(encode_folder(folder), "", "", mail("First"))
+    set_up(desk, now, dovecot.port, mailbox_user, folder=folder, take_old=True)
+    assert fetch(now) == Counter(created=1)
 
 
 def test_secrets_are_sealed(
@@ -288,7 +296,7 @@ def test_secrets_are_sealed(
         app.config["SETTINGS"], secret_key="another key of the desk, long enough"
     )
     with pytest.raises(imap.Failed, match="secret key has changed"):
-        imap.test(mailbox, now)
+        imap.test(mailbox.id, now)
 
 
 # setting one up

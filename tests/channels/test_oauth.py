@@ -2,13 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.channels import imap
+from app.channels.imap_connection import opened, tells
 from app.database import db
+from app.desk import mailboxes
 from app.models.mailbox import mailbox_of
 from app.models.message import Blob
 from tests.channels.accounts import fetch, fresh, mail, set_up
@@ -64,9 +68,14 @@ def let_in(browser: Any, page: str, provider: Provider) -> str:
     )
 
 
+def board(browser: Any, desk: SmallDesk) -> str:
+    return str(browser.get(f"/boards/{desk.board.id}").text)
+
+
 def test_signing_in_reading_refreshing_and_the_end(
     desk: SmallDesk,
     now: datetime,
+    browser_as: Open,
     admin: Any,
     page: str,
     dovecot: Dovecot,
@@ -104,11 +113,57 @@ def test_signing_in_reading_refreshing_and_the_end(
     assert "AADSTS50173: revoked" in shown
     assert "Sign in again" in shown
     assert "cannot be read" in admin.get("/settings/addresses").text
+    assert "1 mailbox cannot be read: what customers write there does not arrive. <a href" in board(
+        admin, desk
+    )
+    assert "1 mailbox cannot be read" in board(browser_as(desk.alice), desk)
+    assert "cannot be read" not in board(browser_as(desk.bob), desk)
 
     let_in(admin, page, provider)
     dovecot.deliver(mailbox_user, mail("Welcome back"))
     assert fetch(now + timedelta(hours=3)) == Counter(created=1)
     assert fresh(desk.email).error is None
+    assert "cannot be read" not in board(admin, desk)
+
+
+def test_two_processes_that_refresh_at_once(
+    desk: SmallDesk, now: datetime, admin: Any, page: str, provider: Provider
+) -> None:
+    """The provider takes a refresh token once: who comes second uses what the first one got."""
+    let_in(admin, page, provider)
+    mailbox_id, later = fresh(desk.email).id, now + timedelta(hours=2)
+    (one, _), (two, _) = mailboxes.apart(mailbox_id), mailboxes.apart(mailbox_id)
+    for mailbox in (one, two):
+        with opened(mailbox, later, most=20) as box:
+            assert tells(box)
+    provider.revoke()
+    with pytest.raises(imap.Failed) as failed:
+        imap.test(mailbox_id, later)
+    assert failed.value.must_sign_in
+
+
+def test_another_secret_key(
+    desk: SmallDesk,
+    now: datetime,
+    app: Any,
+    admin: Any,
+    page: str,
+    form: dict[str, str],
+    dovecot: Dovecot,
+    provider: Provider,
+    mailbox_user: str,
+) -> None:
+    """As after a restore without it: the page says what to do, and doing it helps."""
+    let_in(admin, page, provider)
+    app.config["SETTINGS"] = replace(app.config["SETTINGS"], secret_key="another key, and long enough too")
+    assert fetch(now + MINUTE) == Counter(broken=1)
+    said = "The desk's secret key has changed. Enter the secrets of this mailbox again."
+    assert said in admin.get(page).text.replace("&#39;", "'")
+    assert said in let_in(admin, page, provider).replace("&#39;", "'")
+    admin.post(page, data=form)
+    assert "The desk may read the mailbox now." in let_in(admin, page, provider)
+    dovecot.deliver(mailbox_user, mail("With the new key"))
+    assert fetch(now + 2 * MINUTE) == Counter(created=1)
 
 
 def test_only_the_browser_that_began_may_end_it(
@@ -119,6 +174,16 @@ def test_only_the_browser_that_began_may_end_it(
     assert browser_as(desk.dana).get(back).status_code == 422
     assert admin.get(f"{began.path}?code=x&state=another").status_code == 422
     assert admin.get(back).status_code == 422, "it was used up"
+    assert fresh(desk.email).tokens is None
+
+
+def test_a_mailbox_that_was_changed_meanwhile(
+    desk: SmallDesk, now: datetime, admin: Any, page: str, form: dict[str, str], provider: Provider
+) -> None:
+    """The tokens of one account are not kept for another."""
+    began = urlsplit(provider.sign_in(admin.get(page + "/authorisation").headers["Location"]))
+    admin.post(page, data=form | {"user_name": "another"})
+    assert admin.get(f"{began.path}?{began.query}").status_code == 409
     assert fresh(desk.email).tokens is None
 
 

@@ -171,6 +171,28 @@ def test_an_agent_of_another_board_sees_this_one_while_on_call_for_it(desk: Smal
     assert db.session.scalars(access.visible_boards(desk.charlie, now)).all() == [desk.board.id, other.id]
 
 
+def test_many_are_asked_for_as_each_is(desk: SmallDesk, now: datetime) -> None:
+    """A stream goes on for exactly those whom the page would let in."""
+    other = second_board(desk, desk.charlie, now)
+    shift(desk, desk.erin, now, now + timedelta(days=7))
+    with writing(desk.row):
+        desk.bob.ends_at = now + timedelta(days=1)
+        desk.alice.deactivated_at = now
+    people = (desk.alice, desk.bob, desk.charlie, desk.dana, desk.erin)
+    pairs = {(person.id, board.id) for person in people for board in (desk.board, other)}
+    for at in (now, now + timedelta(days=1), now + timedelta(days=8)):
+        each = {
+            (person.id, board.id)
+            for person in people
+            for board in (desk.board, other)
+            if access.can(person, "see_board", board, at)
+        }
+        assert access.who_see(pairs, at) == each
+        few = {(desk.dana.id, other.id), (desk.bob.id, desk.board.id)}
+        assert access.who_see(few, at) == each & few
+    assert access.who_see((), now) == set()
+
+
 @pytest.mark.parametrize("number", [0, -1, 999_999, 2**31 - 1])
 def test_an_unknown_number_is_not_found(desk: SmallDesk, now: datetime, number: int) -> None:
     for find in (access.board_seen_by, access.ticket_seen_by):

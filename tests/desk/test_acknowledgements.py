@@ -106,6 +106,28 @@ def test_machines_are_not_answered(
     assert automatic() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "machine"),
+    [
+        ("no-reply", True),
+        ("NoReply+1234", True),
+        ("do_not_reply", True),
+        ("donotreply", True),
+        ("bounces-77-kim=example.org", True),
+        ("bounce+1", True),
+        ("MAILER-DAEMON", True),
+        ("auto-reply", True),
+        ("kim", False),
+        ("postmasters", False),
+        ("norepl", False),
+        ("bouncer", False),
+        ("reply", False),
+    ],
+)
+def test_names_of_machines(name: str, machine: bool) -> None:
+    assert guards.is_a_machine(f"{name}@example.org") == machine
+
+
 def test_off_is_off(desk: SmallDesk, now: datetime) -> None:
     receive(mail(), now)
     switch(desk, now)
@@ -216,6 +238,7 @@ def test_what_has_left_stays(answering: SmallDesk, now: datetime, smtp_sink: Any
     assert said.withdrawn_at is None
     (delivered,) = smtp_sink.delivered
     assert delivered.message["Auto-Submitted"] == "auto-replied"
+    assert delivered.sender == "support@example.com", "what comes back marks the customer's address"
 
 
 def test_a_person_may_stop_it(answering: SmallDesk, now: datetime) -> None:
@@ -357,3 +380,76 @@ def test_the_mark_of_a_bounce_is_of_the_address(desk: SmallDesk, now: datetime) 
 
 def ticket_of_id(number: int) -> Ticket:
     return db.session.get_one(Ticket, number)
+
+
+@pytest.mark.parametrize(
+    ("header", "answered"),
+    [
+        ({"X_Spam_Flag": "YES"}, False),
+        ({"X_Spam_Status": "Yes, score=7.1 required=5.0"}, False),
+        ({"X_Spam": "yes"}, False),
+        ({"X_Forefront_Antispam_Report": "CIP:192.0.2.1;SFV:SPM;CTRY:DE"}, False),
+        ({"X_MS_Exchange_Organization_SCL": "6"}, False),
+        ({"X_Spam_Flag": "NO"}, True),
+        ({"X_Spam_Status": "No, score=-1.9"}, True),
+        ({"X_Forefront_Antispam_Report": "CIP:192.0.2.1;SFV:NSPM"}, True),
+        ({"X_MS_Exchange_Organization_SCL": "-1"}, True),
+    ],
+)
+def test_what_a_filter_has_marked_as_spam_is_a_ticket_without_an_answer(
+    header: dict[str, str], answered: bool, answering: SmallDesk, now: datetime
+) -> None:
+    ticket = ticket_of(receive(mail(**header), now))
+    assert len(automatic()) == answered
+    assert not ticket.automatic, "a filter may be wrong: the deadlines run"
+
+
+def too_large(
+    now: datetime, head: bytes = b"", subject: str = "사진입니다 확인 부탁드립니다"
+) -> inbox.Receipt:
+    """As of a message that a mailbox keeps."""
+    headers = f"From: Kim <kim@example.org>\r\nTo: support@example.com\r\nSubject: {subject}\r\n".encode()
+    return inbox.receive_headers(headers + head, size=30_000_000, now=now, source="imap")
+
+
+def test_what_is_too_large_is_told_so_once_in_a_ticket(desk: SmallDesk, now: datetime) -> None:
+    """Also where first messages are not answered, for the customer believes that all has arrived."""
+    first = too_large(now)
+    (delivery,) = automatic()
+    assert (delivery.language, delivery.automatic, delivery.to_address) == ("ko", True, "kim@example.org")
+    assert delivery.wake_at == now + 60 * SECOND
+    assert delivery.text.startswith("Kim님, 안녕하세요.\n\n보내 주신 메시지가 너무 커서 제목만 받았습니다.")
+    assert delivery.text.endswith("\n\n이 답변은 자동으로 발송되었습니다.")
+    again = too_large(
+        now + SECOND, f"In-Reply-To: <{delivery.header_id}>\r\nMessage-ID: <second@example.org>\r\n".encode()
+    )
+    assert (again.action, again.ticket, len(automatic())) == ("appended", first.ticket, 1)
+    assert db.session.scalars(select(Message).where(Message.automatic == "too-large")).one()
+
+
+def test_it_takes_the_place_of_the_usual_answer(answering: SmallDesk, now: datetime) -> None:
+    ticket = ticket_of(too_large(now))
+    answer(answering, ticket, now + SECOND)
+    assert states() == ["cancelled"]
+    receive(mail("Another."), now + timedelta(hours=1))
+    assert states() == ["cancelled", "queued"], "today's answer is not used up"
+
+
+@pytest.mark.parametrize("head", [b"Auto-Submitted: auto-generated\r\n", b"List-Id: <news.example.org>\r\n"])
+def test_machines_are_not_told_that_they_were_too_large(head: bytes, desk: SmallDesk, now: datetime) -> None:
+    assert too_large(now, head).action == "created"
+    assert automatic() == []
+
+
+def test_it_is_told_under_the_caps(desk: SmallDesk, now: datetime) -> None:
+    for n in range(15):
+        too_large(now + n * SECOND, f"X-Number: {n}\r\n".encode(), subject=f"Photo {n}")
+    assert len(automatic()) == 10
+
+
+def test_every_language_has_all_its_texts() -> None:
+    texts = acknowledgements.all_words()
+    assert len(texts) > 20
+    for language, words in texts.items():
+        assert words.keys() == {"text", "too_large", "automatic", "always"}, language
+        assert "{name}" in words["too_large"], language

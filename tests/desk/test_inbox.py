@@ -479,18 +479,8 @@ def add_shop(desk: SmallDesk, now: datetime) -> Channel:
         board = boards.add(
             row, name="Wholesale", policy_id=None, rota_id=None, owner=desk.dana, by=CLOCK, now=now
         )
-        return addresses.add(
-            row,
-            kind="email",
-            name="Shop",
-            address="shop@example.com",
-            board_id=board.id,
-            calendar_id=None,
-            owner_id=None,
-            signature="",
-            by=CLOCK,
-            now=now,
-        )
+        values = addresses.Values("Shop", board.id, "shop@example.com")
+        return addresses.add(row, "email", values, by=CLOCK, now=now)
 
 
 @pytest.mark.parametrize(

@@ -149,9 +149,9 @@ def test_automatic_mail_neither_waits_nor_moves(desk: SmallDesk, ticket: Ticket,
 def test_too_late_to_undo(desk: SmallDesk, ticket: Ticket, now: datetime, settings: object) -> None:
     message = reply(desk, ticket, now)
     delivery = db.session.scalars(select(Delivery)).one()
-    assert not deliveries.claim(delivery.id, "this", now + timedelta(seconds=9))
+    assert deliveries.claim("this", now + timedelta(seconds=9), 10) == []
     db.session.rollback()
-    assert deliveries.claim(delivery.id, "this", now + timedelta(seconds=10))
+    assert deliveries.claim("this", now + timedelta(seconds=10), 10) == [delivery.id]
     with pytest.raises(Refused) as refused:
         withdraw(desk, ticket, message, now + timedelta(seconds=11))
     assert refused.value.status == 409

@@ -88,7 +88,7 @@ def test_strangers_cost_the_same_work(desk: SmallDesk, now: datetime, app: Any) 
 @pytest.mark.parametrize("token", ["", "nonsense", "x" * 5000, "\ud800", "가나다"])
 def test_an_unknown_token_is_nobody(desk: SmallDesk, now: datetime, token: str) -> None:
     assert sign_ins.find(token, now) is None
-    assert not sign_ins.still_valid(token, now)
+    assert not sign_ins.still_valid([token], now)
 
 
 def test_a_sign_in_ends_unused_or_after_its_longest_time(desk: SmallDesk, now: datetime) -> None:
@@ -111,10 +111,10 @@ def test_a_sign_in_ends_unused_or_after_its_longest_time(desk: SmallDesk, now: d
 def test_unused_it_ends(desk: SmallDesk, now: datetime) -> None:
     token = enter("bob@example.com", now)
     assert token is not None
-    assert sign_ins.still_valid(token, now)
+    assert sign_ins.still_valid([token], now)
     at = now + sign_ins.IDLE_FOR
     assert sign_ins.find(token, at) is None
-    assert not sign_ins.still_valid(token, at)
+    assert not sign_ins.still_valid([token], at)
     assert sign_ins.of(desk.bob, at) == []
 
 
@@ -135,8 +135,8 @@ def test_the_end_of_somebodys_access_ends_their_sign_ins_at_once(desk: SmallDesk
     assert token is not None
     with writing(desk.row):
         desk.bob.ends_at = now + timedelta(hours=1)
-    assert sign_ins.still_valid(token, now)
-    assert not sign_ins.still_valid(token, now + timedelta(hours=1))
+    assert sign_ins.still_valid([token], now)
+    assert not sign_ins.still_valid([token], now + timedelta(hours=1))
     assert sign_ins.find(token, now + timedelta(hours=1)) is None
 
 
@@ -145,7 +145,7 @@ def test_a_stream_that_reads_as_of_long_ago_learns_of_the_end(desk: SmallDesk, n
     assert token is not None
     assert sign_ins.find(token, now)  # the session goes on reading as of now
     sign_ins.sign_out(token)
-    assert not sign_ins.still_valid(token, now)
+    assert not sign_ins.still_valid([token], now)
 
 
 def test_signing_out_ends_this_one_and_no_other(desk: SmallDesk, now: datetime) -> None:

@@ -55,7 +55,7 @@ def test_an_accepted_message_survives_the_death_of_its_process(
     app: Any, desk: Any, receive_or_die: Any, flask: Any
 ) -> None:
     chance = random.Random(20)
-    raws = [_mail(n) for n in range(7)]
+    raws = [_mail(n) for n in range(4)]
     first = [receive_or_die(raw, chance.uniform(0.4, KILLED_WITHIN)) for raw in raws]
     accepted = [n for n, receipt in enumerate(first) if receipt is not None]
 

@@ -1,4 +1,4 @@
-"""Mail that comes to real processes: the clock that is told of new messages, and LMTP."""
+"""Mail that comes to real processes: the clock that is told of new messages, and LMTP (see tests/channels/test_lmtp.py)."""
 
 import signal
 import smtplib
@@ -100,25 +100,6 @@ def test_each_recipient_is_answered_for(desk: SmallDesk, lmtp: Callable[..., smt
         ("lmtp", "support@example.com", "handled"),
         ("lmtp", "support@example.com", "failed"),
     ]
-
-
-def test_what_bounced_is_automatic(desk: SmallDesk, lmtp: Callable[..., smtplib.LMTP]) -> None:
-    with lmtp() as server:
-        send(server, mail("A report"), "support@example.com", sender="")
-    ticket = until(lambda: db.session.scalars(select(Ticket)).one_or_none())
-    assert ticket.automatic
-
-
-def test_what_is_too_large_is_refused_for_each(desk: SmallDesk, lmtp: Callable[..., smtplib.LMTP]) -> None:
-    with lmtp() as server:
-        line = b"A" * 76 + b"\r\n"
-        answers = send(
-            server, mail("Huge") + line * (26 * 1024 * 1024 // 78), "support@example.com", "b@example.com"
-        )
-        assert [code for code, _ in answers] == [552, 552]
-        assert send(server, mail("Small"), "support@example.com")[0][0] == 250
-        assert server.docmd("MAIL", f"FROM:<kim@example.org> SIZE={26 * 1024 * 1024}")[0] == 552
-    assert until(subjects) == ["Small"]
 
 
 def test_what_cannot_be_kept_is_to_come_again(desk: SmallDesk, lmtp: Callable[..., smtplib.LMTP]) -> None:

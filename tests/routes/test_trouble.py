@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, event, func, select, text
+from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
@@ -26,6 +26,7 @@ from app.models.person import SignIn
 from tests.channels.accounts import mail
 from tests.small import SmallDesk
 from tests.stories import ticket_in
+from tests.trouble import every_connection, impatient
 
 NOWHERE = ["sqlite:////nowhere/nightdesk.db", "postgresql+psycopg://nobody@127.0.0.1:1/none"]
 FULL = """
@@ -206,33 +207,6 @@ def nowhere(tmp_path: Path) -> Callable[[str], Any]:
     """An app whose database is not there."""
     settings = load({"NIGHTDESK_DATA": str(tmp_path)})
     return lambda url: create_app(replace(settings, database_url=url), TESTING=True)
-
-
-@contextmanager
-def every_connection(statement: str) -> Iterator[None]:
-    """Runs a statement on each connection of the app, those to come and those that wait in the pool."""
-
-    def say(connection: Any, *_: Any) -> None:
-        connection.execute(statement)
-        connection.commit()
-
-    db.session.remove()
-    db.engine.dispose()
-    event.listen(db.engine, "connect", say)
-    try:
-        yield
-    finally:
-        event.remove(db.engine, "connect", say)
-        db.session.remove()
-        db.engine.dispose()
-
-
-@contextmanager
-def impatient(database: str) -> Iterator[None]:
-    """Nobody waits for a lock of somebody else."""
-    statement = "PRAGMA busy_timeout=0" if database == "sqlite" else "SET lock_timeout=1"
-    with every_connection(statement):
-        yield
 
 
 @contextmanager

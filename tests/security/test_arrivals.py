@@ -101,18 +101,8 @@ def test_an_id_taken_on_another_board_leads_nobody_there(desk: SmallDesk, now: d
         shop = boards.add(
             row, name="Shop", policy_id=desk.board.policy_id, rota_id=None, owner=desk.dana, by=CLOCK, now=now
         )
-        addresses.add(
-            row,
-            kind="email",
-            name="Shop",
-            address="shop@example.com",
-            board_id=shop.id,
-            calendar_id=None,
-            owner_id=None,
-            signature="",
-            by=CLOCK,
-            now=now,
-        )
+        values = addresses.Values("Shop", shop.id, "shop@example.com")
+        addresses.add(row, "email", values, by=CLOCK, now=now)
     bait = receive(mail(EVE, to="shop@example.com"), now)
     victim = receive(mail(KIM), now)
     assert (ticket(bait).board_id, ticket(victim).board_id) == (shop.id, desk.board.id)

@@ -13,6 +13,7 @@ from app.desk import inbox, people, sign_ins
 from app.models.board import BoardPerson
 from app.models.event import By
 from app.models.person import Person
+from app.routes.streams import standing
 from tests.small import ADDRESS, SmallDesk
 
 
@@ -59,8 +60,7 @@ WAYS = (
 def test_no_change_is_told_after_the_end(
     ends: Callable[..., None], desk: SmallDesk, app: Any, now: datetime, browser_as: Callable[..., Any]
 ) -> None:
-    app.extensions["live"] = live.Live(app, most=4, trusted_for=0)
-    live._all.add(app.extensions["live"])
+    live.use(app, live.Live(app, most=4, ask=standing, trusted_for=0))
     browser = browser_as(desk.bob)
     answer = browser.get(f"/boards/{desk.board.id}/stream", buffered=False)
     told = iter(answer.response)
