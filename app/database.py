@@ -6,8 +6,9 @@ statement by `bookkeeping` and takes no lock.
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -226,6 +227,43 @@ def if_possible() -> Iterator[None]:
     except SQLAlchemyError as error:
         if trouble(error) is None:
             raise
+
+
+class TookTooLong(Exception):
+    """A query asked for more than a reader can wait for. Nothing is wrong with the database."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """What is read inside may take the database so long: all of it on SQLite, each statement on PostgreSQL, there until
+    the transaction ends. Raises TookTooLong and ends the transaction."""
+    session = db.session()
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
+    else:
+        until = time.monotonic() + seconds
+        raw: Any = session.connection().connection.driver_connection
+        raw.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    try:
+        yield
+    except DBAPIError as error:
+        if not _interrupted(error):
+            raise
+        session.rollback()
+        raise TookTooLong from error
+    finally:
+        if session.get_bind().dialect.name == "sqlite":
+            with suppress(sqlite3.ProgrammingError):  # closed meanwhile
+                raw.set_progress_handler(None, 0)
+
+
+_STEPS = 50_000  # of SQLite's machine between two looks at the clock, some milliseconds
+
+
+def _interrupted(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_INTERRUPT
+    return getattr(error.orig, "sqlstate", None) == "57014"
 
 
 def insert_new(table: Any) -> Any:

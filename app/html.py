@@ -2,12 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, make_response, render_template, url_for
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from app import logs, words
-from app.database import Trouble, db, trouble, words_of
+from app.database import TookTooLong, Trouble, db, trouble, within, words_of
 from app.desk import access
 from app.desk.refused import Refused
 from app.models.card import said
@@ -28,6 +29,9 @@ from app.words import N_
 
 TROUBLE: dict[Trouble, int] = {"away": 503, "full": 507}
 RETRY_AFTER = 5  # seconds, for machines
+READ_FOR = 5.0  # seconds that a query may take
+
+V = TypeVar("V", bound=Callable[..., Any])
 
 STATIC = Path(__file__).parent / "static"
 
@@ -47,6 +51,7 @@ def init_app(app: Flask) -> None:
     app.before_request(_speak)
     app.context_processor(_shell)
     app.register_error_handler(Refused, refused)
+    app.register_error_handler(TookTooLong, _too_long)
     app.register_error_handler(HTTPException, _failed)
     app.register_error_handler(DataError, _unusable)
     app.register_error_handler(SQLAlchemyError, _troubled)
@@ -92,6 +97,21 @@ def refused(error: Refused) -> Response:
         response.headers["HX-Reswap"] = "beforeend"
         return response
     return _error_page(error.status, error.said())
+
+
+def bounded(view: V) -> V:
+    """Marks a view that runs whatever query its `q` says: it is answered within READ_FOR, or refused."""
+
+    @wraps(view)
+    def waiting(*args: Any, **values: Any) -> Any:
+        with within(READ_FOR) if request.args.get("q") else nullcontext():
+            return view(*args, **values)
+
+    return waiting  # type: ignore[return-value]
+
+
+def _too_long(_error: TookTooLong) -> Response:
+    return refused(Refused(N_("This query takes too long. Narrow it: add a state, a tag or a time.")))
 
 
 def _failed(error: HTTPException) -> Response:

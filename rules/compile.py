@@ -141,6 +141,14 @@ def depends_on_days(tree: Query) -> bool:
     )
 
 
+def changes_by_itself(tree: Query) -> bool:
+    """Whether the condition of this tree is another one a moment later, by its terms of time or by who is on call."""
+    return any(
+        isinstance(leaf, Term) and (leaf.field in _INSTANTS or not {"late", "oncall"}.isdisjoint(leaf.values))
+        for leaf in terms(tree)
+    )
+
+
 def like(column: SQLColumnExpression[str], pattern: str) -> ColumnElement[bool]:
     """How a pattern that the compiler hands out is compared."""
     return column.like(pattern, escape=ESCAPE)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from lark import Lark, Token, Tree
@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 DEEPEST = 50
+LONGEST_GROWTH = 300  # characters by which the text of a term may outgrow what was typed, by a name
 MOST_TERMS = 100  # each value counts: SQLite refuses expressions nested 1,000 deep, and a list of OR nests
 
 
@@ -103,11 +104,14 @@ def parse(
     _check_characters(text)
     _check_balance(text)
     try:
-        root: Tree[Token] = _parser().parse(text)
+        root = _parsed(text)
     except UnexpectedInput as error:
         raise _explained(error, text) from None
-    tree = _Reader(vocabulary, me, names).root(root)
-    if len(to_text(tree, vocabulary, names=names)) > LONGEST:  # what can be saved can be edited
+    reader = _Reader(vocabulary, me, names)
+    tree = reader.root(root)
+    # What can be saved can be edited. Of a short query nobody needs to ask: no name is that long.
+    long = len(text) + LONGEST_GROWTH * reader.terms > LONGEST
+    if long and len(to_text(tree, vocabulary, names=names)) > LONGEST:
         raise QueryError(N_("longer than {limit} characters"), 1, limit=LONGEST)
     return tree
 
@@ -219,6 +223,12 @@ def _count(terms: int, left: list[int]) -> None:
 
 def _damaged() -> QueryError:
     return QueryError(N_("this is not a stored query"), 1)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str) -> Tree[Token]:
+    """The same filter is read again with each page and each change of a board."""
+    return _parser().parse(text)
 
 
 class _Reader:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from app.database import db
-from app.models import document
+from app.models import document, vocabulary
 from app.models.board import Column
 from app.models.channel import Channel
 from app.models.customer import Customer
@@ -32,8 +32,6 @@ from app.models.event import Event
 from app.models.person import Person
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
-from app.models.vocabulary import binding
-from rules.compile import condition
 from rules.query import And, Query
 
 PER_COLUMN = 40
@@ -65,7 +63,7 @@ class View:
         return (
             true()
             if self.query == EVERYTHING
-            else condition(self.query, binding(now, self.me, self.zone, words), now)
+            else vocabulary.matches(self.query, now, self.me, self.zone, words)
         )
 
 

@@ -1,7 +1,9 @@
 """What the query language's fields mean in this database: its columns, and the names that people write for ids."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -32,7 +34,8 @@ from app.models.rota import PRIMARY, Shift
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
 from rules import hours
-from rules.compile import Binding, like
+from rules.compile import Binding, changes_by_itself, condition, like
+from rules.query import Query, Words, terms
 from rules.vocabulary import Names, Value
 
 # The fields whose values are ids, and what they are ids of.
@@ -96,6 +99,25 @@ def desk_zone() -> str:
     return zone if hours.find_zone(zone) else "UTC"
 
 
+def matches(
+    tree: Query,
+    now: datetime,
+    me: int | None = None,
+    zone: str | None = None,
+    words: Callable[[str], ColumnElement[bool]] = document.words,
+) -> ColumnElement[bool]:
+    """The condition of a query; the arguments are those of binding(). What does not depend on the moment is kept."""
+    if changes_by_itself(tree) or any(isinstance(leaf, Words) for leaf in terms(tree)):
+        return condition(tree, binding(now, me, zone, words), now)
+    return _timeless(tree, me)
+
+
+@lru_cache(maxsize=512)
+def _timeless(tree: Query, me: int | None) -> ColumnElement[bool]:
+    never = datetime.min.replace(tzinfo=UTC)
+    return condition(tree, binding(never, me, "UTC"), never)
+
+
 def binding(
     now: datetime,
     me: int | None = None,
@@ -105,17 +127,28 @@ def binding(
     """The columns for one SELECT over tickets at `now`; `me` is the person whose filter it is, `zone` whose days are
     meant: theirs, or the desk's for a rule (None). Where a few tickets are asked for by their ids,
     document.words_in_texts says what `words` are."""
+    return replace(
+        _columns(),
+        words=words,
+        assignee=lambda value: _assignee(value, now, me),
+        zone=desk_zone() if zone is None else zone,
+    )
+
+
+@cache
+def _columns() -> Binding:
+    """What is the same whoever asks and whenever: building it takes longer than compiling a query."""
     return Binding(
         subject=Ticket.subject_search,
         body=_body,
-        words=words,
+        words=document.words,
         from_=_from,
         channel_kind=select(Channel.kind).where(Channel.id == Ticket.channel_id).scalar_subquery(),
         channel_name=Ticket.channel_id,  # names() lets queries store ids
         language=Ticket.language,
         tag=_tag,
         state=Ticket.state,
-        assignee=lambda value: _assignee(value, now, me),
+        assignee=lambda value: _assignee(value, datetime.now(UTC), None),
         team=Ticket.team_id,
         board=Ticket.board_id,
         vip=of_customer(Customer.vip),
@@ -138,7 +171,6 @@ def binding(
         alert=_alert,
         unresolved=Ticket.closed_at.is_(None),
         known=known,
-        zone=desk_zone() if zone is None else zone,
     )
 
 

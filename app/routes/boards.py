@@ -10,7 +10,7 @@ from app import cards, clock, filters
 from app.auth import current_person, login_required, now, signed_in_person
 from app.database import db
 from app.desk import access
-from app.html import page
+from app.html import bounded, page
 from app.models import card as rows
 from app.models.board import Column
 from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
@@ -35,6 +35,7 @@ def index() -> AnyResponse:
 
 @bp.get("/boards/<int:board_id>")
 @login_required
+@bounded
 def show(board_id: int) -> AnyResponse:
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
@@ -61,6 +62,7 @@ def show(board_id: int) -> AnyResponse:
 
 @bp.get("/columns/<int:column_id>/cards")
 @login_required
+@bounded
 def column(column_id: int) -> AnyResponse:
     """A column from a card on: a page of its own, or the part that "Show more" puts below the others."""
     person, at = signed_in_person(), now()
@@ -91,6 +93,7 @@ def column(column_id: int) -> AnyResponse:
 
 @bp.get("/boards/<int:board_id>/delta")
 @login_required
+@bounded
 def delta(board_id: int) -> AnyResponse:
     """JSON: what changed since the event `since`; see cards.Delta. 422 when the filter does not parse."""
     person, at = signed_in_person(), now()

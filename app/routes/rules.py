@@ -9,12 +9,12 @@ from wtforms.validators import InputRequired, Length
 
 from app import sweeps
 from app.auth import acting, allowed, now, signed_in_person
-from app.database import db, writing
+from app.database import db, within, writing
 from app.desk import access, rules
 from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
-from app.html import page
+from app.html import READ_FOR, page
 from app.models import vocabulary
 from app.models.person import people_working
 from app.models.rule import Rule
@@ -126,7 +126,9 @@ def _save(rule: Rule | None) -> Response:
         return _page(rule, form, rows, status=422)
     try:
         if do == "check":
-            return _page(rule, form, rows, holds=rules.fulfilling(rules.read_query(form.query.data), now()))
+            tree = rules.read_query(form.query.data)
+            with within(READ_FOR):
+                return _page(rule, form, rows, holds=rules.fulfilling(tree, now()))
         rule = _saved(rule, form, rows)
     except Refused as refused:
         form.refuse(refused)

@@ -11,7 +11,7 @@ from app import filters
 from app.auth import login_required, now, signed_in_person
 from app.database import db
 from app.desk import access
-from app.html import page
+from app.html import bounded, page
 from app.models import finding
 from app.models.ticket import Ticket
 from rules.tokens import Phrase, excerpt, fold, places
@@ -25,6 +25,7 @@ _NUMBER = re.compile(r"#? ?([0-9]{1,9})")
 
 @bp.get("/search")
 @login_required
+@bounded
 def show() -> Response:
     person, at = signed_in_person(), now()
     text = request.args.get("q", "").strip()

@@ -16,7 +16,7 @@ from app.auth import login_required, now, signed_in_person
 from app.database import db
 from app.desk import access
 from app.desk.refused import Refused
-from app.html import page
+from app.html import bounded, page
 from app.models import ticket_list as rows
 from app.models.card import said
 from app.models.ticket import PRIORITIES
@@ -34,6 +34,7 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would reckon with i
 
 @bp.get("/tickets")
 @login_required
+@bounded
 def index() -> AnyResponse:
     at = now()
     asked, wanted, columns = _asked(at)
@@ -67,6 +68,7 @@ def index() -> AnyResponse:
 
 @bp.get("/tickets.csv")
 @login_required
+@bounded
 def export() -> AnyResponse:
     """At most MOST_EXPORTED rows in the order of the list; instants in the reader's zone."""
     asked, wanted, columns = _asked(now())

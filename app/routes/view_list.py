@@ -9,8 +9,9 @@ from flask import request
 from sqlalchemy import ColumnElement, func, literal, select
 
 from app import filters
-from app.database import db
+from app.database import db, within
 from app.desk import access, views
+from app.html import READ_FOR
 from app.models import vocabulary
 from app.models.card import MOST_COUNTED, said
 from app.models.person import Person
@@ -59,11 +60,12 @@ def entries(person: Person, at: datetime, board_id: int | None) -> list[Entry]:
         lines.append((line, condition(tree, vocabulary.binding(at, person.id, person.zone), at)))
     for view in views.seen_by(person):
         lines.append(_line(view, person, names, board_id, at))
-    counts = (
-        db.session.execute(select(*(_counted(boards, matches) for _, matches in lines))).one()
-        if lines
-        else ()
-    )
+    with within(READ_FOR):
+        counts = (
+            db.session.execute(select(*(_counted(boards, matches) for _, matches in lines))).one()
+            if lines
+            else ()
+        )
     here = request.args.get("q", "")
     return [
         Entry(**{**vars(line), "count": said(count), "current": bool(here) and line.text == here})
