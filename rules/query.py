@@ -110,7 +110,7 @@ def parse(
     reader = _Reader(vocabulary, me, names)
     tree = reader.root(root)
     # What can be saved can be edited. Of a short query nobody needs to ask: no name is that long.
-    long = len(text) + LONGEST_GROWTH * reader.terms > LONGEST
+    long = 2 * len(text) + LONGEST_GROWTH * reader.terms > LONGEST  # a backslash becomes two
     if long and len(to_text(tree, vocabulary, names=names)) > LONGEST:
         raise QueryError(N_("longer than {limit} characters"), 1, limit=LONGEST)
     return tree

@@ -48,6 +48,7 @@ ROWS: Mapping[str, Any] = {
     "board": Board,
     "during": Calendar,
 }
+NEVER = datetime.min.replace(tzinfo=UTC)
 STANDING = ("open", "acknowledged")
 
 
@@ -114,8 +115,7 @@ def matches(
 
 @lru_cache(maxsize=512)
 def _timeless(tree: Query, me: int | None) -> ColumnElement[bool]:
-    never = datetime.min.replace(tzinfo=UTC)
-    return condition(tree, binding(never, me, "UTC"), never)
+    return condition(tree, binding(NEVER, me, "UTC"), NEVER)
 
 
 def binding(
@@ -148,7 +148,7 @@ def _columns() -> Binding:
         language=Ticket.language,
         tag=_tag,
         state=Ticket.state,
-        assignee=lambda value: _assignee(value, datetime.now(UTC), None),
+        assignee=lambda value: _assignee(value, NEVER, None),
         team=Ticket.team_id,
         board=Ticket.board_id,
         vip=of_customer(Customer.vip),

@@ -82,6 +82,7 @@ def test_the_database_answers_as_the_reference_does(filled: Filled, tree: Query,
     expected = filled.expected(tree, world)
     bound = vocabulary.binding(filled.now, filled.me, zone)
     assert _found(condition(tree, bound, filled.now)) == expected
+    assert _found(vocabulary.matches(tree, filled.now, filled.me, zone)) == expected
     if not broken(tree, vocabulary.names()):
         others = [number for number in filled.facts if number not in expected]
         assert _found(condition(Not(tree), bound, filled.now)) == others
