@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, deliveries, load, pages, processes, receive, streams
+from bench import board, deliveries, load, pages, processes, receive, search, streams
 from bench.figure import Figure
 from bench.places import place
 
@@ -27,6 +27,7 @@ FIGURES = {
     "receive": receive.measure,
     "deliveries": deliveries.measure,
     "streams": streams.measure,
+    "search": search.measure,
 }
 RESULTS = ROOT / "bench" / "results"
 

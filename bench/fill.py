@@ -14,11 +14,13 @@ from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson, Column
 from app.models.channel import Channel
 from app.models.customer import Customer, CustomerAddress
+from app.models.document import Document
 from app.models.event import OPERATOR, Event
 from app.models.message import Message
 from app.models.person import Person
 from app.models.ticket import Tag, Ticket, TicketTag
 from rules.query import fold
+from rules.tokens import document
 
 EMAIL, PASSWORD = "bench@example.com", "a lamp on the bench"
 CUSTOMERS = 500
@@ -54,6 +56,17 @@ WORDS = [
     "support",
     "thanks",
 ]
+# What every fifth customer writes: a stem of two syllables and what is said of it.
+STEMS = "환불 배송 주문 교환 취소 결제 반품 상품 고객 문의 영수 쿠폰 회원 가입 색상 수량 포장 파손 지연 안내".split()  # noqa: SIM905
+ENDINGS = [
+    "은 언제 되나요",
+    "을 요청합니다",
+    "이 아직 오지 않았습니다",
+    "에 문제가 있어요",
+    "관련해서 여쭤봅니다",
+]
+SYLLABLES = "ba be bo da de do fa fe ga ge ka ke ki la le li lo ma me mi mo na ne no ra re ri ro sa se so ta te to va vi wa zo".split()  # noqa: SIM905
+NAMES = 20_000
 
 
 def desk(now: datetime) -> Board:
@@ -139,6 +152,11 @@ def count_on() -> None:
             restore.count_on(connection, table)
 
 
+def name(number: int) -> str:
+    """One of the NAMES words beside WORDS. Low numbers are in many messages, high ones in few, as words are."""
+    return "".join(SYLLABLES[number // len(SYLLABLES) ** place % len(SYLLABLES)] for place in range(3))
+
+
 def board_channel(board: Board) -> int:
     return db.session.scalars(
         select(Channel.id).where(Channel.board_id == board.id, Channel.kind == "email")
@@ -199,8 +217,37 @@ def _tickets(
         yield values
 
 
+def _text(row: dict[str, Any]) -> str:
+    chance = random.Random(-row["id"])
+    names = " ".join(name(int(NAMES ** chance.random())) for _ in range(3))
+    if row["id"] % 5:
+        return f"Hello, {row['subject_search']} and {row['id']}, {names}. " + "Thank you for your help. " * 6
+    said = " ".join(f"{chance.choice(STEMS)}{chance.choice(ENDINGS)}." for _ in range(3))
+    return f"안녕하세요. {said} {names} {row['id']} 감사합니다."
+
+
+def _documents(chunk: list[dict[str, Any]], texts: dict[int, str]) -> None:
+    """What search looks through, as desk.search would have kept it."""
+    ids = [row["id"] for row in chunk]
+    messages = dict(
+        db.session.execute(
+            select(Message.ticket_id, Message.id).where(Message.ticket_id.between(min(ids), max(ids)))
+        ).all()
+    )
+    rows = []
+    for row in chunk:
+        id, customer = row["id"], row["customer_id"]
+        own = document((row["subject"], f"Customer {customer}", f"customer{customer}@example.org"))
+        rows += [
+            {"ticket_id": id, "message_id": None, "tokens": own},
+            {"ticket_id": id, "message_id": messages[id], "tokens": document((texts[id],))},
+        ]
+    db.session.execute(insert(Document), rows)
+
+
 def _write(board: Board, chunk: list[dict[str, Any]], tag_ids: list[int]) -> None:
     db.session.execute(insert(Ticket), chunk)
+    texts = {row["id"]: _text(row) for row in chunk}
     db.session.execute(
         insert(Message),
         [
@@ -210,11 +257,8 @@ def _write(board: Board, chunk: list[dict[str, Any]], tag_ids: list[int]) -> Non
                 "from_name": f"Customer {row['customer_id']}",
                 "from_address": f"customer{row['customer_id']}@example.org",
                 "subject": row["subject"],
-                "text": (
-                    text := f"Hello, {row['subject_search']} and {row['id']}. "
-                    + "Thank you for your help. " * 6
-                ),
-                "search_text": fold(text),
+                "text": texts[row["id"]],
+                "search_text": fold(texts[row["id"]]),
                 "message_id": f"{row['id']}.bench@example.org",
                 "language": "en",
                 "at": row["created_at"],
@@ -222,6 +266,7 @@ def _write(board: Board, chunk: list[dict[str, Any]], tag_ids: list[int]) -> Non
             for row in chunk
         ],
     )
+    _documents(chunk, texts)
     db.session.execute(
         insert(TicketTag),
         [

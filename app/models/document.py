@@ -1,7 +1,7 @@
 """What search looks through: one document for each message that counts, and one for each ticket with its subject, its
 customer and their company. `desk.search` keeps them; `database.in_index` finds them fast."""
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, exists, false, func, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, false, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, db, in_index, keep_index
@@ -39,7 +39,7 @@ def words_in_index(text: str) -> ColumnElement[bool]:
     wanted = phrase(text)
     if wanted is None:
         return false()
-    return Ticket.id.in_(select(Document.ticket_id).where(in_index(wanted)))
+    return Ticket.id.in_(select(Document.ticket_id).where(in_index(wanted)).correlate(None))
 
 
 def words_in_texts(text: str) -> ColumnElement[bool]:
@@ -47,7 +47,8 @@ def words_in_texts(text: str) -> ColumnElement[bool]:
     wanted = phrase(text)
     if wanted is None:
         return false()
-    return exists().where(Document.ticket_id == Ticket.id, in_text(wanted))
+    held = select(Document.id).where(Document.ticket_id == Ticket.id, in_text(wanted))
+    return held.correlate(Ticket).exists()
 
 
 def share(wanted: Phrase) -> float:

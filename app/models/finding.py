@@ -61,7 +61,8 @@ class Row:
 def find(tree: Query, boards: Select[int], now: datetime, me: int | None, zone: str) -> Found:
     """The newest MOST places on these boards that fulfil `tree`: subject or customer before message, whole words before
     beginnings, then the newest. Without words to look for: tickets by number."""
-    wanted = [words for part in _required(tree) if (words := phrase(part.text))][:MOST_RANKED]
+    required = [(part, words) for part in _required(tree) if (words := phrase(part.text))][:MOST_RANKED]
+    wanted = [words for _, words in required]
     here = Ticket.board_id.in_(boards.order_by(None))
     if not wanted:
         tickets = (
@@ -72,25 +73,22 @@ def find(tree: Query, boards: Select[int], now: datetime, me: int | None, zone: 
         )
         ids = db.session.scalars(tickets).all()
         return Found([Hit(id, None) for id in ids], len(ids) == MOST)
-    rarest, held = min(((words, share(words)) for words in wanted), key=lambda one: one[1])
+    (known, rarest), held = min(((one, share(one[1])) for one in required), key=lambda judged: judged[1])
     holds, bounded = _places(rarest, held)
-    places = select(Document.id, Document.ticket_id, Document.message_id).where(*holds)
-    newest = places.order_by(Document.id.desc()).limit(READ).subquery("newest")
     own = aliased(Document)
-    fulfils = condition(tree, binding(now, me, zone, words_in_texts), now)
+    fulfils = condition(_without(tree, known), binding(now, me, zone, words_in_texts), now)
     rows = db.session.execute(
         select(
-            newest.c.ticket_id,
-            newest.c.message_id,
+            Document.ticket_id,
+            Document.message_id,
             _points(own, wanted, "pattern"),
             _points(own, wanted, "whole"),
-            _whole(newest.c.id, wanted),
+            _points(Document, wanted, "whole"),
         )
-        .select_from(newest)
-        .join(Ticket, Ticket.id == newest.c.ticket_id)
-        .outerjoin(own, (own.ticket_id == newest.c.ticket_id) & own.message_id.is_(None))
-        .where(here, fulfils)
-        .order_by(newest.c.id.desc())
+        .join(Ticket, Ticket.id == Document.ticket_id)
+        .outerjoin(own, (own.ticket_id == Document.ticket_id) & own.message_id.is_(None))
+        .where(*holds, here, fulfils)
+        .order_by(Document.id.desc())
         .limit(MOST)
     ).all()
     return Found(_ranked(rows), len(rows) == MOST or bounded)
@@ -152,6 +150,11 @@ def _required(tree: Query) -> tuple[Words, ...]:
     return tuple(part for part in parts if isinstance(part, Words))
 
 
+def _without(tree: Query, known: Words) -> Query:
+    """What is left to ask of a ticket of which it is known that it holds these words."""
+    return And(tuple(part for part in tree.parts if part != known)) if isinstance(tree, And) else And(())
+
+
 def _looked_for(tree: Query) -> Iterator[Words]:
     match tree:
         case And(parts) | Or(parts):
@@ -171,18 +174,11 @@ def _places(words: Phrase, held: float) -> tuple[tuple[ColumnElement[bool], ...]
     return (in_text(words), Document.id > highest - READ), highest > READ
 
 
-def _points(own: Any, wanted: Sequence[Phrase], pattern: str) -> ColumnElement[int]:
-    """How many of the phrases stand in the ticket's own document, as this kind of pattern."""
+def _points(at: Any, wanted: Sequence[Phrase], pattern: str) -> ColumnElement[int]:
+    """How many of the phrases stand in a document, as this kind of pattern."""
     return sum(
-        (case((own.tokens.like(getattr(words, pattern)), 1), else_=0) for words in wanted), start=literal(0)
+        (case((at.tokens.like(getattr(words, pattern)), 1), else_=0) for words in wanted), start=literal(0)
     )
-
-
-def _whole(document: ColumnElement[int], wanted: Sequence[Phrase]) -> ColumnElement[int]:
-    """How many of them stand in the place that was found as whole words."""
-    at = aliased(Document)
-    holds = _points(at, wanted, "whole")
-    return select(holds).where(at.id == document).scalar_subquery()
 
 
 def _ranked(rows: Sequence[Any]) -> list[Hit]:
