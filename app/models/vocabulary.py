@@ -53,8 +53,8 @@ STANDING = ("open", "acknowledged")
 
 
 def names(boards: Select[int] | None = None) -> Names:
-    """What a query may call tags, people, channels, teams, companies, boards and opening hours; of boards and channels
-    those of `boards` (ids) alone, if given. Each kind is read when it is asked for. Of several that are called the same
+    """What a query may call tags, people, channels, teams, companies, boards and opening hours; of boards, channels and
+    companies those of `boards` (ids) alone, if given. Each kind is read when it is asked for. Of several that are called the same
     the oldest has the name; the others are `#12`, a person also their address."""
     return _Names(boards)
 
@@ -77,6 +77,8 @@ class _Names(Mapping[str, Mapping[str, Value]]):
                 asked = asked.where(
                     (row.id if row is Board else row.board_id).in_(self._boards.order_by(None))
                 )
+            if self._boards is not None and row is Company:
+                asked = asked.where(_of_boards(self._boards.order_by(None)))
             found: dict[str, Value] = {}
             for name, id, *_ in db.session.execute(asked):
                 found.setdefault(name, id)
@@ -91,6 +93,17 @@ class _Names(Mapping[str, Mapping[str, Value]]):
 
     def __len__(self) -> int:
         return len(ROWS)
+
+
+def _of_boards(boards: Select[int]) -> ColumnElement[bool]:
+    """The condition on companies: whose customers have a ticket on these boards, or none at all."""
+    wrote = (
+        select(Ticket.id)
+        .join(Customer, Customer.id == Ticket.customer_id)
+        .where(Customer.company_id == Company.id)
+        .correlate(Company)
+    )
+    return wrote.where(Ticket.board_id.in_(boards)).exists() | ~wrote.exists()
 
 
 def desk_zone() -> str:

@@ -126,6 +126,9 @@ def test_charlie_sees_who_wrote_to_charlie(
     assert "Kim" not in page
     assert "Hidden" not in words(charlie.get("/customers?q=hidden"))
     assert "Hidden" not in words(charlie.get("/companies"))
+    for query in ('company:"hidden inc"', f"company:%23{hidden.id}"):
+        assert "Kim" not in words(charlie.get(f"/tickets?q={query}"))
+    assert "did you mean" not in words(charlie.get('/tickets?q=company:"hiddn inc"'))
     for address in (
         f"/customers/{kim.customer_id}",
         f"/companies/{hidden.id}",
