@@ -5,6 +5,7 @@ safe (the lease lets one of their clocks sweep), and several machines on Postgre
 """
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -84,6 +85,9 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(_server: Any) -> None:
+    # The workers share with the master what is imported by now, until the collector writes its marks into it.
+    gc.collect()
+    gc.freeze()
     if settings.log_format == "json":
         return  # every line is JSON then
     sys.stderr.write(f"\nNightdesk is at {settings.base_url}/  (Ctrl-C ends it)\n")
