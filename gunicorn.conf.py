@@ -46,6 +46,9 @@ except SettingError as error:
 with suppress(AttributeError):  # of the GNU library: -8 is M_ARENA_MAX
     # Otherwise each of the first threads keeps what it once needed to itself: twice the memory of an open board.
     ctypes.CDLL(None).mallopt(-8, 1)
+# Who holds the database's lock gives the interpreter away at each statement; threads that draw pages would keep it for
+# 5 ms each time, and every other writer waits for that one.
+sys.setswitchinterval(0.0005)
 _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
