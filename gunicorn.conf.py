@@ -5,6 +5,7 @@ safe (the lease lets one of their clocks sweep), and several machines on Postgre
 """
 
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -45,6 +46,9 @@ except SettingError as error:
 with suppress(AttributeError):  # of the GNU library: -8 is M_ARENA_MAX
     # Otherwise each of the first threads keeps what it once needed to itself: twice the memory of an open board.
     ctypes.CDLL(None).mallopt(-8, 1)
+# Who holds the database's lock gives the interpreter away at each statement; threads that draw pages would keep it for
+# 5 ms each time, and every other writer waits for that one.
+sys.setswitchinterval(0.0005)
 _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
@@ -84,6 +88,9 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(_server: Any) -> None:
+    # The workers share with the master what is imported by now, until the collector writes its marks into it.
+    gc.collect()
+    gc.freeze()
     if settings.log_format == "json":
         return  # every line is JSON then
     sys.stderr.write(f"\nNightdesk is at {settings.base_url}/  (Ctrl-C ends it)\n")

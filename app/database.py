@@ -156,6 +156,7 @@ def writing(stream: S) -> Iterator[S]:
         raise
     finally:
         session.info.pop("writing", None)
+        session.info.pop("announced", None)
 
 
 def lock(stream: S) -> S:
@@ -312,8 +313,11 @@ def is_index(name: str | None) -> bool:
 
 
 def announce(session: Session, stream_id: int) -> None:
-    """Wakes the watchers of other processes when this transaction commits. SQLite's watchers see it by themselves."""
-    if session.get_bind().dialect.name == "postgresql":
+    """Wakes the watchers of other processes when this transaction commits, once however much it changes. SQLite's
+    watchers see it by themselves."""
+    announced = session.info.setdefault("announced", set())
+    if session.get_bind().dialect.name == "postgresql" and stream_id not in announced:
+        announced.add(stream_id)
         session.execute(
             text("SELECT pg_notify(:channel, :stream)"), {"channel": CHANNEL, "stream": str(stream_id)}
         )

@@ -17,6 +17,7 @@ from imap_tools.errors import ImapToolsError, MailboxFolderSelectError
 
 from app.channels import Temporary, oauth
 from app.desk import inbox, mailboxes
+from app.desk.mailboxes import Tokens
 from app.desk.sealed import Unreadable
 from app.mail.headers import one_line
 from app.models.mailbox import Mailbox
@@ -48,9 +49,10 @@ def opened(
     """
     client, went_well = None, False
     try:
+        tokens = _tokens(mailbox)
         client = _connected(mailbox, most)
         box = _Box(client)
-        _sign_in(box, mailbox, now, may_refresh)
+        _sign_in(box, mailbox, tokens, now, may_refresh)
         box.folder.set(mailbox.folder, readonly=True)
         yield box
         went_well = True
@@ -186,6 +188,16 @@ class _Box(BaseMailBox):
         return self._given
 
 
+def _tokens(mailbox: Mailbox) -> Tokens | None:
+    """None where a password is used. Whether there are any is told before anybody is asked."""
+    if not mailbox.by_oauth:
+        return None
+    tokens = mailboxes.tokens(mailbox)
+    if tokens is None:
+        raise Failed(N_("Nobody has signed in at the provider yet."), must_sign_in=True)
+    return tokens
+
+
 def _connected(mailbox: Mailbox, most: float | None) -> _Client:
     if mailbox.encryption == "tls":
         return _TlsClient(mailbox.host, mailbox.port, most)
@@ -208,10 +220,12 @@ def _begin_tls(client: _Client) -> None:
         ) from error
 
 
-def _sign_in(box: BaseMailBox, mailbox: Mailbox, now: datetime, may_refresh: bool) -> None:
+def _sign_in(
+    box: BaseMailBox, mailbox: Mailbox, tokens: Tokens | None, now: datetime, may_refresh: bool
+) -> None:
     try:
-        if mailbox.by_oauth:
-            _sign_in_by_token(box, mailbox, now, may_refresh)
+        if tokens is not None:
+            _sign_in_by_token(box, mailbox, tokens, now, may_refresh)
         else:
             _sign_in_by_password(box, mailbox)
     except (imaplib.IMAP4.abort, Failed):
@@ -240,10 +254,9 @@ def _sign_in_by_password(box: BaseMailBox, mailbox: Mailbox) -> None:
         raise
 
 
-def _sign_in_by_token(box: BaseMailBox, mailbox: Mailbox, now: datetime, may_refresh: bool) -> None:
-    tokens = mailboxes.tokens(mailbox)
-    if tokens is None:
-        raise Failed(N_("Nobody has signed in at the provider yet."), must_sign_in=True)
+def _sign_in_by_token(
+    box: BaseMailBox, mailbox: Mailbox, tokens: Tokens, now: datetime, may_refresh: bool
+) -> None:
     if tokens.expires_at - now >= oauth.FRESH_FOR:
         try:
             box.xoauth2(mailbox.user_name, tokens.access, None)

@@ -183,6 +183,11 @@ def _board_seen(role: str) -> Select[Board]:
 
 
 @cache
+def _board_there(role: str) -> Select[int]:
+    return boards_of(role).order_by(None).where(Board.id == bindparam("board"))
+
+
+@cache
 def _ticket_seen(role: str, also: tuple[ExecutableOption, ...]) -> Select[Ticket]:
     return (
         select(Ticket)
@@ -229,8 +234,8 @@ def _shares_board(person: Person) -> ColumnElement[bool]:
 
 def _board(person: Person, thing: Board | Ticket, now: datetime) -> bool:
     board_id = thing.board_id if isinstance(thing, Ticket) else thing.id
-    statement = select(Board.id).where(Board.id == board_id, _sees_board(person, now))
-    return db.session.scalars(statement).one_or_none() is not None
+    asked = {"board": board_id, **asked_by(person, now)}
+    return db.session.scalars(_board_there(person.role), asked).one_or_none() is not None
 
 
 def _on_a_board(person: Person, _thing: Any, now: datetime) -> bool:

@@ -40,6 +40,7 @@ LARGEST = 25 * 1024 * 1024  # bytes of one message; what the form takes is limit
 LEFT_FOR = timedelta(
     minutes=1
 )  # what was archived longer ago and not handled was left by a process that died
+MOST_TRIES = 5  # of one that is left
 LONGEST_REASON = 200
 TOO_LARGE = "X-Nightdesk-Too-Large"  # the header that tells headers alone from a message
 UNNAMED = "@digest.invalid"  # the end of an id that is ours, as mail.parse makes them
@@ -180,12 +181,26 @@ def _unless_in_trouble(raw_id: int, take: Callable[[], Receipt]) -> Receipt:
 
 
 def _handle(raw_id: int, now: datetime) -> Receipt:
+    if _begun(raw_id) > MOST_TRIES:
+        return _failed(raw_id, N_("The desk has ended in the middle of this message again and again."))
     raw, data = db.session.execute(
         select(RawMessage, Blob.data)
         .join(Blob, Blob.sha256 == RawMessage.sha256)
         .where(RawMessage.id == raw_id)
     ).one()
     return _take(raw_id, data, raw.source, raw.sent_to, now)
+
+
+def _begun(raw_id: int) -> int:
+    """How often this message was begun after a process has died; it may be what they died of. 0 when a person tries
+    one that has failed."""
+    begun = bookkeeping(
+        update(RawMessage)
+        .where(RawMessage.id == raw_id, RawMessage.state == "received")
+        .values(tries=RawMessage.tries + 1)
+        .returning(RawMessage.tries)
+    )
+    return int(begun.rows[0][0]) if begun.rows else 0
 
 
 def _take(raw_id: int, data: bytes, source: str, sent_to: str | None, now: datetime) -> Receipt:

@@ -269,7 +269,9 @@ def mark_failed(
         attempts=Mailbox.attempts + 1,
         error=error,
         error_detail=detail,
-        must_sign_in=must_sign_in,
+        must_sign_in=True
+        if must_sign_in
+        else Mailbox.must_sign_in,  # until somebody has, or a look goes well
         wake_at=pause,
         **stuck,
     )

@@ -93,3 +93,4 @@ class RawMessage(Base):
     received_at: Mapped[datetime]
     state: Mapped[str] = mapped_column(default="received")
     error: Mapped[str | None]
+    tries: Mapped[int] = mapped_column(default=0)  # begun again by the sweep, after a process has died

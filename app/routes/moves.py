@@ -58,7 +58,7 @@ def create(number: int) -> AnyResponse:
     try:
         if not form.validate():
             raise Refused(N_("Choose a column of this board."), field="column")
-        with writing(db.session.get_one(Board, ticket.board_id)) as board:
+        with writing(Board(id=ticket.board_id)) as board:
             ticket = access.ticket_seen_by(person, number, at)
             left = ticket.column_id
             by = By("person", person.id)

@@ -76,7 +76,7 @@ class Chip:
 def working_on(number: int) -> Iterator[tuple[Board, Ticket]]:
     """A transaction on the ticket's board, and both under its lock. Refused with 404 when it is not for this person."""
     ticket = access.ticket_seen_by(signed_in_person(), number, now())
-    with writing(db.session.get_one(Board, ticket.board_id)) as board:
+    with writing(Board(id=ticket.board_id)) as board:
         yield board, access.ticket_seen_by(signed_in_person(), number, now())
 
 

@@ -54,10 +54,16 @@ def _hold(path: Path, name: str) -> None:
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)
-        if _is_at(file, path):
+        if not _is_at(file, path):
+            os.close(file)  # somebody has found it without a lock, a moment ago, and removed it
+            continue
+        try:
             os.write(file, name.encode())
-            return
-        os.close(file)  # somebody has found it without a lock, a moment ago, and removed it
+        except OSError:  # there is no room: the next sweep tries again, with another file
+            path.unlink()
+            os.close(file)
+            raise
+        return
 
 
 @contextmanager
@@ -65,7 +71,7 @@ def _free_lock(path: Path) -> Iterator[str | None]:
     """The name in a file whose lock is free, held meanwhile so that nobody else finds it; None when it is not free."""
     try:
         file = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # gone, or of a command that another user has run
         yield None
         return
     try:

@@ -177,6 +177,24 @@ def test_only_the_browser_that_began_may_end_it(
     assert fresh(desk.email).tokens is None
 
 
+def test_who_must_sign_in_is_told_so_whatever_else_fails(
+    desk: SmallDesk, now: datetime, admin: Any, page: str, form: dict[str, str], provider: Provider
+) -> None:
+    admin.post(page, data=form | {"port": "1"})
+    fetch(now)
+    assert "Nobody has signed in at the provider yet." in admin.get(page).text
+    at = now + timedelta(hours=2)
+    admin.post(page, data=form)
+    let_in(admin, page, provider)
+    provider.revoke()
+    fetch(at)
+    mailbox = fresh(desk.email)
+    assert mailbox.must_sign_in
+    assert mailboxes.claim(mailbox.id, "one", mailbox.wake_at)
+    mailboxes.mark_failed(mailbox.id, "one", "Nothing.", "", at, must_sign_in=False, at_uid=None)
+    assert fresh(desk.email).must_sign_in
+
+
 def test_a_mailbox_that_was_changed_meanwhile(
     desk: SmallDesk, now: datetime, admin: Any, page: str, form: dict[str, str], provider: Provider
 ) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from app.database import db, writing
+from app.database import bookkeeping, db, writing
 from app.desk import addresses, boards, inbox, messages, tickets
 from app.models import failed
 from app.models.channel import Channel
@@ -304,7 +304,18 @@ def test_what_a_dead_process_left_is_found(desk: SmallDesk, now: datetime) -> No
     assert inbox.left(now + timedelta(seconds=30)) == []
     assert inbox.left(now + timedelta(seconds=61)) == [raw_id]
     assert inbox.handle(raw_id, now=now).action == "created"
+    assert db.session.scalar(select(RawMessage.tries)) == 1
     assert inbox.left(now + timedelta(seconds=61)) == []
+
+
+def test_what_processes_die_of_is_listed_and_may_be_tried_by_a_person(desk: SmallDesk, now: datetime) -> None:
+    """Else the clock would begin it, and end with it, for ever."""
+    raw_id = inbox.archive(mail(), now=now, source="command")
+    bookkeeping(update(RawMessage).where(RawMessage.id == raw_id).values(tries=inbox.MOST_TRIES))
+    assert inbox.handle(raw_id, now=now).action == "failed"
+    assert inbox.left(now + timedelta(hours=1)) == []
+    assert "again and again" in (db.session.get_one(RawMessage, raw_id).error or "")
+    assert inbox.handle(raw_id, now=now).action == "created"
 
 
 def test_automatic_mail_opens_a_ticket_without_deadlines(desk: SmallDesk, now: datetime) -> None:

@@ -1,5 +1,7 @@
 """What a process had claimed when it died is sent by another at once; while it lives, be it stopped, by nobody else."""
 
+import os
+import resource
 import signal
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from app import sweeps
@@ -67,6 +70,22 @@ def test_the_claims_of_the_dead(
     assert [path.name for path in (settings().data / "processes").iterdir()] == [
         claimant().rpartition(":")[2]
     ]
+
+
+def test_without_room_nothing_is_left_behind(app: Any) -> None:
+    """A process that cannot write its name holds no lock, and has no file open, at each of many tries."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = len(os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        for _ in range(3):
+            with pytest.raises(OSError, match="too large"):
+                claimant()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert list((settings().data / "processes").iterdir()) == []
+    assert claimant() == claimant()
 
 
 def test_a_process_does_not_bury_itself(app: Any) -> None:
