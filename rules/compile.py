@@ -42,7 +42,7 @@ class Binding:
     `body`, `tag` and others that look into another table answer with EXISTS. May be NULL: `channel_name`, `language`,
     `waiting_since`, `closed_at`, `due_at`, `team` and whatever the callables return; never NULL: the other columns.
 
-    What is None cannot be told: its terms find nothing, under NOT as well (docs/decisions/0012).
+    What is None cannot be told: its terms find nothing, under NOT as well (docs/decisions/0016).
     """
 
     subject: SQLColumnExpression[str]
