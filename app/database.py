@@ -64,6 +64,8 @@ SEARCH_INDEX = (
 )
 MOST_LOOKED_UP = 12  # tokens of a phrase that the index is asked for; the text says the rest
 _INDEX = table(SEARCH_INDEX, column("rowid"), column(SEARCH_INDEX))
+_id = literal_column("search_documents.id")
+_tokens = literal_column("search_documents.tokens", String)
 _LEXEMES = "array_to_tsvector(string_to_array(btrim(search_documents.tokens), ' '))"
 # Any token survives: the index cuts at ASCII signs only, and tokens hold none. It does not store the texts again.
 _TO_INDEX = "INSERT INTO search_index (rowid, tokens) VALUES (new.id, new.tokens);"
@@ -283,18 +285,15 @@ def in_index(phrase: Phrase) -> ColumnElement[bool]:
     useless = phrase.cut and len(last) < 3 and looked_up  # the beginning of very many words
     wanted = looked_up if useless else [*looked_up, last]
     cut = phrase.cut and not useless
+    together = [_tokens.like(phrase.pattern)] if len(phrase.tokens) > 1 else []
     if db.engine.dialect.name == "postgresql":
         asked = " & ".join(f"'{token}'" for token in wanted) + (":*" if cut else "")
         found = literal_column(_LEXEMES).bool_op("@@")(cast(asked, postgresql.TSQUERY))
-    else:
-        asked = " ".join(f'"{token}"' for token in wanted) + ("*" if cut else "")
-        held = select(_INDEX.c.rowid).where(_INDEX.c.search_index.bool_op("MATCH")(asked))
-        found = literal_column("search_documents.id").in_(held)
-    return (
-        found
-        if len(phrase.tokens) == 1
-        else and_(found, literal_column("search_documents.tokens", String).like(phrase.pattern))
-    )
+        # OFFSET 0 keeps the planner from making the lexemes of every newest document instead, until enough have them.
+        return _id.in_(select(_id).select_from(table("search_documents")).where(found, *together).offset(0))
+    asked = " ".join(f'"{token}"' for token in wanted) + ("*" if cut else "")
+    held = select(_INDEX.c.rowid).where(_INDEX.c.search_index.bool_op("MATCH")(asked))
+    return and_(_id.in_(held), *together)
 
 
 def keep_index(documents: Table) -> None:
