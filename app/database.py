@@ -21,11 +21,12 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Executable,
+    Integer,
     MetaData,
     Row,
+    Select,
     String,
     Table,
-    and_,
     cast,
     column,
     event,
@@ -63,8 +64,9 @@ SEARCH_INDEX = (
     "search_index"  # SQLite's full-text table; it keeps what it knows in others whose names begin with this
 )
 MOST_LOOKED_UP = 12  # tokens of a phrase that the index is asked for; the text says the rest
-_INDEX = table(SEARCH_INDEX, column("rowid"), column(SEARCH_INDEX))
-_id = literal_column("search_documents.id")
+_INDEX = table(SEARCH_INDEX, column("rowid", Integer), column(SEARCH_INDEX))
+_DOCUMENTS = table("search_documents")
+_id = literal_column("search_documents.id", Integer)
 _tokens = literal_column("search_documents.tokens", String)
 _LEXEMES = "array_to_tsvector(string_to_array(btrim(search_documents.tokens), ' '))"
 # Any token survives: the index cuts at ASCII signs only, and tokens hold none. It does not store the texts again.
@@ -280,20 +282,37 @@ def in_index(phrase: Phrase) -> ColumnElement[bool]:
     The index knows which tokens a document holds, not where: of several, the text itself says whether they stand
     together. So it stays small, and no text is too long for it.
     """
+    # OFFSET 0 keeps PostgreSQL from making the lexemes of every newest document instead, until enough have them.
+    return _id.in_(_held(phrase).offset(0) if _on_postgresql() else _held(phrase))
+
+
+def newest_in_index(phrase: Phrase, most: int) -> Select[int]:
+    """The ids of the newest search_documents that hold a phrase, newest first."""
+    # + 0: no order that PostgreSQL could get from the documents' own index, for the same reason
+    newest = (_id + 0).desc() if _on_postgresql() else _INDEX.c.rowid.desc()
+    return _held(phrase).order_by(newest).limit(most)
+
+
+def _held(phrase: Phrase) -> Select[int]:
     *before, last = phrase.tokens
     looked_up = list(dict.fromkeys(before))[: MOST_LOOKED_UP - 1]
     useless = phrase.cut and len(last) < 3 and looked_up  # the beginning of very many words
     wanted = looked_up if useless else [*looked_up, last]
     cut = phrase.cut and not useless
     together = [_tokens.like(phrase.pattern)] if len(phrase.tokens) > 1 else []
-    if db.engine.dialect.name == "postgresql":
+    if _on_postgresql():
         asked = " & ".join(f"'{token}'" for token in wanted) + (":*" if cut else "")
         found = literal_column(_LEXEMES).bool_op("@@")(cast(asked, postgresql.TSQUERY))
-        # OFFSET 0 keeps the planner from making the lexemes of every newest document instead, until enough have them.
-        return _id.in_(select(_id).select_from(table("search_documents")).where(found, *together).offset(0))
+        return select(_id).select_from(_DOCUMENTS).where(found, *together)
     asked = " ".join(f'"{token}"' for token in wanted) + ("*" if cut else "")
     held = select(_INDEX.c.rowid).where(_INDEX.c.search_index.bool_op("MATCH")(asked))
-    return and_(_id.in_(held), *together)
+    if together:
+        held = held.join(_DOCUMENTS, _id == _INDEX.c.rowid).where(*together)
+    return held
+
+
+def _on_postgresql() -> bool:
+    return db.engine.dialect.name == "postgresql"
 
 
 def keep_index(documents: Table) -> None:

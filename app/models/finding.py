@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
 from sqlalchemy.orm import aliased
 
-from app.database import db, in_index
+from app.database import db, in_index, newest_in_index
 from app.models.board import Board, Column
 from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
@@ -22,8 +22,10 @@ from rules.tokens import Phrase, phrase
 
 MOST = 1_000  # places that are ranked
 MOST_RANKED = 8  # words of a query by which they are
+LOOKED_UP = 2_000  # newest places that the index names, of which the reader may see some
 READ = 200_000  # newest documents that are read for a frequent word, when other terms refuse what holds it
 LONGEST_TEXT = 20_000  # characters of a message in which its place is shown
+EVERYTHING = And(())
 
 
 class Hit(NamedTuple):
@@ -74,9 +76,10 @@ def find(tree: Query, boards: Select[int], now: datetime, me: int | None, zone: 
         ids = db.session.scalars(tickets).all()
         return Found([Hit(id, None) for id in ids], len(ids) == MOST)
     (known, rarest), held = min(((one, share(one[1])) for one in required), key=lambda judged: judged[1])
-    holds, bounded = _places(rarest, held)
+    rest = _without(tree, known)
+    holds, bounded = _places(rarest, held, alone=rest == EVERYTHING)
     own = aliased(Document)
-    fulfils = condition(_without(tree, known), binding(now, me, zone, words_in_texts), now)
+    fulfils = condition(rest, binding(now, me, zone, words_in_texts), now)
     rows = db.session.execute(
         select(
             Document.ticket_id,
@@ -152,7 +155,7 @@ def _required(tree: Query) -> tuple[Words, ...]:
 
 def _without(tree: Query, known: Words) -> Query:
     """What is left to ask of a ticket of which it is known that it holds these words."""
-    return And(tuple(part for part in tree.parts if part != known)) if isinstance(tree, And) else And(())
+    return And(tuple(part for part in tree.parts if part != known)) if isinstance(tree, And) else EVERYTHING
 
 
 def _looked_for(tree: Query) -> Iterator[Words]:
@@ -166,8 +169,11 @@ def _looked_for(tree: Query) -> Iterator[Words]:
             return
 
 
-def _places(words: Phrase, held: float) -> tuple[tuple[ColumnElement[bool], ...], bool]:
-    """(the condition on the documents to look at, whether others are left out)."""
+def _places(words: Phrase, held: float, *, alone: bool) -> tuple[tuple[ColumnElement[bool], ...], bool]:
+    """(the conditions on the documents to look at, whether others are left out). `alone`: nothing else is asked."""
+    if held < FREQUENT and alone:
+        ids = db.session.scalars(newest_in_index(words, LOOKED_UP)).all()
+        return (Document.id.in_(ids),), len(ids) == LOOKED_UP
     if held < FREQUENT:
         return (in_index(words),), False
     highest = db.session.scalar(select(func.max(Document.id))) or 0
