@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, deliveries, load, pages, processes, receive, search, streams
+from bench import board, deliveries, load, pages, processes, query, receive, search, streams
 from bench.figure import Figure
 from bench.places import place
 
@@ -24,6 +24,7 @@ FIGURES = {
     "load": load.measure,
     "pages": pages.measure,
     "processes": processes.measure,
+    "query": query.measure,
     "receive": receive.measure,
     "deliveries": deliveries.measure,
     "streams": streams.measure,
