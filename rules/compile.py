@@ -149,6 +149,25 @@ def changes_by_itself(tree: Query) -> bool:
     )
 
 
+def possible_states(tree: Query) -> frozenset[str]:
+    """The states in which a ticket may fulfil `tree`; in others it cannot, so nobody needs to look there."""
+    return _states(_shallow(tree))
+
+
+def _states(tree: Query) -> frozenset[str]:
+    match tree:
+        case And(parts):
+            return frozenset(STATES).intersection(*map(_states, parts))
+        case Or(parts):
+            return frozenset().union(*map(_states, parts))
+        case Term("is", _, values) if set(values) <= {*STATES, "unresolved"}:
+            named = frozenset(str(value) for value in values if value != "unresolved")
+            return named.union(UNRESOLVED if "unresolved" in values else ())
+        case Not(Term("is") as part):
+            return frozenset(STATES) - _states(part) if _states(part) < set(STATES) else frozenset(STATES)
+    return frozenset(STATES)
+
+
 def like(column: SQLColumnExpression[str], pattern: str) -> ColumnElement[bool]:
     """How a pattern that the compiler hands out is compared."""
     return column.like(pattern, escape=ESCAPE)

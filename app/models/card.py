@@ -1,6 +1,6 @@
 """What a board shows: plain rows instead of mapped objects, a few statements whatever the number of tickets."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -32,7 +32,9 @@ from app.models.event import Event
 from app.models.person import Person
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
+from rules.compile import possible_states
 from rules.query import And, Query
+from rules.vocabulary import STATES
 
 PER_COLUMN = 40
 MOST_COUNTED = 1000  # more is said as 999+
@@ -154,7 +156,7 @@ def said(count: int) -> str:
 def heads(view: View, now: datetime) -> list[Head]:
     """Every column of the board in order, with its counts. One statement, at most MOST_COUNTED index rows a count."""
     plain = view.query == EVERYTHING
-    statement = _plain_heads() if plain else _heads(view.condition(now))
+    statement = _plain_heads() if plain else _heads(view.condition(now), possible_states(view.query))
     return [Head(*row) for row in _rows(statement, board=view.board_id, now=now, most=MOST_COUNTED)]
 
 
@@ -247,17 +249,18 @@ def _plain_heads() -> Select[*tuple[Any, ...]]:
     return _heads(_ALL)
 
 
-def _heads(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+def _heads(matches: ColumnElement[bool], states: Collection[str] = STATES) -> Select[*tuple[Any, ...]]:
     """The counts are sub-selects of the one statement over the columns; each stops at what can be said. Its parameters
-    are the `board`, `now`, and the `most` that is counted."""
+    are the `board`, `now`, and the `most` that is counted. In columns of other than these states nothing matches."""
+    here = () if len(states) == len(STATES) else (Column.state.in_(sorted(states)),)
     return (
         select(
             Column.id,
             Column.name,
             Column.state,
             Column.wip_limit,
-            _counted(matches),
-            _counted(matches, Ticket.next_deadline_at <= bindparam("now")),
+            _counted(matches, *here),
+            _counted(matches, *here, Ticket.next_deadline_at <= bindparam("now")),
             literal(0) if matches is _ALL else _counted(not_(matches)),
         )
         .where(Column.board_id == bindparam("board"))

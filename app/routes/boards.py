@@ -17,6 +17,7 @@ from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
 from app.models.channel import channels_in_use
 from app.models.person import Person
 from app.words import locale
+from rules.compile import possible_states
 from rules.query import QueryError
 
 bp = Blueprint("boards", __name__)
@@ -44,7 +45,8 @@ def show(board_id: int) -> AnyResponse:
     heads = rows.heads(view, at)
     columns = cards.shown(heads)
     nothing_yet = not asked.text and not any(head.count for head in heads)
-    found = rows.first_cards(view, [column.id for column in columns], at)
+    states = possible_states(view.query)
+    found = rows.first_cards(view, [column.id for column in columns if column.state in states], at)
     return page(
         "boards/show.html",
         status=422 if asked.error else 200,
@@ -52,7 +54,7 @@ def show(board_id: int) -> AnyResponse:
         view=view,
         asked=asked,
         hidden=said(min(MOST_COUNTED, sum(column.hidden for column in columns))),
-        columns=[_column(column, found[column.id], view, at) for column in columns],
+        columns=[_column(column, found.get(column.id, []), view, at) for column in columns],
         archived=[head for head in heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),

@@ -29,7 +29,7 @@ from app.models.rota import Shift
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
 from rules import hours
-from rules.compile import columns, condition, next_flip, truth
+from rules.compile import columns, condition, next_flip, possible_states, truth
 from rules.query import Not, Query, Term, Words, broken, fold, parse, terms, to_text
 from rules.reference import BASICS, REFERENCE
 from rules.rule import Rule
@@ -83,6 +83,7 @@ def test_the_database_answers_as_the_reference_does(filled: Filled, tree: Query,
     bound = vocabulary.binding(filled.now, filled.me, zone)
     assert _found(condition(tree, bound, filled.now)) == expected
     assert _found(vocabulary.matches(tree, filled.now, filled.me, zone)) == expected
+    assert {filled.facts[number].state for number in expected} <= possible_states(tree)
     if not broken(tree, vocabulary.names()):
         others = [number for number in filled.facts if number not in expected]
         assert _found(condition(Not(tree), bound, filled.now)) == others
