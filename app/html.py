@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache, wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -72,10 +72,9 @@ def wants_part() -> bool:
 
 
 def asset(path: str) -> str:
-    """The address of a static file, which changes with its bytes, so that it may be cached for ever."""
-    if current_app.debug:
-        return url_for("static", filename=path, v=_digest(path))
-    return _address(path, request.script_root)
+    """The address of a static file, which changes with its bytes, so that it may be cached for ever. Needs no request: the
+    live stream draws cards without one."""
+    return _address(path) if not current_app.debug else _fresh_address(path)
 
 
 def linked(text: str) -> Markup:
@@ -290,10 +289,11 @@ def _board_shown() -> int | None:
     return (request.view_args or {}).get("board_id")
 
 
-@lru_cache(maxsize=256)
-def _address(path: str, _root: str) -> str:
-    """Kept for each place that the desk is reached at; a page names two dozen files."""
-    return url_for("static", filename=path, v=_digest(path))
+def _fresh_address(path: str) -> str:
+    return f"{current_app.static_url_path}/{quote(path)}?v={_digest(path)}"
+
+
+_address = cache(_fresh_address)
 
 
 def _digest(path: str) -> str:

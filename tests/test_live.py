@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from app import cards, live
 from app.database import db, writing
-from app.desk import sign_ins, tickets
+from app.desk import sign_ins, teams, tickets
 from app.models.board import Board
 from app.models.card import View
 from app.models.event import CLOCK, By
@@ -111,6 +111,23 @@ def test_a_change_is_told_to_every_watcher_of_the_view(desk: Any, streams: live.
     assert heard[2] == heard[3]
     assert "urgent" in heard[0]["cards"][0]["html"]
     assert "고객" in heard[2]["cards"][0]["html"]
+
+
+def test_a_card_with_everything_on_it_is_told(desk: Any, streams: live.Live, now: Any) -> None:
+    """The watcher draws without a request, also what has an icon: a team, a VIP, somebody who has it."""
+    ticket = ticket_in(desk, "new", "Hello", now)
+    with writing(desk.row) as row:
+        team = teams.add(row, name="Repairs", people=[desk.bob.id], by=CLOCK, now=now)
+    with writing(desk.board) as board:
+        theirs = db.session.get_one(Ticket, ticket.id)
+        theirs.customer.vip = True
+        tickets.assign(board, theirs, desk.bob.id, by=CLOCK, now=now)
+        tickets.add_tag(board, theirs, "refund", by=CLOCK, now=now)
+        tickets.give_to_team(board, theirs, team.id, by=CLOCK, now=now)
+    watching = Watching(streams, View(desk.board.id, "en"), 1)
+    (card,) = watching.until(prioritised(desk, ticket, 3, now))[-1]["cards"]
+    assert "Repairs" in card["html"]
+    assert "icons.svg" in card["html"]
 
 
 def test_what_is_told_has_no_gaps(desk: Any, streams: live.Live, now: Any) -> None:
