@@ -33,6 +33,16 @@ WORDS = (
     "a\x00b",
     "\ud800".encode("utf-8", "surrogatepass").decode("utf-8", "replace"),
     "created<99999999999999d",
+    "created:9999-12-31 closed:0000-00-00",
+    'created:"last 999999999999 days"',
+    "messages>=99999999999999999999",
+    "tag:#99999999999999999999 -team:#1",
+    "attachment:%_%\\ customer:'); --",
+    "\u202e\u202dtag:\u202espam",
+    "👩‍👩‍👧‍👦 lang:🏳️‍🌈 😀",
+    "customer:(a+)+$ (a|a)*b body:.*.*.*.*=",
+    "ﷺ" * 100,
+    "x" * 10_000,
 )
 
 
