@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import insert, select
 
 from app import restore
-from app.database import db, writing
+from app.database import INDEX_MADE_BY, db, writing
 from app.desk import people, setup
 from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson, Column
@@ -134,7 +135,7 @@ def tickets(board: Board, first: int, last: int, now: datetime) -> None:
     people_ids = list(db.session.scalars(select(Person.id)))
     tag_ids = list(db.session.scalars(select(Tag.id)))
     channel_id = board_channel(board)
-    with writing(board) as locked:
+    with _indexed_afterwards(), writing(board) as locked:
         chunk: list[dict[str, Any]] = []
         for row in _tickets(first, last, columns, people_ids, channel_id, locked.id, now):
             chunk.append(row)
@@ -143,6 +144,24 @@ def tickets(board: Board, first: int, last: int, now: datetime) -> None:
                 chunk = []
         if chunk:
             _write(locked, chunk, tag_ids)
+
+
+@contextmanager
+def _indexed_afterwards() -> Iterator[None]:
+    """Makes the full-text index of all documents at once: that is many times faster than one by one."""
+    dialect = db.engine.dialect.name
+    dropped = {"sqlite": ("TABLE", "search_index"), "postgresql": ("INDEX", "search_index")}[dialect]
+    triggers = ("added", "removed", "changed") if dialect == "sqlite" else ()
+    with db.engine.connect().execution_options(writing=True) as connection, connection.begin():
+        for trigger in triggers:
+            connection.exec_driver_sql(f"DROP TRIGGER search_documents_{trigger}")
+        connection.exec_driver_sql(" ".join(("DROP", *dropped)))
+    yield
+    with db.engine.connect().execution_options(writing=True) as connection, connection.begin():
+        for statement in INDEX_MADE_BY[dialect]:
+            connection.exec_driver_sql(statement)
+        if dialect == "sqlite":
+            connection.exec_driver_sql("INSERT INTO search_index (search_index) VALUES ('rebuild')")
 
 
 def count_on() -> None:
