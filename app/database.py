@@ -7,7 +7,7 @@ statement by `bookkeeping` and takes no lock.
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from sqlalchemy import (
     cast,
     column,
     event,
+    func,
     literal_column,
     select,
     table,
@@ -68,7 +69,13 @@ _INDEX = table(SEARCH_INDEX, column("rowid", Integer), column(SEARCH_INDEX))
 _DOCUMENTS = table("search_documents")
 _id = literal_column("search_documents.id", Integer)
 _tokens = literal_column("search_documents.tokens", String)
-_LEXEMES = "array_to_tsvector(string_to_array(btrim(search_documents.tokens), ' '))"
+# PostgreSQL's index knows no order, so each document also holds which EPOCH of documents it belongs to: of a word that
+# is in very many, those of the newest epochs can be asked for.
+EPOCH = 16_384  # documents
+_LEXEMES = (
+    "array_to_tsvector(string_to_array(btrim(search_documents.tokens || '·' || "
+    "CAST(search_documents.id / 16384 AS text)), ' '))"
+)
 # Any token survives: the index cuts at ASCII signs only, and tokens hold none. It does not store the texts again.
 _TO_INDEX = "INSERT INTO search_index (rowid, tokens) VALUES (new.id, new.tokens);"
 _FROM_INDEX = "INSERT INTO search_index (search_index, rowid, tokens) VALUES ('delete', old.id, old.tokens);"
@@ -83,7 +90,7 @@ INDEX_MADE_BY = {
     ),
     "postgresql": (
         "CREATE INDEX search_index ON search_documents USING gin ("
-        "array_to_tsvector(string_to_array(btrim(tokens), ' ')))",
+        "array_to_tsvector(string_to_array(btrim(tokens || '·' || CAST(id / 16384 AS text)), ' ')))",
     ),
 }
 Trouble = Literal["away", "full"]
@@ -286,14 +293,22 @@ def in_index(phrase: Phrase) -> ColumnElement[bool]:
     return _id.in_(_held(phrase).offset(0) if _on_postgresql() else _held(phrase))
 
 
-def newest_in_index(phrase: Phrase, most: int) -> Select[int]:
-    """The ids of the newest search_documents that hold a phrase, newest first."""
-    # + 0: no order that PostgreSQL could get from the documents' own index, for the same reason
-    newest = (_id + 0).desc() if _on_postgresql() else _INDEX.c.rowid.desc()
-    return _held(phrase).order_by(newest).limit(most)
+def newest_in_index(phrase: Phrase, most: int, share: float) -> Sequence[int]:
+    """The ids of the newest search_documents that hold a phrase, newest first. `share` of the newest ones do, roughly."""
+    if not _on_postgresql():
+        return db.session.scalars(_held(phrase).order_by(_INDEX.c.rowid.desc()).limit(most)).all()
+    newest = (_id + 0).desc()  # no order that could be had from the documents' own index, for the same reason
+    last = (db.session.scalar(select(func.max(_id)).select_from(_DOCUMENTS)) or 0) // EPOCH
+    epochs = int(2 * most / share / EPOCH) + 2 if share else last + 1
+    if epochs <= last:
+        recent = _held(phrase, range(last, last - epochs, -1))
+        found = db.session.scalars(recent.order_by(newest).limit(most)).all()
+        if len(found) == most:
+            return found
+    return db.session.scalars(_held(phrase).order_by(newest).limit(most)).all()
 
 
-def _held(phrase: Phrase) -> Select[int]:
+def _held(phrase: Phrase, epochs: Iterable[int] = ()) -> Select[int]:
     *before, last = phrase.tokens
     looked_up = list(dict.fromkeys(before))[: MOST_LOOKED_UP - 1]
     useless = phrase.cut and len(last) < 3 and looked_up  # the beginning of very many words
@@ -302,6 +317,9 @@ def _held(phrase: Phrase) -> Select[int]:
     together = [_tokens.like(phrase.pattern)] if len(phrase.tokens) > 1 else []
     if _on_postgresql():
         asked = " & ".join(f"'{token}'" for token in wanted) + (":*" if cut else "")
+        if epochs:
+            among = " | ".join(f"'·{epoch}'" for epoch in epochs)
+            asked += f" & ({among})"
         found = literal_column(_LEXEMES).bool_op("@@")(cast(asked, postgresql.TSQUERY))
         return select(_id).select_from(_DOCUMENTS).where(found, *together)
     asked = " ".join(f'"{token}"' for token in wanted) + ("*" if cut else "")

@@ -22,7 +22,7 @@ from rules.tokens import Phrase, phrase
 
 MOST = 1_000  # places that are ranked
 MOST_RANKED = 8  # words of a query by which they are
-LOOKED_UP = 2_000  # newest places that the index names, of which the reader may see some
+LOOKED_UP = 1_000  # newest places that the index names, of which the reader may see some
 READ = 200_000  # newest documents that are read for a frequent word, when other terms refuse what holds it
 LONGEST_TEXT = 20_000  # characters of a message in which its place is shown
 EVERYTHING = And(())
@@ -172,7 +172,7 @@ def _looked_for(tree: Query) -> Iterator[Words]:
 def _places(words: Phrase, held: float, *, alone: bool) -> tuple[tuple[ColumnElement[bool], ...], bool]:
     """(the conditions on the documents to look at, whether others are left out). `alone`: nothing else is asked."""
     if held < FREQUENT and alone:
-        ids = db.session.scalars(newest_in_index(words, LOOKED_UP)).all()
+        ids = newest_in_index(words, LOOKED_UP, held)
         return (Document.id.in_(ids),), len(ids) == LOOKED_UP
     if held < FREQUENT:
         return (in_index(words),), False

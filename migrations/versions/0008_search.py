@@ -30,7 +30,7 @@ INDEX = {
     ),
     "postgresql": (
         "CREATE INDEX search_index ON search_documents USING gin ("
-        "array_to_tsvector(string_to_array(btrim(tokens), ' ')))",
+        "array_to_tsvector(string_to_array(btrim(tokens || '·' || CAST(id / 16384 AS text)), ' ')))",
     ),
 }
 

@@ -3,11 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import ColumnElement, insert, select
 
-from app.database import db, writing
+from app.database import db, newest_in_index, writing
 from app.desk import messages, search
 from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
@@ -213,3 +214,27 @@ def _customer(now: datetime) -> int:
     db.session.add(customer)
     db.session.flush()
     return customer.id
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 1.0])
+def test_the_newest_places_come_first_however_many_there_seem_to_be(
+    desk: Any, now: datetime, share: float
+) -> None:
+    ticket = ticket_in(desk, "new", "Lamp", now)
+    ids = [20_000, 40_000, 40_001, 90_000]
+    with writing(desk.board):
+        said = [Message(ticket_id=ticket.id, kind="note", text="", at=now) for _ in ids]
+        db.session.add_all(said)
+        db.session.flush()
+        db.session.execute(
+            insert(Document),
+            [
+                {"id": id, "ticket_id": ticket.id, "message_id": message.id, "tokens": " violet ray "}
+                for id, message in zip(ids, said, strict=True)
+            ],
+        )
+    for text in ("viol", "violet ray"):
+        meant = phrase(text)
+        assert meant is not None
+        assert newest_in_index(meant, 2, share) == [90_000, 40_001]
+        assert newest_in_index(meant, 9, share) == ids[::-1]
