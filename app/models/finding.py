@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
 from sqlalchemy.orm import aliased
 
-from app.database import db, in_index, newest_in_index
+from app.database import db, newest_in_index
 from app.models.board import Board, Column
 from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
@@ -22,7 +22,7 @@ from rules.tokens import Phrase, phrase
 
 MOST = 1_000  # places that are ranked
 MOST_RANKED = 8  # words of a query by which they are
-LOOKED_UP = 1_000  # newest places that the index names, of which the reader may see some
+LOOKED_UP = 5_000  # newest places that the index names, when something else is asked of them, too
 READ = 200_000  # newest documents that are read for a frequent word, when other terms refuse what holds it
 LONGEST_TEXT = 20_000  # characters of a message in which its place is shown
 EVERYTHING = And(())
@@ -171,11 +171,10 @@ def _looked_for(tree: Query) -> Iterator[Words]:
 
 def _places(words: Phrase, held: float, *, alone: bool) -> tuple[tuple[ColumnElement[bool], ...], bool]:
     """(the conditions on the documents to look at, whether others are left out). `alone`: nothing else is asked."""
-    if held < FREQUENT and alone:
-        ids = newest_in_index(words, LOOKED_UP, held)
-        return (Document.id.in_(ids),), len(ids) == LOOKED_UP
     if held < FREQUENT:
-        return (in_index(words),), False
+        most = MOST if alone else LOOKED_UP
+        ids = newest_in_index(words, most, held)
+        return (Document.id.in_(ids),), len(ids) == most
     highest = db.session.scalar(select(func.max(Document.id))) or 0
     return (in_text(words), Document.id > highest - READ), highest > READ
 
