@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -61,6 +62,10 @@ class Server:
         if self.process.poll() is None:
             self.kill()
         self._log.close()
+        # What a server that was killed leaves until the next one listens at its port, see gunicorn.conf.py.
+        counted = f"nightdesk-metrics-{os.getuid()}-{self.environment['PORT']}"
+        for folder in ("/dev/shm", tempfile.gettempdir()):
+            shutil.rmtree(Path(folder, counted), ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
