@@ -231,8 +231,10 @@ def test_nonsense_is_told_and_tried_again(
     desk: SmallDesk,
     now: datetime,
     server: RudeServer,
-    impatient: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if answer == HANG:  # only then: on a busy machine whoever has an answer may need longer to give it
+        monkeypatch.setattr(imap_connection, "TIMEOUT", 0.3)
     server.put(mail("First"), at=now)
     server.greeting = answer if where == "greeting" else server.greeting
     server.instead = [] if where == "greeting" else [(where, answer)]

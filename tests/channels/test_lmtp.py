@@ -4,7 +4,8 @@ import asyncio
 import smtplib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,12 @@ Connect = Callable[[], smtplib.LMTP]
 @pytest.fixture
 def connect(app: Any, desk: SmallDesk) -> Iterator[Connect]:
     """A new connection to a server in a thread of this process."""
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(lmtp.listen(app, host="127.0.0.1", port=0))
-    port = server.sockets[0].getsockname()[1]
+    loop = asyncio.new_event_loop()  # never of this thread, in which a browser's may run
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
+    listening = lmtp.listen(app, host="127.0.0.1", port=0)
+    server = asyncio.run_coroutine_threadsafe(listening, loop).result(20)
+    port = server.sockets[0].getsockname()[1]
     made: list[smtplib.LMTP] = []
 
     def connect() -> smtplib.LMTP:
@@ -50,6 +52,12 @@ async def _end(server: asyncio.Server) -> None:
     await asyncio.get_running_loop().shutdown_default_executor()
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
+
+
+def run(what: Coroutine[Any, Any, None]) -> None:
+    """In a thread of its own, for the same reason."""
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, what).result()
 
 
 def begin(
@@ -175,7 +183,7 @@ def test_a_socket_file_is_taken_from_nobody(app: Any, tmp_path: Path) -> None:
             await listening()
 
     with pytest.raises(OSError, match="in use"):
-        asyncio.run(twice())
+        run(twice())
     with socket.socket(socket.AF_UNIX) as left:
         path.unlink(missing_ok=True)
         left.bind(str(path))
@@ -183,9 +191,9 @@ def test_a_socket_file_is_taken_from_nobody(app: Any, tmp_path: Path) -> None:
     async def after_a_kill() -> None:
         (await listening()).close()
 
-    asyncio.run(after_a_kill())
+    run(after_a_kill())
     path.unlink(missing_ok=True)
     path.write_text("a letter")
     with pytest.raises(FileExistsError):
-        asyncio.run(after_a_kill())
+        run(after_a_kill())
     assert path.read_text() == "a letter"

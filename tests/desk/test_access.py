@@ -1,6 +1,7 @@
 """The table of design/access.md, asked in every cell; what a member sees, minute by minute; nothing for strangers."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -9,10 +10,13 @@ from app.database import db, writing
 from app.desk import access, people
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson
+from app.models.company import Company
+from app.models.customer import Customer
 from app.models.event import CLOCK, By
 from app.models.person import Person
 from app.models.rota import Shift
 from tests.small import SmallDesk
+from tests.stories import ticket_in
 
 ON_BOARD = {"alice", "bob", "dana"}
 AGENTS = {"alice", "bob", "charlie", "dana"}
@@ -23,6 +27,16 @@ MAY = {
     "own_profile": EVERYBODY,
     "see_board": ON_BOARD,
     "work_board": ON_BOARD,
+    "keep_views": EVERYBODY,
+    "edit_views": MANAGERS,
+    "see_customers": AGENTS,  # of those on their boards
+    "work_customer": ON_BOARD,
+    "work_company": ON_BOARD,
+    "remove_company": MANAGERS,
+    "see_teams": AGENTS,
+    "edit_teams": MANAGERS,
+    "see_tags": AGENTS,
+    "edit_tags": MANAGERS,
     "see_rota": AGENTS,
     "take_shift": set(),  # of those who take turns, see below
     "edit_rota": MANAGERS,
@@ -67,13 +81,28 @@ def second_board(desk: SmallDesk, person: Person, now: datetime) -> Board:
     return board
 
 
+def thing_of(desk: SmallDesk, verb: str, now: datetime) -> Any:
+    """What a verb is asked about: the board, or a customer with a ticket on it, or that customer's company."""
+    if verb.endswith("_board"):
+        return desk.board
+    if not verb.endswith(("_customer", "_company")):
+        return None
+    ticket = ticket_in(desk, "new", "Lamp", now)
+    with writing(desk.row):
+        company = Company(name="Northlight Stores", created_at=now)
+        db.session.add(company)
+        customer = db.session.get_one(Customer, ticket.customer_id)
+        customer.company = company
+    return customer if verb.endswith("_customer") else company
+
+
 def test_the_table_is_whole() -> None:
     assert MAY.keys() == access.VERBS.keys()
 
 
 @pytest.mark.parametrize("verb", sorted(access.VERBS))
 def test_each_cell_of_the_table(desk: SmallDesk, now: datetime, verb: str) -> None:
-    thing = desk.board if verb.endswith("_board") else None
+    thing = thing_of(desk, verb, now)
     may = {name for name in EVERYBODY if access.can(getattr(desk, name), verb, thing, now)}
     assert may == MAY[verb]
     assert not access.can(None, verb, thing, now)
@@ -81,7 +110,7 @@ def test_each_cell_of_the_table(desk: SmallDesk, now: datetime, verb: str) -> No
 
 @pytest.mark.parametrize("verb", sorted(access.VERBS))
 def test_whoever_left_may_nothing(desk: SmallDesk, now: datetime, verb: str) -> None:
-    thing = desk.board if verb.endswith("_board") else None
+    thing = thing_of(desk, verb, now)
     with writing(desk.row):
         desk.dana.deactivated_at = now
         desk.alice.ends_at = now
