@@ -1,8 +1,9 @@
 """Keeps the past of a ticket, in the transaction of each change: what it was, from when until when."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Select, insert, update
+from sqlalchemy import ColumnElement, Select, and_, insert, or_, update
 
 from app.database import db
 from app.models.interval import TicketInterval
@@ -28,24 +29,29 @@ def begin(ticket: Ticket, now: datetime) -> None:
     db.session.execute(insert(TicketInterval), rows)
 
 
-def change(ticket: Ticket, field: str, old: object, new: object, now: datetime) -> None:
-    """From now on `new` holds instead of `old`; None is nothing. For a tag, one of them is None."""
-    if old is not None:
-        db.session.execute(
-            update(TicketInterval)
-            .where(
-                TicketInterval.ticket_id == ticket.id,
-                TicketInterval.field == field,
-                TicketInterval.value == str(old),
-                TicketInterval.until_at.is_(None),
+def change(ticket: Ticket, changes: Mapping[str, tuple[object, object]], now: datetime) -> None:
+    """From now on the new of each field's (old, new) holds instead of the old; None is nothing. For a tag, one of them is
+    None. Two statements, and none of them for what else of the ticket has changed: that is written once, later."""
+    over = [(field, str(old)) for field, (old, _) in changes.items() if old is not None]
+    begun = [
+        {"ticket_id": ticket.id, "field": field, "value": str(new), "from_at": now}
+        for field, (_, new) in changes.items()
+        if new is not None
+    ]
+    with db.session.no_autoflush:
+        if over:
+            db.session.execute(
+                update(TicketInterval)
+                .where(
+                    TicketInterval.ticket_id == ticket.id,
+                    TicketInterval.until_at.is_(None),
+                    or_(*(_is(field, old) for field, old in over)),
+                )
+                .values(until_at=now)
+                .execution_options(synchronize_session=False)
             )
-            .values(until_at=now)
-            .execution_options(synchronize_session=False)
-        )
-    if new is not None:
-        db.session.execute(
-            insert(TicketInterval).values(ticket_id=ticket.id, field=field, value=str(new), from_at=now)
-        )
+        if begun:
+            db.session.execute(insert(TicketInterval), begun)
 
 
 def end(field: str, value: object, tickets: Select[int], now: datetime) -> None:
@@ -61,3 +67,7 @@ def end(field: str, value: object, tickets: Select[int], now: datetime) -> None:
         .values(until_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def _is(field: str, value: str) -> ColumnElement[bool]:
+    return and_(TicketInterval.field == field, TicketInterval.value == value)

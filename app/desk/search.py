@@ -16,10 +16,14 @@ from rules.tokens import document
 AT_ONCE = 500  # tickets
 
 
-def index_ticket(ticket: Ticket) -> None:
-    """A ticket was opened, its subject has changed, or it belongs to another customer."""
+def index_ticket(ticket: Ticket, *, new: bool = False) -> None:
+    """A ticket was opened (`new`), its subject has changed, or it belongs to another customer."""
     customer = _locked(ticket.customer_id)
-    _keep([(ticket.id, ticket.subject)], customer)
+    if new:
+        tokens = document((ticket.subject, *customer))
+        db.session.execute(insert(Document).values(ticket_id=ticket.id, tokens=tokens))
+    else:
+        _keep([(ticket.id, ticket.subject)], customer)
 
 
 def index_message(ticket: Ticket, message: Message) -> None:

@@ -69,7 +69,7 @@ def open_ticket(
     db.session.add(ticket)
     db.session.flush()
     intervals.begin(ticket, now)
-    search.index_ticket(ticket)
+    search.index_ticket(ticket, new=True)
     record(
         board,
         "ticket.opened",
@@ -104,13 +104,13 @@ def move(
     old_state = ticket.state
     ticket.column_id = to
     ticket.column = column
-    if old != to:
-        intervals.change(ticket, "column", old, to, now)
+    became: dict[str, tuple[object, object]] = {"column": (old, to)} if old != to else {}
     if column.state != old_state:
-        intervals.change(ticket, "state", old_state, column.state, now)
+        became["state"] = (old_state, column.state)
         ticket.reopened += old_state in CLOSED and column.state not in CLOSED
         ticket.state, ticket.state_since = column.state, now
         ticket.closed_at = (ticket.closed_at or now) if column.state in CLOSED else None
+    intervals.change(ticket, became, now)
     if by.kind == "person":
         ticket.column_set_at = now
     changed(board, ticket, "ticket.moved", by=by, now=now, column=[old, to], state=[old_state, column.state])
@@ -141,7 +141,7 @@ def assign(
         ticket.assignee_set_at = now
     db.session.flush()
     db.session.expire(ticket, ["assignee"])
-    intervals.change(ticket, "assignee", old, person_id, now)
+    intervals.change(ticket, {"assignee": (old, person_id)}, now)
     changed(board, ticket, "ticket.assigned", by=by, now=now, assignee=[old, person_id])
     return ticket
 
@@ -166,7 +166,7 @@ def give_to_team(
     ticket.team_id = team_id
     db.session.flush()
     db.session.expire(ticket, ["team"])
-    intervals.change(ticket, "team", old, team_id, now)
+    intervals.change(ticket, {"team": (old, team_id)}, now)
     changed(board, ticket, "ticket.teamed", by=by, now=now, team=[old, team_id])
     return ticket
 
@@ -179,7 +179,7 @@ def prioritise(board: Board, ticket: Ticket, priority: int, *, by: By, now: date
         return ticket
     old = ticket.priority
     ticket.priority = priority
-    intervals.change(ticket, "priority", old, priority, now)
+    intervals.change(ticket, {"priority": (old, priority)}, now)
     if by.kind == "person":
         ticket.priority_set_at = now
     changed(
@@ -199,7 +199,7 @@ def set_language(board: Board, ticket: Ticket, language: str | None, *, by: By, 
         return ticket
     old = ticket.language
     ticket.language, ticket.language_confidence = language, 100 if language else 0
-    intervals.change(ticket, "language", old, language, now)
+    intervals.change(ticket, {"language": (old, language)}, now)
     changed(board, ticket, "ticket.language", by=by, now=now, language=[old, language])
     return ticket
 
@@ -213,7 +213,7 @@ def add_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -
         raise Refused(N_("A ticket has at most %(most)s tags."), field="tag", most=MOST_TAGS)
     db.session.execute(insert(TicketTag).values(ticket_id=ticket.id, tag_id=tag.id))
     db.session.expire(ticket, ["tags"])
-    intervals.change(ticket, "tag", None, tag.id, now)
+    intervals.change(ticket, {"tag": (None, tag.id)}, now)
     changed(board, ticket, "ticket.tagged", by=by, now=now, tag=[None, tag.name])
     return ticket
 
@@ -225,7 +225,7 @@ def remove_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime
         raise Refused(N_("The tag %(name)s is not on this ticket any more."), status=409, name=name)
     db.session.execute(delete(TicketTag).where(TicketTag.ticket_id == ticket.id, TicketTag.tag_id == tag.id))
     db.session.expire(ticket, ["tags"])
-    intervals.change(ticket, "tag", tag.id, None, now)
+    intervals.change(ticket, {"tag": (tag.id, None)}, now)
     changed(board, ticket, "ticket.untagged", by=by, now=now, tag=[tag.name, None])
     return ticket
 

@@ -37,13 +37,14 @@ class NewTicketForm(Form):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        self.board.choices = [(board.id, board.name) for board in _boards()]
+        self.boards = _boards()
+        self.board.choices = [(board.id, board.name) for board in self.boards]
         self.priority.choices = [(value, gettext(PRIORITIES[value])) for value in reversed(PRIORITIES)]
 
     def open(self, raw_id: int | None = None) -> Ticket:
         """Opens the ticket, with `raw_id` of a failed message. The board is one that the person sees. Refused, with
         the field at fault."""
-        board = access.board_seen_by(signed_in_person(), self.board.data, now())
+        board = next(board for board in self.boards if board.id == self.board.data)
         with writing(board) as locked:
             return manual.open_by_hand(
                 locked,
@@ -79,19 +80,18 @@ def read(number: int) -> Response:
 @bp.get("/tickets/new")
 @login_required
 def new() -> Response:
-    if not _boards():
+    form = NewTicketForm(board=request.args.get("board", type=int), priority=NORMAL)
+    if not form.boards:
         raise access.not_found()
-    return page(
-        "tickets/new.html", form=NewTicketForm(board=request.args.get("board", type=int), priority=NORMAL)
-    )
+    return page("tickets/new.html", form=form)
 
 
 @bp.post("/tickets/new")
 @login_required
 def create() -> Response:
-    if not _boards():
-        raise access.not_found()
     form = NewTicketForm.from_request()
+    if not form.boards:
+        raise access.not_found()
     if not form.validate():
         return page("tickets/new.html", form=form, status=422)
     try:
