@@ -85,7 +85,7 @@ def signed_in_person() -> Person:
 
 def acting() -> By:
     """Who is signed in, as verbs want to know it."""
-    return By("person", signed_in_person().id)
+    return signed_in_person().by
 
 
 def begin_session(person: Person, token: str) -> None:

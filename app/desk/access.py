@@ -70,7 +70,9 @@ def visible_boards(person: Person | None, now: datetime) -> Select[int]:
 
 def boards_seen_by(person: Person | None, now: datetime) -> Sequence[Board]:
     """The boards this person may see, in order."""
-    return db.session.scalars(select(Board).where(_sees_board(person, now)).order_by(Board.id)).all()
+    if person is None or not person.works_here(now):
+        return ()
+    return db.session.scalars(_boards_seen(person.role), asked_by(person, now)).all()
 
 
 @cache
@@ -104,7 +106,7 @@ def ticket_seen_by(person: Person | None, number: int, now: datetime, *also: Exe
     ticket = None
     if person is not None and person.works_here(now):
         asked = {"ticket": number, **asked_by(person, now)}
-        ticket = db.session.scalars(_ticket_seen(person.role, also), asked).one_or_none()
+        ticket = db.session.scalars(_ticket_seen(person.role, also), asked).unique().one_or_none()
     if ticket is None:
         raise not_found()
     return ticket
@@ -175,6 +177,11 @@ def people_seen_by(person: Person, now: datetime) -> Select[Person]:
 
 def not_found() -> Refused:
     return Refused(N_("There is nothing here, or it is not for you."), status=404)
+
+
+@cache
+def _boards_seen(role: str) -> Select[Board]:
+    return select(Board).where(Board.id.in_(boards_of(role).order_by(None))).order_by(Board.id)
 
 
 @cache

@@ -13,7 +13,6 @@ from app.mail.language import detect
 from app.models.board import Board
 from app.models.channel import Channel
 from app.models.desk import the_desk
-from app.models.event import By
 from app.models.person import Person
 from app.models.ticket import NORMAL, Ticket
 from app.words import N_
@@ -43,7 +42,7 @@ def open_by_hand(
     if not subject:
         raise Refused(N_("Write a subject."), field="subject")
     text = messages.checked(text)
-    desk, by = the_desk(), By("person", person.id)
+    desk, by = the_desk(), person.by
     language, confidence = detect(text, desk.languages if desk else [])
     if raw_id is not None:
         inbox.handled_by_hand(raw_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, exists, func, or_, select
+from sqlalchemy import CompoundSelect, Select, bindparam, exists, func, literal, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.database import UTCDateTime, db
@@ -15,6 +15,7 @@ from app.models.message import Message
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule, RuleFiring
+from app.models.team import Team
 from app.models.ticket import Tag, Ticket
 
 MOST_MESSAGES = 100  # shown at first; a mail loop can make thousands
@@ -24,10 +25,18 @@ EARLIER_TICKETS = 5
 # What the page says of a ticket from other tables, read in the one statement that finds it.
 SHOWN_WITH = (
     joinedload(Ticket.column).joinedload(Column.board),
+    joinedload(Ticket.tags),
     joinedload(Ticket.customer),
     joinedload(Ticket.channel),
     joinedload(Ticket.assignee),
 )
+
+
+class Choices(NamedTuple):
+    """(number, name) of the teams, and the names of the tags, each by name."""
+
+    teams: list[tuple[int, str]]
+    tags: list[str]
 
 
 class Said(NamedTuple):
@@ -99,9 +108,13 @@ def people_of(board: Board, also: int | None, now: datetime) -> list[Colleague]:
     return [Colleague._make(row) for row in db.session.execute(_people(), asked)]
 
 
-def tag_names() -> Sequence[str]:
-    """Every tag there is, to choose from."""
-    return db.session.scalars(_tags()).all()
+def choices() -> Choices:
+    """Every team and tag there is, to choose from. One statement."""
+    rows = db.session.execute(_choices()).all()
+    teams = [(id, name) for kind, id, name in rows if kind == "team"]
+    return Choices(
+        sorted(teams, key=lambda team: team[1].casefold()), [name for kind, _, name in rows if kind == "tag"]
+    )
 
 
 # Statements are made once: to build one takes longer than to run it.
@@ -177,5 +190,9 @@ def _people() -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _tags() -> Select[str]:
-    return select(Tag.name).order_by(Tag.name).limit(MOST_TAGS)
+def _choices() -> CompoundSelect[str, int, str]:
+    some = select(Tag.id, Tag.name).order_by(Tag.name).limit(MOST_TAGS).subquery()
+    return union_all(
+        select(literal("team").label("kind"), Team.id, Team.name.label("name")),
+        select(literal("tag"), some.c.id, some.c.name),
+    ).order_by("kind", "name")

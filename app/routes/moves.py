@@ -15,7 +15,6 @@ from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page, wants_part
 from app.models.board import Board
-from app.models.event import By
 from app.models.person import Person
 from app.models.ticket import Ticket
 from app.routes import ticket_page
@@ -61,7 +60,7 @@ def create(number: int) -> AnyResponse:
         with writing(Board(id=ticket.board_id)) as board:
             ticket = access.ticket_seen_by(person, number, at)
             left = ticket.column_id
-            by = By("person", person.id)
+            by = person.by
             tickets.move(board, ticket, to=form.column.data, expected=form.expected.data, by=by, now=at)
     except Refused as error:
         if _from_its_page():

@@ -20,7 +20,6 @@ from app.models.board import Board
 from app.models.conversation import Said
 from app.models.desk import the_desk
 from app.models.message import Message
-from app.models.team import all_teams
 from app.models.ticket import PRIORITIES, Ticket
 from app.words import N_, gettext, language_name
 from rules import deadlines as promises
@@ -122,10 +121,9 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
         deadlines=told,
         due=next((deadline for deadline in told if deadline.is_next), None),
         people=conversation.people_of(board, ticket.assignee_id, at),
-        teams=all_teams(),
+        choices=conversation.choices(),
         priorities=PRIORITIES,
         languages=_languages(ticket),
-        tag_names=conversation.tag_names(),
         customer=ticket.customer,
         earlier=conversation.earlier_tickets(
             ticket, access.boards_of(person.role), **access.asked_by(person, at)

@@ -3,19 +3,17 @@
 from typing import Any
 
 from flask import Blueprint, redirect, request, url_for
-from sqlalchemy import select
 from werkzeug.wrappers import Response
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from app.auth import acting, login_required, now, signed_in_person
-from app.database import db, writing
+from app.database import writing
 from app.desk import access, manual, tickets
 from app.desk.messages import LONGEST_TEXT
 from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page
-from app.models.board import Board
 from app.models.ticket import NORMAL, PRIORITIES, Ticket
 from app.routes.ticket_page import shown, working_on
 from app.words import N_, gettext
@@ -37,7 +35,7 @@ class NewTicketForm(Form):
 
     def __init__(self, *args: Any, **values: Any) -> None:
         super().__init__(*args, **values)
-        self.boards = _boards()
+        self.boards = access.boards_seen_by(signed_in_person(), now())
         self.board.choices = [(board.id, board.name) for board in self.boards]
         self.priority.choices = [(value, gettext(PRIORITIES[value])) for value in reversed(PRIORITIES)]
 
@@ -100,8 +98,3 @@ def create() -> Response:
         form.refuse(refused)
         return page("tickets/new.html", form=form, status=refused.status)
     return redirect(url_for("tickets.show", number=ticket.id), code=303)
-
-
-def _boards() -> list[Board]:
-    seen = access.visible_boards(signed_in_person(), now())
-    return list(db.session.scalars(select(Board).where(Board.id.in_(seen)).order_by(Board.id)))
