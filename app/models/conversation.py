@@ -25,7 +25,6 @@ EARLIER_TICKETS = 5
 # What the page says of a ticket from other tables, read in the one statement that finds it.
 SHOWN_WITH = (
     joinedload(Ticket.column).joinedload(Column.board),
-    joinedload(Ticket.tags),
     joinedload(Ticket.customer),
     joinedload(Ticket.channel),
     joinedload(Ticket.assignee),
