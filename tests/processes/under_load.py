@@ -12,6 +12,7 @@ import smtplib
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -89,7 +90,7 @@ class Answers:
         assert (lost, doubled) == (Counter(), Counter())
 
 
-class Load:
+class Load(ABC):
     """Something that is done again and again by a thread of its own until it is told to stop."""
 
     def __init__(self) -> None:
@@ -118,8 +119,9 @@ class Load:
         """True when the end has come."""
         return self._ended.wait(seconds)
 
+    @abstractmethod
     def once(self) -> None:
-        raise NotImplementedError
+        """What is done, once."""
 
     def _run(self) -> None:
         try:
