@@ -5,7 +5,6 @@ database run once. NIGHTDESK_TEST_DATABASE=sqlite or =postgresql restricts a run
 """
 
 import itertools
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,12 +17,8 @@ import pytest
 import time_machine
 from jinja2 import FileSystemBytecodeCache
 
+from tests.databases import DATABASES
 from tests.postgres import Postgres, running
-
-DATABASES = ("sqlite", "postgresql")
-CHOSEN = os.environ.get("NIGHTDESK_TEST_DATABASE")
-if CHOSEN and CHOSEN not in DATABASES:
-    raise pytest.UsageError(f"NIGHTDESK_TEST_DATABASE: {CHOSEN!r} is neither sqlite nor postgresql")
 
 TUESDAY = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
 REAL_TIME = {
@@ -36,7 +31,7 @@ pytest_plugins = ("tests.around",)
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(params=[CHOSEN] if CHOSEN else DATABASES)
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest) -> str:
     """Which of the two: "sqlite" or "postgresql"."""
     return request.param

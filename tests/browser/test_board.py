@@ -11,6 +11,7 @@ from app.database import db, writing
 from app.desk import tickets
 from app.models.event import CLOCK
 from app.models.ticket import Ticket
+from tests.databases import on_both_databases
 from tests.stories import fill, ticket_in
 
 Page = Any
@@ -53,6 +54,7 @@ def column_of(ticket: Ticket) -> int:
     return db.session.get_one(Ticket, ticket.id).column_id
 
 
+@on_both_databases
 def test_a_move_shows_on_the_other_board(open_board: Any, desk: Any, now: Any) -> None:
     ticket = ticket_in(desk, "new", "Where is my parcel?", now)
     alice, bob = open_board(desk.alice), open_board(desk.bob)
@@ -69,6 +71,7 @@ def test_a_move_shows_on_the_other_board(open_board: Any, desk: Any, now: Any) -
     assert column_of(ticket) == desk.columns["new"].id
 
 
+@on_both_databases
 def test_two_drag_the_same_card(open_board: Any, desk: Any, now: Any) -> None:
     """The second one to let go is told who was faster, sees the true card, and may insist."""
     ticket = ticket_in(desk, "new", "Charged twice", now)

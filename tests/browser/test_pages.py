@@ -122,7 +122,6 @@ def demo(app: Any, now: Any) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # pages look alike on both databases
 @pytest.mark.parametrize(
     "look", LOOKS, ids=lambda look: "-".join(map(str, (look["locale"], look["color_scheme"])))
 )

@@ -4,9 +4,11 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from tests.databases import on_both_databases
 from tests.stories import ticket_in
 
 
+@on_both_databases
 def test_a_query_is_typed_by_keyboard_kept_as_a_view_and_found_again(
     serve: Any, new_page: Any, desk: Any, now: Any
 ) -> None:

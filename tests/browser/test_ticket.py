@@ -15,6 +15,7 @@ from app.models.delivery import Delivery
 from app.models.event import By
 from app.models.message import Message
 from app.models.ticket import Ticket
+from tests.databases import on_both_databases
 from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
 
@@ -50,6 +51,7 @@ def ticket(number: int) -> Ticket:
     return db.session.get_one(Ticket, number, populate_existing=True)
 
 
+@on_both_databases
 def test_answers_and_takes_it_back(open_ticket: Any, desk: SmallDesk, number: int) -> None:
     page = open_ticket(desk.bob)
     composer(page).fill("Try the other bulb.")

@@ -1,6 +1,6 @@
 // Small behaviours of every page: times, dialogs, menus, toasts, drafts, the connection. Everything listens on the
 // document, so parts that arrive later need no set-up. Other scripts and the server's HX-Trigger header show a toast by
-// an event:  document.dispatchEvent(new CustomEvent("toast", { detail: { text, undo, kind } }))
+// an event:  document.dispatchEvent(new CustomEvent("toast", { detail: { text, undo, kind, actions, stays } }))
 "use strict";
 
 (() => {
@@ -82,7 +82,7 @@
         if (node.nodeType !== 1) continue;
         if (node.matches(times)) refreshTime(node);
         else refreshTimes(node);
-        if (node.matches(".toast")) dismissLater(node);
+        if (node.matches(".toast:not([data-stays])")) dismissLater(node);
       }
     }
   }).observe(document.body, { childList: true, characterData: true, attributes: true, attributeFilter: ["datetime"], subtree: true });
@@ -94,7 +94,7 @@
 
   const toasts = document.getElementById("toasts");
 
-  function toast({ text, undo, kind }) {
+  function toast({ text, undo, kind, actions = [], stays = false }) {
     if (!toasts) return;
     const element = document.createElement("div");
     element.className = kind === "error" ? "toast toast-error" : "toast";
@@ -105,6 +105,12 @@
       back.setAttribute("hx-swap", "none");
       back.append(button(words.undo, "submit"));
       element.append(back);
+    }
+    if (stays) element.dataset.stays = "";
+    for (const [label, act] of actions) {
+      const choice = button(label, "button");
+      choice.addEventListener("click", () => { element.remove(); act(); });
+      element.append(choice);
     }
     const close = button("×", "button");
     close.dataset.closes = "toast";

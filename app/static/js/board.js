@@ -1,10 +1,15 @@
-// The board: puts cards where they belong as changes arrive, moves them by drag and by dialog, loads more of a column.
-// What it shows comes from the server; here nothing is sorted but by the key that each card brings.
+// The board: puts cards where they belong as changes arrive, loads more of a column. What it shows comes from the
+// server; here nothing is sorted but by the key that each card brings.
+//
+// The scripts of a page talk by events of the document, never by names:
+//   board:delta, board:reload, board:told   see live.js
+//   board:hold, board:release               while a card is in the hand nothing on the board is changed (drag.js)
+//   board:move { number, column, expected } asks to move a card, whoever asks (moves.js)
+//   toast { text, kind, undo, actions, stays }                                 (base.js)
 
 const board = document.getElementById("board");
 const words = document.getElementById("words").dataset;
 const texts = board.dataset;
-const toasts = document.getElementById("toasts");
 const told = document.getElementById("told");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -14,17 +19,22 @@ const listOf = (column) => column.querySelector("[data-cards]");
 const moreOf = (column) => column.querySelector(".show-more");
 const parse = (html) => document.createRange().createContextualFragment(html).firstElementChild;
 
-let dragged = null; // { card, from, to, cancelled } while a card is being dragged
-const held = []; // changes that arrived meanwhile: a dragged card that is replaced breaks the drag
+let holding = false; // a dragged card that is replaced breaks the drag
+const held = []; // changes that arrived meanwhile
 const waiting = new Map(); // column id -> Map of card id -> card, new above what is being looked at
 
 // ---- Changes -------------------------------------------------------------------------------------------------------
 
 document.addEventListener("board:delta", (event) => {
-  if (dragged) held.push(event.detail);
+  if (holding) held.push(event.detail);
   else apply(event.detail);
 });
 document.addEventListener("board:reload", reload);
+document.addEventListener("board:hold", () => { holding = true; });
+document.addEventListener("board:release", () => {
+  holding = false;
+  for (const delta of held.splice(0)) apply(delta);
+});
 
 function apply(delta) {
   const changed = delta.cards.map((entry) => parse(entry.html)).filter(place);
@@ -158,7 +168,7 @@ function trim(column) {
 
 // The columns themselves have changed, or too much else: the page anew, but not under somebody's hands.
 function reload() {
-  if (dragged || document.querySelector("dialog[open]") || document.activeElement?.matches("input, textarea, select")) {
+  if (holding || document.querySelector("dialog[open]") || document.activeElement?.matches("input, textarea, select")) {
     return void setTimeout(reload, 2000);
   }
   location.reload();
@@ -225,134 +235,6 @@ function tellAll() {
   news.clear();
 }
 
-// ---- Moving ----------------------------------------------------------------------------------------------------------
-
-// One way for drag, dialog, undo and "move anyway". `expected` is the column the card was seen in.
-async function move(number, column, expected, { undoes = null } = {}) {
-  const card = document.getElementById(`ticket_${number}`);
-  card?.classList.add("is-busy");
-  const again = () => move(number, column, expected, { undoes });
-  let answer;
-  try {
-    answer = await fetch(`/tickets/${number}/column`, {
-      method: "POST",
-      headers: { Accept: "application/json" },
-      body: new URLSearchParams({ column, expected, since: board.dataset.seq, q: texts.q }),
-      signal: AbortSignal.timeout(15_000),
-    });
-  } catch {
-    return toast(texts.lost, { kind: "error", actions: [[texts.retry, again]] });
-  } finally {
-    document.getElementById(`ticket_${number}`)?.classList.remove("is-busy");
-  }
-  if (![200, 409, 422].includes(answer.status)) return explain(answer, again);
-  const said = await answer.json();
-  if (said.delta) document.dispatchEvent(new CustomEvent("board:told", { detail: said.delta }));
-  if (answer.ok) {
-    if (undoes) return toast(say(texts.undone, { text: undoes }));
-    const back = () => move(number, said.left, said.column, { undoes: said.text });
-    return toast(said.text, { actions: said.left === said.column ? [] : [[texts.undo, back]] });
-  }
-  const anyway = [texts.anyway, () => move(number, column, said.column)];
-  const choices = answer.status === 409 && String(said.column) !== String(column) ? [anyway, [texts.keep, () => {}]] : [];
-  return toast(said.text, { kind: "error", actions: choices, stays: choices.length > 0 });
-}
-
-function explain(answer, again) {
-  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often,
-    503: words.busy, 507: words.full }[answer.status];
-  const id = answer.headers.get("X-Request-Id");
-  const text = known ?? (id ? `${texts.failed} (${id})` : texts.failed);
-  toast(text, { kind: "error", actions: known && answer.status < 500 ? [] : [[texts.retry, again]] });
-}
-
-function toast(text, { kind = "message", actions = [], stays = false } = {}) {
-  const element = document.createElement("div");
-  element.className = kind === "error" ? "toast toast-error" : "toast";
-  if (stays) element.dataset.stays = "";
-  element.append(Object.assign(document.createElement("span"), { textContent: text }));
-  for (const [label, act] of actions) {
-    const button = Object.assign(document.createElement("button"), { type: "button", className: "button compact", textContent: label });
-    button.addEventListener("click", () => { element.remove(); act(); });
-    element.append(button);
-  }
-  toasts.append(element);
-}
-
-// The dialog's form, which without script is a page of its own.
-document.addEventListener("submit", (event) => {
-  const form = event.target.closest("form[data-moves]");
-  if (!form || event.defaultPrevented) return;
-  event.preventDefault();
-  form.closest("dialog")?.close();
-  move(form.dataset.moves, form.elements.column.value, form.elements.expected.value);
-});
-
-// ---- Dragging --------------------------------------------------------------------------------------------------------
-
-// A sorted column has no place to drop at: the whole column is the target, so Sortable never puts the card anywhere.
-for (const list of board.querySelectorAll("[data-cards]")) {
-  Sortable.create(list, {
-    group: "cards",
-    draggable: ".card",
-    filter: ".more",
-    preventOnFilter: false,
-    sort: false,
-    delay: 250,
-    delayOnTouchOnly: true,
-    forceFallback: true,
-    fallbackOnBody: true,
-    fallbackTolerance: 4,
-    animation: still.matches ? 0 : 120,
-    ghostClass: "is-ghost",
-    dragClass: "is-dragged",
-    scroll: true,
-    bubbleScroll: true,
-    onStart: (event) => begin(event.item),
-    onMove: () => false,
-    onEnd: (event) => end(event.originalEvent),
-  });
-}
-
-function begin(card) {
-  dragged = { card, from: card.closest(".column"), to: null, cancelled: false };
-  for (const name of ["pointermove", "touchmove"]) document.addEventListener(name, aim, { passive: true });
-  document.addEventListener("keydown", cancel, true);
-}
-
-function aim(event) {
-  const { clientX, clientY } = event.touches?.[0] ?? event.changedTouches?.[0] ?? event;
-  if (clientX === undefined) return;
-  const column = document.elementFromPoint(clientX, clientY)?.closest(".column");
-  const target = column && board.contains(column) && column !== dragged.from ? column : null;
-  if (target === dragged.to) return;
-  dragged.to?.classList.remove("is-target");
-  target?.classList.add("is-target");
-  dragged.to = target;
-}
-
-function cancel(event) {
-  if (event.key !== "Escape") return;
-  event.preventDefault();
-  event.stopPropagation();
-  dragged.cancelled = true;
-  dragged.to?.classList.remove("is-target");
-}
-
-function end(event) {
-  if (event) aim(event);
-  for (const name of ["pointermove", "touchmove"]) document.removeEventListener(name, aim);
-  document.removeEventListener("keydown", cancel, true);
-  const { card, from, to, cancelled } = dragged;
-  to?.classList.remove("is-target");
-  // The click that ends the drag comes first: Sortable waits to swallow it, and without it would swallow the next one.
-  setTimeout(() => {
-    dragged = null;
-    for (const delta of held.splice(0)) apply(delta);
-    if (to && !cancelled) move(card.dataset.id, to.dataset.column, from.dataset.column);
-  });
-}
-
 // ---- More of a column ------------------------------------------------------------------------------------------------
 
 board.addEventListener("click", async (event) => {
@@ -367,7 +249,7 @@ board.addEventListener("click", async (event) => {
     showMore(link, parse(await answer.text()));
   } catch {
     link.classList.remove("busy");
-    toast(words.failed, { kind: "error" });
+    document.dispatchEvent(new CustomEvent("toast", { detail: { text: words.failed, kind: "error" } }));
   }
 });
 

@@ -1,0 +1,72 @@
+// Drags a card into another column, by mouse or touch.
+
+const board = document.getElementById("board");
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+
+let dragged = null; // { card, from, to, cancelled } while a card is in the hand
+
+// A sorted column has no place to drop at: the whole column is the target, so Sortable never puts the card anywhere.
+for (const list of board.querySelectorAll("[data-cards]")) {
+  Sortable.create(list, {
+    group: "cards",
+    draggable: ".card",
+    filter: ".more",
+    preventOnFilter: false,
+    sort: false,
+    delay: 250,
+    delayOnTouchOnly: true,
+    forceFallback: true,
+    fallbackOnBody: true,
+    fallbackTolerance: 4,
+    animation: still.matches ? 0 : 120,
+    ghostClass: "is-ghost",
+    dragClass: "is-dragged",
+    scroll: true,
+    bubbleScroll: true,
+    onStart: (event) => begin(event.item),
+    onMove: () => false,
+    onEnd: (event) => end(event.originalEvent),
+  });
+}
+
+function begin(card) {
+  dragged = { card, from: card.closest(".column"), to: null, cancelled: false };
+  emit("board:hold");
+  for (const name of ["pointermove", "touchmove"]) document.addEventListener(name, aim, { passive: true });
+  document.addEventListener("keydown", cancel, true);
+}
+
+function aim(event) {
+  const { clientX, clientY } = event.touches?.[0] ?? event.changedTouches?.[0] ?? event;
+  if (clientX === undefined) return;
+  const column = document.elementFromPoint(clientX, clientY)?.closest(".column");
+  const target = column && board.contains(column) && column !== dragged.from ? column : null;
+  if (target === dragged.to) return;
+  dragged.to?.classList.remove("is-target");
+  target?.classList.add("is-target");
+  dragged.to = target;
+}
+
+function cancel(event) {
+  if (event.key !== "Escape") return;
+  event.preventDefault();
+  event.stopPropagation();
+  dragged.cancelled = true;
+  dragged.to?.classList.remove("is-target");
+}
+
+function end(event) {
+  if (event) aim(event);
+  for (const name of ["pointermove", "touchmove"]) document.removeEventListener(name, aim);
+  document.removeEventListener("keydown", cancel, true);
+  const { card, from, to, cancelled } = dragged;
+  to?.classList.remove("is-target");
+  // The click that ends the drag comes first: Sortable waits to swallow it, and without it would swallow the next one.
+  setTimeout(() => {
+    dragged = null;
+    emit("board:release");
+    if (!to || cancelled) return;
+    emit("board:move", { number: card.dataset.id, column: to.dataset.column, expected: from.dataset.column });
+  });
+}

@@ -1,0 +1,60 @@
+// Moves a card: one way for drag, dialog, keys, undo and "move anyway". Asked for by board:move.
+
+const board = document.getElementById("board");
+const words = document.getElementById("words").dataset;
+const texts = board.dataset;
+const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+document.addEventListener("board:move", ({ detail }) => move(detail.number, detail.column, detail.expected));
+
+// `expected` is the column the card was seen in.
+async function move(number, column, expected, { undoes = null } = {}) {
+  const card = document.getElementById(`ticket_${number}`);
+  card?.classList.add("is-busy");
+  const again = () => move(number, column, expected, { undoes });
+  let answer;
+  try {
+    answer = await fetch(`/tickets/${number}/column`, {
+      method: "POST",
+      headers: { Accept: "application/json" },
+      body: new URLSearchParams({ column, expected, since: board.dataset.seq, q: texts.q }),
+      signal: AbortSignal.timeout(15_000),
+    });
+  } catch {
+    return toast(texts.lost, { kind: "error", actions: [[texts.retry, again]] });
+  } finally {
+    document.getElementById(`ticket_${number}`)?.classList.remove("is-busy");
+  }
+  if (![200, 409, 422].includes(answer.status)) return explain(answer, again);
+  const said = await answer.json();
+  if (said.delta) document.dispatchEvent(new CustomEvent("board:told", { detail: said.delta }));
+  if (answer.ok) {
+    if (undoes) return toast(say(texts.undone, { text: undoes }));
+    const back = () => move(number, said.left, said.column, { undoes: said.text });
+    return toast(said.text, { actions: said.left === said.column ? [] : [[texts.undo, back]] });
+  }
+  const anyway = [texts.anyway, () => move(number, column, said.column)];
+  const choices = answer.status === 409 && String(said.column) !== String(column) ? [anyway, [texts.keep, () => {}]] : [];
+  return toast(said.text, { kind: "error", actions: choices, stays: choices.length > 0 });
+}
+
+function explain(answer, again) {
+  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often,
+    503: words.busy, 507: words.full }[answer.status];
+  const id = answer.headers.get("X-Request-Id");
+  const text = known ?? (id ? `${texts.failed} (${id})` : texts.failed);
+  toast(text, { kind: "error", actions: known && answer.status < 500 ? [] : [[texts.retry, again]] });
+}
+
+function toast(text, options = {}) {
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, ...options } }));
+}
+
+// The dialog's form, which without script is a page of its own.
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-moves]");
+  if (!form || event.defaultPrevented) return;
+  event.preventDefault();
+  form.closest("dialog")?.close();
+  move(form.dataset.moves, form.elements.column.value, form.elements.expected.value);
+});
