@@ -1,7 +1,8 @@
 // Hears what changes on the board and hands it on as events of the document, whatever the connection does:
 //   board:delta   what to change (see cards.Delta); each change once, in order, without gaps
 //   board:reload  the page must be read again
-// Others hand in what they were told, such as the answer to a move, by board:told. It knows nothing of cards.
+// Others hand in what they were told, such as the answer to a move, by board:told, and ask to be up to date by board:ask.
+// It knows nothing of cards.
 //
 // One native EventSource while the tab is visible. A browser has six connections to a host over HTTP/1.1, so at most
 // four tabs hold a stream; the others hear it from them, or ask every 30 s.
@@ -190,6 +191,7 @@ channel?.addEventListener("message", (event) => {
   if (!document.hidden) take(JSON.parse(event.data));
 });
 document.addEventListener("board:told", (event) => take(event.detail, true));
+document.addEventListener("board:ask", () => { if (source?.readyState !== EventSource.OPEN) catchUp(); });
 document.addEventListener("visibilitychange", async () => {
   if (document.hidden) return close();
   quietUntil = 0;

@@ -1,10 +1,28 @@
-// The page of a ticket: sends by key, counts an answer down while it can be taken back, tells the server that it is
-// being read, and takes over what others change. Without it every form works by itself.
+// A ticket, on its own page or in the panel beside a board: sends by key, counts an answer down while it can be taken
+// back, tells the server that it is being read, and takes over what others change. Without it every form works by itself.
+//   panel:opened { root }, panel:closed     see panel.js; on its own page it is there from the beginning
+//   ticket:begun { root, number }           there is one now, or another one
+//   board:ask                               the board is asked what changed, where no stream tells it
 
-const ticket = document.querySelector("[data-ticket]");
-const number = ticket.dataset.ticket;
 const board = document.getElementById("board"); // what live.js follows
 const part = (name) => document.getElementById(`${name}_${number}`);
+
+let ticket = null; // the element with all of it
+let number = "";
+let asker = null; // what asks for all of it anew, so that this is told from what somebody does here
+let refreshing = null;
+
+function begin(root) {
+  ticket = root;
+  number = root.dataset.ticket;
+  refreshing = null;
+  asker = root.appendChild(Object.assign(document.createElement("div"), { hidden: true }));
+  settle();
+  document.dispatchEvent(new CustomEvent("ticket:begun", { detail: { root, number } }));
+}
+
+document.addEventListener("panel:opened", ({ detail }) => begin(detail.root.querySelector("[data-ticket]")));
+document.addEventListener("panel:closed", () => { ticket = null; });
 
 // ---- What was opened stays open, what is being chosen stays chosen ---------------------------------------------------
 
@@ -17,23 +35,21 @@ const isBusy = (rail) => rail.querySelector(".is-changed") ||
 
 // ---- What others change ----------------------------------------------------------------------------------------------
 
-let refreshing = null;
-
-// Asked for by the element that live.js follows, so that it is told from what somebody does here.
 function refresh() {
-  const address = location.pathname + (new URLSearchParams(location.search).has("all") ? "?all" : "");
-  refreshing ??= window.htmx.ajax("GET", address, { source: board, swap: "none" }).finally(() => { refreshing = null; });
-  return refreshing;
+  if (!ticket) return;
+  const address = `/tickets/${number}${new URLSearchParams(location.search).has("all") ? "?all" : ""}`;
+  refreshing ??= window.htmx.ajax("GET", address, { source: asker, swap: "none" }).finally(() => { refreshing = null; });
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   detail.requestConfig.elt.classList.remove("is-changed"); // what was sent is not being chosen any more
-  if (detail.elt !== board) return;
+  if (!ticket || detail.elt !== asker) return;
   const parts = ["due", "line", "messages", ...(isBusy(part("rail")) ? [] : ["rail"])];
-  board.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
+  asker.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
 });
 
 document.addEventListener("board:delta", ({ detail }) => {
+  if (!ticket) return;
   const touched = detail.gone.includes(Number(number)) || detail.cards.some((card) => card.id === Number(number));
   if (touched && detail.seq > Number(part("messages").dataset.seq)) refresh();
 });
@@ -42,11 +58,12 @@ document.addEventListener("board:reload", refresh);
 // ---- After every change of the page ----------------------------------------------------------------------------------
 
 function settle() {
+  if (!ticket) return;
   // A morphed list shows what was chosen here before, whatever the server says.
   for (const list of part("rail").querySelectorAll(".rail-form:not(.is-changed) select")) {
     list.selectedIndex = Math.max(0, [...list.options].findIndex((option) => option.defaultSelected));
   }
-  board.dataset.seq = Math.max(Number(board.dataset.seq), Number(part("messages").dataset.seq));
+  if (board.hidden) board.dataset.seq = Math.max(Number(board.dataset.seq), Number(part("messages").dataset.seq));
   read();
   count();
   // An answer that was taken back is a draft again.
@@ -55,7 +72,9 @@ function settle() {
 }
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (detail.elt === board || ticket.contains(detail.elt)) setTimeout(settle);
+  if (!ticket?.contains(detail.elt)) return;
+  setTimeout(settle);
+  if (detail.elt !== asker) document.dispatchEvent(new CustomEvent("board:ask"));
 });
 
 // ---- Read --------------------------------------------------------------------------------------------------------------
@@ -115,4 +134,9 @@ document.addEventListener("keydown", (event) => {
   form.querySelector(wanted).click();
 });
 
-settle();
+const shown = document.querySelector("[data-ticket]");
+if (shown) {
+  begin(shown);
+  // Reloaded in a panel beside a board, it is a page: what lies behind it in the history is the board, not loaded any more.
+  addEventListener("popstate", () => location.pathname === `/tickets/${number}` || location.reload());
+}
