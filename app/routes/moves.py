@@ -1,13 +1,10 @@
 """Moving a ticket into another column: the dialog, and the one way that drag, menu, keyboard and undo all take."""
 
-from typing import Any
-
-from flask import Blueprint, Response, flash, json, redirect, request, url_for
+from flask import Blueprint, Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import IntegerField, StringField
+from wtforms import IntegerField
 from wtforms.validators import InputRequired, NumberRange, Optional
 
-from app import cards
 from app.auth import login_required, now, signed_in_person
 from app.database import db, writing
 from app.desk import access, tickets
@@ -15,13 +12,10 @@ from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page, wants_part
 from app.models.board import Board
-from app.models.person import Person
 from app.models.ticket import Ticket
-from app.routes import ticket_page
-from app.routes.boards import view_of
+from app.routes import ticket_page, told
 from app.words import N_
 from app.words import gettext as _
-from rules.query import QueryError
 
 bp = Blueprint("moves", __name__)
 
@@ -29,15 +23,10 @@ _ID = NumberRange(1, 2**31 - 1)  # what a database knows as a number of a row
 
 
 class MoveForm(Form):
-    """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile.
-
-    Scripts add how they look at the board: the last event they know of and the filter.
-    """
+    """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile."""
 
     column = IntegerField(N_("Column"), [InputRequired(), _ID])
     expected = IntegerField(N_("Column"), [Optional(), _ID])
-    since = IntegerField(N_("Column"), [Optional()])
-    q = StringField(N_("Search or filter"))
 
 
 @bp.get("/tickets/<int:number>/move")
@@ -65,12 +54,12 @@ def create(number: int) -> AnyResponse:
     except Refused as error:
         if _from_its_page():
             return ticket_page.refused(number, error)
-        return _refused(access.ticket_seen_by(person, number, at), form, error, person)
+        return _refused(access.ticket_seen_by(person, number, at), form, error)
     if _from_its_page():
         return ticket_page.changed(number)
     text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
-    if _by_script():
-        return _answer(ticket, form, person, text, left=left)
+    if told.by_script():
+        return told.answer(ticket, text, column=ticket.column_id, left=left)
     flash(text)
     return redirect(url_for("boards.show", board_id=ticket.board_id, _anchor=f"ticket_{number}"), code=303)
 
@@ -88,32 +77,14 @@ def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = N
     )
 
 
-def _refused(ticket: Ticket, form: MoveForm, error: Refused, person: Person) -> AnyResponse:
+def _refused(ticket: Ticket, form: MoveForm, error: Refused) -> AnyResponse:
     """Nothing was changed: the reason, and where the ticket truly is."""
     if error.status not in (409, 422):
         raise error
-    if _by_script():
-        return _answer(ticket, form, person, error.said(), status=error.status)
+    if told.by_script():
+        return told.answer(ticket, error.said(), status=error.status, column=ticket.column_id, left=None)
     return _dialog(ticket, form.column.data, error)
 
 
 def _from_its_page() -> bool:
     return request.form.get("from") == "ticket"
-
-
-def _by_script() -> bool:
-    return request.accept_mimetypes.best == "application/json"
-
-
-def _answer(
-    ticket: Ticket, form: MoveForm, person: Person, text: str, *, left: int | None = None, status: int = 200
-) -> Response:
-    """What the asking board has to know: where the ticket is, where it came from, and all that changed meanwhile."""
-    told: dict[str, Any] = {"text": text, "ticket": ticket.id, "column": ticket.column_id, "left": left}
-    try:
-        view = view_of(ticket.board_id, form.q.data or "", person)
-    except QueryError:
-        view = view_of(ticket.board_id, "", person)
-    if form.since.data is not None:
-        told["delta"] = cards.changes_since(view, form.since.data, now())._asdict()
-    return Response(json.dumps(told), status, mimetype="application/json")

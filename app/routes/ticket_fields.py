@@ -3,14 +3,15 @@
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
-from app.auth import acting, login_required, now
+from app.auth import acting, login_required, now, signed_in_person
 from app.database import db
 from app.desk import access, tickets
 from app.desk.refused import Refused
 from app.models.person import Person
-from app.models.ticket import Ticket
-from app.routes.ticket_page import changed, language_choices, refused, working_on
-from app.words import N_
+from app.models.ticket import PRIORITIES, Ticket
+from app.routes import ticket_page, told
+from app.routes.ticket_page import language_choices, working_on
+from app.words import N_, gettext, language_name
 
 bp = Blueprint("ticket_fields", __name__)
 
@@ -26,8 +27,11 @@ def assign(number: int) -> Response:
             _refuse_stranger(person_id, ticket)
             tickets.assign(board, ticket, person_id, expected=expected, by=acting(), now=now())
     except Refused as error:
-        return refused(number, error)
-    return changed(number)
+        return _refused(number, error)
+    if ticket.assignee is None:
+        return _changed(ticket, gettext("#%(number)s is assigned to nobody", number=number))
+    name = ticket.assignee.name
+    return _changed(ticket, gettext("#%(number)s is assigned to %(name)s", number=number, name=name))
 
 
 @bp.post("/tickets/<int:number>/team")
@@ -40,8 +44,9 @@ def give_to_team(number: int) -> Response:
         with working_on(number) as (board, ticket):
             tickets.give_to_team(board, ticket, team_id, expected=expected, by=acting(), now=now())
     except Refused as error:
-        return refused(number, error)
-    return changed(number)
+        return _refused(number, error)
+    team = ticket.team.name if ticket.team else gettext("None")
+    return _changed(ticket, gettext("#%(number)s: team %(team)s", number=number, team=team))
 
 
 @bp.post("/tickets/<int:number>/priority")
@@ -52,8 +57,9 @@ def prioritise(number: int) -> Response:
             priority = request.form.get("priority", -1, type=int)
             tickets.prioritise(board, ticket, priority, by=acting(), now=now())
     except Refused as error:
-        return refused(number, error)
-    return changed(number)
+        return _refused(number, error)
+    name = gettext(PRIORITIES[ticket.priority])
+    return _changed(ticket, gettext("#%(number)s: priority %(priority)s", number=number, priority=name))
 
 
 @bp.post("/tickets/<int:number>/language")
@@ -67,22 +73,24 @@ def set_language(number: int) -> Response:
                 raise _not_offered()
             tickets.set_language(board, ticket, language, by=acting(), now=now())
     except Refused as error:
-        return refused(number, error)
-    return changed(number)
+        return _refused(number, error)
+    name = language_name(ticket.language) if ticket.language else gettext("Unknown")
+    return _changed(ticket, gettext("#%(number)s: language %(language)s", number=number, language=name))
 
 
 @bp.post("/tickets/<int:number>/tags")
 @login_required
 def add_tags(number: int) -> Response:
     """`tag` is one name, or several separated by commas: all are added or none."""
-    names = [name for name in request.form.get("tag", "").split(",") if name.strip()]
+    names = [name.strip() for name in request.form.get("tag", "").split(",") if name.strip()]
     try:
         with working_on(number) as (board, ticket):
             for name in names or [""]:
                 tickets.add_tag(board, ticket, name, by=acting(), now=now())
     except Refused as error:
-        return refused(number, error)
-    return changed(number)
+        return _refused(number, error)
+    tags = ", ".join(names)
+    return _changed(ticket, gettext("#%(number)s: tag %(tag)s added", number=number, tag=tags))
 
 
 @bp.post("/tickets/<int:number>/tags/removal")
@@ -92,8 +100,22 @@ def remove_tag(number: int) -> Response:
         with working_on(number) as (board, ticket):
             tickets.remove_tag(board, ticket, request.form.get("tag", ""), by=acting(), now=now())
     except Refused as error:
-        return refused(number, error)
-    return changed(number)
+        return _refused(number, error)
+    tag = request.form.get("tag", "")
+    return _changed(ticket, gettext("#%(number)s: tag %(tag)s removed", number=number, tag=tag))
+
+
+def _changed(ticket: Ticket, text: str) -> Response:
+    """`text` says what was done, to a script."""
+    return told.answer(ticket, text) if told.by_script() else ticket_page.changed(ticket.id)
+
+
+def _refused(number: int, error: Refused) -> Response:
+    if told.by_script() and error.status in (409, 422):
+        return told.answer(
+            access.ticket_seen_by(signed_in_person(), number, now()), error.said(), status=error.status
+        )
+    return ticket_page.refused(number, error)
 
 
 def _id(name: str) -> int | None:
