@@ -3,8 +3,9 @@ boards race."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 
 from app.database import db, insert_new, lock
 from app.desk import access, companies, search, tickets
@@ -206,6 +207,10 @@ def _notes(notes: str) -> str:
 
 
 def _of(address: str) -> Customer | None:
-    return db.session.scalars(
-        select(Customer).join(CustomerAddress).where(CustomerAddress.address == address)
-    ).one_or_none()
+    return db.session.scalars(_writing_from(), {"address": address}).one_or_none()
+
+
+@cache
+def _writing_from() -> Select[Customer]:
+    """Made once: to build it takes longer than to run it."""
+    return select(Customer).join(CustomerAddress).where(CustomerAddress.address == bindparam("address"))

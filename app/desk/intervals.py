@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, Select, and_, insert, or_, update
+from sqlalchemy import ColumnElement, Insert, Select, and_, insert, or_, update
 
 from app.database import db
 from app.models.interval import TicketInterval
@@ -26,7 +27,7 @@ def begin(ticket: Ticket, now: datetime) -> None:
         for field, value in values.items()
         if value is not None
     ]
-    db.session.execute(insert(TicketInterval), rows)
+    _add(rows)
 
 
 def change(ticket: Ticket, changes: Mapping[str, tuple[object, object]], now: datetime) -> None:
@@ -51,7 +52,7 @@ def change(ticket: Ticket, changes: Mapping[str, tuple[object, object]], now: da
                 .execution_options(synchronize_session=False)
             )
         if begun:
-            db.session.execute(insert(TicketInterval), begun)
+            _add(begun)
 
 
 def end(field: str, value: object, tickets: Select[int], now: datetime) -> None:
@@ -67,6 +68,16 @@ def end(field: str, value: object, tickets: Select[int], now: datetime) -> None:
         .values(until_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def _add(rows: list[dict[str, object]]) -> None:
+    db.session.connection().execute(_insert(), rows)
+
+
+@cache
+def _insert() -> Insert:
+    """Made once: to build it takes longer than to run it."""
+    return insert(TicketInterval.__table__)  # type: ignore[arg-type]
 
 
 def _is(field: str, value: str) -> ColumnElement[bool]:

@@ -1,8 +1,9 @@
 """A ticket that a person opens: somebody called, or we write first."""
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from app.database import db
 from app.desk import customers, inbox, messages, tickets
@@ -72,16 +73,22 @@ def open_by_hand(
             language=language,
             raw_id=raw_id,
         )
-        tickets.read(board, ticket, by=by, now=now)
     return ticket
 
 
 def _channel(board: Board) -> Channel:
-    channel = db.session.scalars(
-        select(Channel)
-        .where(Channel.board_id == board.id, Channel.kind == "manual", Channel.closed_at.is_(None))
-        .order_by(Channel.id)
-    ).first()
+    channel = db.session.scalars(_channels(), {"board": board.id}).first()
     if channel is None:
         raise Refused(N_("On this board no tickets are opened by hand."), field="board")
     return channel
+
+
+@cache
+def _channels() -> Select[Channel]:
+    """Made once: to build it takes longer than to run it."""
+    return (
+        select(Channel)
+        .where(Channel.board_id == bindparam("board"), Channel.kind == "manual", Channel.closed_at.is_(None))
+        .order_by(Channel.id)
+        .limit(1)
+    )

@@ -89,7 +89,8 @@ def receive(
     db.session.flush()
     search.index_message(ticket, message)
     ticket.message_count += 1
-    ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "customer", True
+    ticket.last_message_at, ticket.last_speaker = now, "customer"
+    ticket.unread = by.kind != "person"  # what a person writes down for the customer has been read by them
     if automatic is None:
         ticket.automatic = False
         ticket.waiting_since = ticket.waiting_since or now

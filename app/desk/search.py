@@ -1,9 +1,10 @@
 """Keeps what search looks through, in the transaction of each change."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Insert, Select, bindparam, delete, insert, select, update
 
 from app.database import db
 from app.models.company import Company
@@ -20,8 +21,7 @@ def index_ticket(ticket: Ticket, *, new: bool = False) -> None:
     """A ticket was opened (`new`), its subject has changed, or it belongs to another customer."""
     customer = _locked(ticket.customer_id)
     if new:
-        tokens = document((ticket.subject, *customer))
-        db.session.execute(insert(Document).values(ticket_id=ticket.id, tokens=tokens))
+        _add(ticket_id=ticket.id, message_id=None, tokens=document((ticket.subject, *customer)))
     else:
         _keep([(ticket.id, ticket.subject)], customer)
 
@@ -29,7 +29,7 @@ def index_ticket(ticket: Ticket, *, new: bool = False) -> None:
 def index_message(ticket: Ticket, message: Message) -> None:
     """A message was added, or one that had been taken back counts again."""
     tokens = document((_other_subject(ticket, message), message.text))
-    db.session.execute(insert(Document).values(ticket_id=ticket.id, message_id=message.id, tokens=tokens))
+    _add(ticket_id=ticket.id, message_id=message.id, tokens=tokens)
 
 
 def forget_message(message: Message) -> None:
@@ -61,22 +61,46 @@ def index_company(company_id: int) -> None:
 def _locked(customer_id: int) -> tuple[str, ...]:
     """The texts by which a customer is found, as they stand. Who changes them and who opens a ticket of theirs on
     another board wait for each other: one of them would write what is past."""
-    name, company_id = db.session.execute(
-        select(Customer.name, Customer.company_id)
-        .where(Customer.id == customer_id)
-        .with_for_update(key_share=True)
-    ).one()
-    addresses = db.session.scalars(
-        select(CustomerAddress.address)
-        .where(CustomerAddress.customer_id == customer_id)
-        .order_by(CustomerAddress.id)
-    ).all()
+    asked = {"customer": customer_id}
+    name, company_id = db.session.execute(_customer(), asked).one()
+    addresses = db.session.scalars(_addresses(), asked).all()
     company = (
         db.session.scalar(select(Company.name).where(Company.id == company_id).with_for_update(read=True))
         if company_id is not None
         else None
     )
     return (name, *addresses, company or "")
+
+
+# Statements are made once: to build one takes longer than to run it. The addresses are read by one of their own, for a
+# joined one would see them as they stood before the wait.
+
+
+@cache
+def _customer() -> Select[str, int | None]:
+    return (
+        select(Customer.name, Customer.company_id)
+        .where(Customer.id == bindparam("customer"))
+        .with_for_update(key_share=True)
+    )
+
+
+@cache
+def _addresses() -> Select[str]:
+    return (
+        select(CustomerAddress.address)
+        .where(CustomerAddress.customer_id == bindparam("customer"))
+        .order_by(CustomerAddress.id)
+    )
+
+
+@cache
+def _insert() -> Insert:
+    return insert(Document.__table__)  # type: ignore[arg-type]
+
+
+def _add(**values: object) -> None:
+    db.session.connection().execute(_insert(), values)
 
 
 def _tickets_of(customer_id: int, after: int) -> Sequence[tuple[int, str]]:
