@@ -25,6 +25,7 @@ from app.desk.refused import Refused
 from app.models.card import said
 from app.models.navigation import Line, lines
 from app.models.person import Person
+from app.texts import Templates
 from app.words import N_
 
 TROUBLE: dict[Trouble, int] = {"away": 503, "full": 507}
@@ -41,6 +42,7 @@ _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">
 
 
 def init_app(app: Flask) -> None:
+    app.jinja_environment = Templates  # type: ignore[assignment]
     env = app.jinja_env
     env.add_extension("jinja2.ext.i18n")
     env.install_gettext_callables(words.gettext, words.ngettext, newstyle=True)  # type: ignore[attr-defined]

@@ -140,7 +140,13 @@ def now(request: pytest.FixtureRequest) -> datetime:
 @pytest.fixture(scope="session")
 def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
     """Every app compiles its templates anew, which takes longer than most tests: here each is compiled once."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    from app import words
+
+    class Compiled(FileSystemBytecodeCache):
+        def get_cache_key(self, name: str, filename: str | None = None) -> str:
+            return super().get_cache_key(f"{words.locale()}/{name}", filename)
+
+    return Compiled(str(tmp_path_factory.mktemp("templates")))
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ LAYERS = [
     "app.greenlets",
     "app.cards",
     "app.filters",
+    "app.texts",
     "app.html",
     "app.forms",
     "app.auth",

@@ -106,7 +106,7 @@ def ticket_seen_by(person: Person | None, number: int, now: datetime, *also: Exe
     ticket = None
     if person is not None and person.works_here(now):
         asked = {"ticket": number, **asked_by(person, now)}
-        ticket = db.session.scalars(_ticket_seen(person.role, also), asked).one_or_none()
+        ticket = db.session.scalars(_ticket_seen(person.role, also), asked).unique().one_or_none()
     if ticket is None:
         raise not_found()
     return ticket

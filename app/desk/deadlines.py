@@ -20,17 +20,20 @@ from rules import deadlines as rules
 from rules import hours
 
 States = dict[int, list[tuple[str, datetime]]]
+STATES = frozenset({"ticket.opened", "ticket.moved"})  # the events that hold a ticket's state
 
 
 class Promises:
-    """The policy and calendars of a board, read once for many tickets."""
+    """The policy and calendars of a board, read once for many tickets, or for one alone."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, alone: Ticket | None = None) -> None:
         with_calendar = [joinedload(Policy.calendar)]
         policy = db.session.get(Policy, board.policy_id, options=with_calendar) if board.policy_id else None
         self._policy = _policy(policy) if policy else None
         self._default = _calendar(policy.calendar) if policy else None
-        self._calendars: dict[int, dict[str, Any]] = dict(db.session.execute(_own_calendars()).all())
+        self._calendars: dict[int, dict[str, Any]] = {}
+        if alone is None or alone.channel.calendar_id not in (None, policy.calendar_id if policy else None):
+            self._calendars = dict(db.session.execute(_own_calendars()).all())
         self._read: dict[int, hours.Calendar] = {}
 
     def calendar(self, ticket: Ticket) -> hours.Calendar | None:
@@ -60,9 +63,16 @@ class Promises:
         return rules.deadlines(facts, self._policy, calendar, now)
 
 
-def of(board: Board, ticket: Ticket, now: datetime) -> tuple[rules.Deadline, ...]:
-    """The deadlines of one ticket, for its page."""
-    return Promises(board).of(ticket, states_of([ticket.id])[ticket.id], now)
+def of(
+    board: Board, ticket: Ticket, now: datetime, known: Sequence[Event] | None = None
+) -> tuple[rules.Deadline, ...]:
+    """The deadlines of one ticket, for its page. `known` are its events, when all that hold a STATE have been read."""
+    states = (
+        states_of([ticket.id])[ticket.id]
+        if known is None
+        else [_state(e.changes, e.at) for e in known if e.kind in STATES]
+    )
+    return Promises(board, ticket).of(ticket, states, now)
 
 
 @cache
@@ -74,8 +84,12 @@ def states_of(ticket_ids: Iterable[int]) -> States:
     """ticket -> the states it has been in, oldest first, from the events."""
     states: States = {ticket_id: [] for ticket_id in ticket_ids}
     for ticket_id, changes, at in db.session.execute(_states(), {"tickets": list(states)}):
-        states[ticket_id].append((changes["state"][1], at))
+        states[ticket_id].append(_state(changes, at))
     return states
+
+
+def _state(changes: dict[str, Any], at: datetime) -> tuple[str, datetime]:
+    return changes["state"][1], at
 
 
 @cache
@@ -86,7 +100,7 @@ def _states() -> Select[int, dict[str, Any], datetime]:
         .where(
             Event.subject_kind == "ticket",
             Event.subject_id.in_(bindparam("tickets", expanding=True)),
-            Event.kind.in_(("ticket.opened", "ticket.moved")),
+            Event.kind.in_(STATES),
         )
         .order_by(Event.id)
     )

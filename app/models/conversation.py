@@ -10,6 +10,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from app.database import UTCDateTime, db
 from app.models.board import Board, BoardPerson, Column
+from app.models.customer import Customer
 from app.models.event import Event
 from app.models.message import Message
 from app.models.person import Person
@@ -25,7 +26,7 @@ EARLIER_TICKETS = 5
 # What the page says of a ticket from other tables, read in the one statement that finds it.
 SHOWN_WITH = (
     joinedload(Ticket.column).joinedload(Column.board),
-    joinedload(Ticket.customer),
+    joinedload(Ticket.customer).joinedload(Customer.addresses),
     joinedload(Ticket.channel),
     joinedload(Ticket.assignee),
 )

@@ -19,6 +19,7 @@ from app.models import conversation
 from app.models.board import Board
 from app.models.conversation import Said
 from app.models.desk import the_desk
+from app.models.event import Event
 from app.models.message import Message
 from app.models.ticket import PRIORITIES, Ticket
 from app.words import N_, gettext, language_name
@@ -106,7 +107,8 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
     board = db.session.get_one(Board, ticket.board_id)
     everything = "all" in request.args
     said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
-    found = deadlines.of(board, ticket, at)
+    events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
+    found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
     told = [_told(deadline, found, person.zone, at) for deadline in found]
     linked = db.session.get(Ticket, ticket.linked_id) if ticket.linked_id else None
     return page(
@@ -115,7 +117,7 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
         status=status,
         ticket=ticket,
         board=board,
-        entries=_entries(said_in_it, number),
+        entries=_entries(said_in_it, events),
         hidden_messages=0 if everything else conversation.hidden_messages(number, len(said_in_it)),
         deliveries=messages.deliveries_of(ticket),
         deadlines=told,
@@ -145,10 +147,10 @@ def language_choices(ticket: Ticket) -> list[str]:
     return list(dict.fromkeys([*(desk.languages if desk else ()), *filter(None, [ticket.language])]))
 
 
-def _entries(said: Sequence[Said], number: int) -> list[tuple[str, Any]]:
+def _entries(said: Sequence[Said], events: Sequence[Event]) -> list[tuple[str, Any]]:
     """Messages and the events between them, in order; what is older than the first message shown is left out."""
     said_at = sorted(entry.message.at for entry in said)
-    lines = history.told(conversation.events_of(number, history.SHOWN), said_at)
+    lines = history.told([event for event in events if event.kind in history.SHOWN], said_at)
     first = said[0].message.at if said else None
     entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
         *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),

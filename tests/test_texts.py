@@ -1,0 +1,34 @@
+"""Templates hold their texts: the right ones for each language, also for parts that are included, imported or built upon."""
+
+from typing import Any
+
+from jinja2 import DictLoader
+
+from app.words import speaking
+
+TEMPLATES = {
+    "base.html": "<title>{% block title %}{% endblock %}</title>{{ _('Close') }}",
+    "part.html": "<i>{{ _('Undo') }}</i>",
+    "words.html": "{% macro said() %}{{ _('Cancel') }}{% endmacro %}",
+    "page.html": "{% extends 'base.html' %}{% from 'words.html' import said %}"
+    "{% block title %}{% include 'part.html' %}{{ said() }}{{ _('%(n)s min', n=5) }}{{ [_('now')]|join }}{% endblock %}",
+}
+
+
+def test_each_language_has_its_own(app: Any) -> None:
+    app.jinja_env.loader = DictLoader(TEMPLATES)
+    app.jinja_env.bytecode_cache = None
+    wanted = {
+        "en": "<title><i>Undo</i>Cancel5 minnow</title>Close",
+        "ko": "<title><i>되돌리기</i>취소5분방금</title>닫기",
+    }
+    for language in ("en", "ko", "en"):
+        with speaking(language):
+            assert app.jinja_env.get_template("page.html").render() == wanted[language]
+
+
+def test_a_text_is_not_escaped_and_a_value_is(app: Any) -> None:
+    app.jinja_env.loader = DictLoader({"page.html": "{{ _('100%% <b>') }}{{ _('%(n)s min', n='<b>') }}"})
+    app.jinja_env.bytecode_cache = None
+    with speaking("en"):
+        assert app.jinja_env.get_template("page.html").render() == "100% <b>&lt;b&gt; min"
