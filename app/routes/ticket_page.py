@@ -100,8 +100,15 @@ def refused(number: int, error: Refused, draft: Draft | None = None) -> Response
     return response
 
 
-def shown(number: int, *, status: int = 200, said: str | None = None, draft: Draft | None = None) -> Response:
-    """The ticket's page, or all its parts. `said` is the reason why something was refused."""
+def shown(
+    number: int,
+    *,
+    status: int = 200,
+    said: str | None = None,
+    draft: Draft | None = None,
+    beside: bool = False,
+) -> Response:
+    """The ticket's page, or all its parts, or what is shown `beside` a board. `said` is why something was refused."""
     at, person = now(), signed_in_person()
     ticket = access.ticket_seen_by(person, number, at, *conversation.SHOWN_WITH)
     board = db.session.get_one(Board, ticket.board_id)
@@ -112,8 +119,8 @@ def shown(number: int, *, status: int = 200, said: str | None = None, draft: Dra
     told = [_told(deadline, found, person.zone, at) for deadline in found]
     linked = db.session.get(Ticket, ticket.linked_id) if ticket.linked_id else None
     return page(
-        "tickets/show.html",
-        part="tickets/_parts.html",
+        "tickets/_panel.html" if beside else "tickets/show.html",
+        part=None if beside else "tickets/_parts.html",
         status=status,
         ticket=ticket,
         board=board,

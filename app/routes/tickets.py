@@ -64,6 +64,13 @@ def show(number: int) -> Response:
     return shown(number)
 
 
+@bp.get("/tickets/<int:number>/panel")
+@login_required
+def panel(number: int) -> Response:
+    """The ticket as a part of the page it was opened from."""
+    return shown(number, beside=True)
+
+
 @bp.post("/tickets/<int:number>/reading")
 @login_required
 def read(number: int) -> Response:

@@ -72,6 +72,7 @@ TABLE = {
     "GET /tickets/<int:number>/move": Row(BOARD),
     "POST /tickets/<int:number>/column": Row(BOARD),
     "GET /tickets/<int:number>": Row(BOARD),
+    "GET /tickets/<int:number>/panel": Row(BOARD),
     "POST /tickets/<int:number>/reading": Row(BOARD),
     "POST /tickets/<int:number>/replies": Row(BOARD),
     "POST /tickets/<int:number>/replies/<int:message_id>/withdrawal": Row(BOARD),

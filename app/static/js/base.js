@@ -242,10 +242,14 @@
   const takeBack = () => [sessionStorage, localStorage].forEach((store) => rename(store, "sent", "draft"));
   if ("keepsDrafts" in root.dataset) takeBack();
   else [sessionStorage, localStorage].forEach((store) => rename(store, "sent", null));
-  for (const field of document.querySelectorAll("textarea[data-draft]")) {
-    const draft = drafts.getItem(keyOf(field, "draft"));
-    if (draft && !field.value) field.value = draft;
+  function restore(within) {
+    for (const field of within.querySelectorAll("textarea[data-draft]")) {
+      const draft = drafts.getItem(keyOf(field, "draft"));
+      if (draft && !field.value) field.value = draft;
+    }
   }
+  restore(document);
+  document.addEventListener("panel:opened", (event) => restore(event.detail.root));
   addEventListener("pageshow", (event) => event.persisted && takeBack());
 
   document.addEventListener("input", (event) => {

@@ -168,7 +168,7 @@ function trim(column) {
 
 // The columns themselves have changed, or too much else: the page anew, but not under somebody's hands.
 function reload() {
-  if (holding || document.querySelector("dialog[open]") || document.activeElement?.matches("input, textarea, select")) {
+  if (holding || document.querySelector("dialog[open], #panel:not([hidden])") || document.activeElement?.matches("input, textarea, select")) {
     return void setTimeout(reload, 2000);
   }
   location.reload();

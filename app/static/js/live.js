@@ -1,6 +1,7 @@
 // Hears what changes on the board and hands it on as events of the document, whatever the connection does:
 //   board:delta   what to change (see cards.Delta); each change once, in order, without gaps
 //   board:reload  the page must be read again
+// Which board, from which event on and with which filter stands at #board; live:follow says that it stands there anew.
 // Others hand in what they were told, such as the answer to a move, by board:told, and ask to be up to date by board:ask.
 // It knows nothing of cards.
 //
@@ -17,10 +18,8 @@ const LEASE_FOR = 12_000; // of the one stream where there are no locks
 
 const address = (what) => `/boards/${board.dataset.board}/${what}?` +
   new URLSearchParams({ since: board.dataset.seq, ...(board.dataset.q && { q: board.dataset.q }) });
-const view = ["nightdesk", document.documentElement.dataset.me, document.documentElement.lang, board.dataset.board,
-  board.dataset.q].join(":");
-const channel = "BroadcastChannel" in window ? new BroadcastChannel(view) : null;
 
+let channel = null; // to the other tabs that look the same way
 let source = null; // the stream
 let release = null; // gives its slot back
 let opening = false;
@@ -46,7 +45,8 @@ function emit(name, detail) {
 }
 
 function showClock(state) {
-  document.getElementById("clock").hidden = state !== "stopped";
+  const banner = document.getElementById("clock");
+  if (banner) banner.hidden = state !== "stopped";
 }
 
 function show(state) {
@@ -65,7 +65,8 @@ function catchUp() {
 }
 
 async function ask() {
-  if (stopped) return false;
+  if (stopped || !board.dataset.board) return false;
+  const asked = board.dataset.board;
   let answer;
   try {
     answer = await fetch(address("delta"), { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000) });
@@ -80,8 +81,10 @@ async function ask() {
     return backOff(Number(answer.headers.get("Retry-After")) * 1000);
   }
   failures = 0;
+  const delta = await answer.json();
+  if (asked !== board.dataset.board) return false; // another one is followed by now
   showClock(answer.headers.get("X-Clock"));
-  take(await answer.json());
+  take(delta);
   return true;
 }
 
@@ -102,12 +105,12 @@ function stop(text) {
 // ---- The stream --------------------------------------------------------------------------------------------------------
 
 async function open() {
-  if (source || opening || stopped || document.hidden || !navigator.onLine || Date.now() < quietUntil) return;
+  if (source || opening || stopped || !board.dataset.board || document.hidden || !navigator.onLine || Date.now() < quietUntil) return;
   opening = true;
   release = await takeSlot();
   opening = false;
   if (!release) return;
-  if (document.hidden) return close();
+  if (document.hidden || !board.dataset.board) return close();
   source = new EventSource(address("stream"));
   source.addEventListener("open", () => { failures = 0; show("live"); });
   source.addEventListener("delta", (event) => {
@@ -140,7 +143,7 @@ function close() {
 }
 
 function tick() {
-  if (document.hidden || stopped) return;
+  if (document.hidden || stopped || !board.dataset.board) return;
   open();
   const streaming = source?.readyState === EventSource.OPEN;
   if (streaming || Date.now() < quietUntil) return;
@@ -186,10 +189,25 @@ function takeLease() {
 
 // ---- When --------------------------------------------------------------------------------------------------------------
 
-channel?.addEventListener("message", (event) => {
-  heardAt = Date.now();
-  if (!document.hidden) take(JSON.parse(event.data));
-});
+function follow() {
+  close();
+  channel?.close();
+  channel = null;
+  stopped = false;
+  heardAt = failures = quietUntil = 0;
+  indicator.hidden = !board.dataset.board;
+  if (!board.dataset.board) return;
+  const { dataset: { me }, lang } = document.documentElement;
+  if ("BroadcastChannel" in window) channel = new BroadcastChannel(["nightdesk", me, lang, board.dataset.board, board.dataset.q].join(":"));
+  channel?.addEventListener("message", (event) => {
+    heardAt = Date.now();
+    if (!document.hidden) take(JSON.parse(event.data));
+  });
+  show(navigator.onLine ? "connecting" : "offline");
+  open();
+}
+
+document.addEventListener("live:follow", follow);
 document.addEventListener("board:told", (event) => take(event.detail, true));
 document.addEventListener("board:ask", () => { if (source?.readyState !== EventSource.OPEN) catchUp(); });
 document.addEventListener("visibilitychange", async () => {
@@ -203,5 +221,4 @@ addEventListener("offline", () => { close(); show("offline"); });
 addEventListener("pagehide", close);
 addEventListener("pageshow", (event) => { if (event.persisted) catchUp().then(open); });
 setInterval(tick, 1000);
-show(navigator.onLine ? "connecting" : "offline");
-open();
+follow();
