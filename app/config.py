@@ -43,6 +43,8 @@ class Settings:
     secret_key: str
     log_format: str
     metrics_allow: tuple[IPv4Network | IPv6Network, ...]
+    attachments: int  # of one message that is sent
+    attachments_mb: int  # all of them together
 
     @property
     def on_sqlite(self) -> bool:
@@ -92,6 +94,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         secret_key=_secret_key(environ, data),
         log_format=_log_format(environ),
         metrics_allow=_networks(environ),
+        attachments=_number(environ, "ATTACHMENTS", 20, 1, 100),
+        attachments_mb=_number(environ, "ATTACHMENTS_MB", 18, 1, 25),
     )
 
 

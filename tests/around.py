@@ -21,7 +21,8 @@ from tests.sink import Sink
 CHROMIUM = ("chromium-headless-shell", "chromium", "google-chrome")
 LOOPBACK = ("127.0.0.1", "localhost")
 _users = itertools.count(1)
-REFUSALS = ("401", "409", "422")  # answers of the desk, which Chromium also writes to the console
+# What Chromium also writes to the console: answers of the desk, and that a test has cut the network.
+REFUSALS = ("status of 401", "status of 409", "status of 413", "status of 422", "ERR_INTERNET_DISCONNECTED")
 
 
 @pytest.fixture(scope="session")
@@ -204,9 +205,7 @@ def _flask(arguments: tuple[str, ...]) -> list[str]:
 
 
 def _listen(message: Any, faults: list[str]) -> None:
-    refused = "Failed to load resource" in message.text and any(
-        f"status of {code}" in message.text for code in REFUSALS
-    )
+    refused = "Failed to load resource" in message.text and any(text in message.text for text in REFUSALS)
     if message.type == "error" and not refused:
         faults.append(f"console: {message.text}")
 

@@ -2,12 +2,14 @@
 
 import smtplib
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from app.channels import Permanent, Temporary
 from app.config import Settings
 from app.mail.compose import compose
+from app.mail.files import File
 from app.models.delivery import Delivery
 
 __all__ = ["Permanent", "Relay", "Temporary", "Unreachable", "relay"]
@@ -46,10 +48,10 @@ class Relay:
                 self._server.quit()
         self._drop()
 
-    def send(self, delivery: Delivery) -> None:
-        """Hands one message over. Raises Temporary (Unreachable above all) or Permanent with the relay's own words."""
+    def send(self, delivery: Delivery, files: Sequence[File] = ()) -> None:
+        """Hands one message over, with its files. Raises Temporary (Unreachable above all) or Permanent with the relay's own words."""
         try:
-            data = raw(delivery)
+            data = raw(delivery, files)
         except ValueError as error:
             raise Permanent(str(error)) from error
         try:
@@ -124,7 +126,7 @@ class Relay:
         return server
 
 
-def raw(delivery: Delivery) -> bytes:
+def raw(delivery: Delivery, files: Sequence[File] = ()) -> bytes:
     """The bytes of a delivery, the same at every try."""
     return compose(
         from_name=delivery.from_name,
@@ -139,6 +141,7 @@ def raw(delivery: Delivery) -> bytes:
         language=delivery.language,
         automatic=delivery.automatic,
         answers=delivery.kind == "automatic",
+        files=files,
     )
 
 

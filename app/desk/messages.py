@@ -110,6 +110,7 @@ def reply(
     seen: int | None,
     then: str = "wait",
     despite_bounce: bool = False,
+    files: Sequence[File] = (),
     now: datetime,
 ) -> Message:
     """Answers the customer: the mail leaves after UNDO_FOR, everything else is so at once.
@@ -130,7 +131,7 @@ def reply(
         )
     state = THEN[then]
     spare_automatic(board, ticket, now=now)
-    message = _add(ticket, "reply", text, person, now)
+    message = _add(ticket, "reply", text, person, now, files)
     message.message_id = _mint(message)
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
     ticket.waiting_since = None
@@ -217,9 +218,11 @@ def spare_automatic(board: Board, ticket: Ticket, *, now: datetime) -> None:
             told(board, ticket, "message.spared", by=CLOCK, now=now, message=message.id)
 
 
-def note(board: Board, ticket: Ticket, text: str, *, person: Person, now: datetime) -> Message:
+def note(
+    board: Board, ticket: Ticket, text: str, *, person: Person, files: Sequence[File] = (), now: datetime
+) -> Message:
     """Writes an internal note. It answers nothing and moves nothing."""
-    message = _add(ticket, "note", checked(text), person, now)
+    message = _add(ticket, "note", checked(text), person, now, files)
     tickets.changed(board, ticket, "message.noted", by=By("person", person.id), now=now, message=message.id)
     return message
 
@@ -269,7 +272,9 @@ def store_blob(data: bytes, sha256: str) -> None:
     )
 
 
-def _add(ticket: Ticket, kind: str, text: str, person: Person, now: datetime) -> Message:
+def _add(
+    ticket: Ticket, kind: str, text: str, person: Person, now: datetime, files: Sequence[File] = ()
+) -> Message:
     message = Message(
         ticket_id=ticket.id,
         kind=kind,
@@ -280,6 +285,7 @@ def _add(ticket: Ticket, kind: str, text: str, person: Person, now: datetime) ->
         language=None,
         at=now,
     )
+    message.attachments = [attachment(file) for file in files]
     db.session.add(message)
     db.session.flush()
     search.index_message(ticket, message)

@@ -12,6 +12,7 @@ from email.utils import format_datetime
 
 from app.mail.addresses import canonical, punycode
 from app.mail.charsets import clean
+from app.mail.files import File, attach
 from app.mail.headers import one_line
 
 MAX_REFERENCES = 20
@@ -40,8 +41,9 @@ def compose(
     reply_to: str | None = None,
     signature: str | None = None,
     cc: Sequence[str] = (),
+    files: Sequence[File] = (),
 ) -> bytes:
-    """One message with a plain and an HTML part, CRLF line ends. Ids are given without <>; `date` is aware;
+    """One message with a plain and an HTML part and these files, CRLF line ends. Ids are given without <>; `date` is aware;
     `language` is a tag such as "ko". `automatic` marks it so that other machines do not answer; `answers` says that it
     answers a message, be it one without an id. Line ends in a name or subject become blanks; raises ValueError for an address, id, language or date that cannot be written. An address
     with letters beyond ASCII before its @ is written as UTF-8: its server must speak SMTPUTF8."""
@@ -72,7 +74,7 @@ def compose(
     # The fields are written here, because the modern policy encodes ids longer than a line as words (bpo-35805),
     # and then nobody's client threads.
     head = "".join(f"{name}: {value}\r\n" for name, value in fields if value or name == "Subject")
-    return head.encode() + _body(clean(text), clean(signature or ""), language, seed=message_id)
+    return head.encode() + _body(clean(text), clean(signature or ""), language, files, seed=message_id)
 
 
 def can_be_named(message_id: str) -> bool:
@@ -80,7 +82,7 @@ def can_be_named(message_id: str) -> bool:
     return bool(_ID.fullmatch(message_id.strip().strip("<>")))
 
 
-def _body(text: str, signature: str, language: str, *, seed: str) -> bytes:
+def _body(text: str, signature: str, language: str, files: Sequence[File], *, seed: str) -> bytes:
     plain = text.rstrip() + "\n" + (f"\n-- \n{signature.strip()}\n" if signature.strip() else "")
     message = EmailMessage(policy=SMTP)
     message.set_content(plain, charset="utf-8", cte=_encoding(plain))
@@ -89,6 +91,10 @@ def _body(text: str, signature: str, language: str, *, seed: str) -> bytes:
     # Not random: the same row gives the same bytes, and no line of the content can be the boundary.
     boundary = hashlib.sha256(f"{seed}\n{plain}".encode()).hexdigest()[:40]
     message.set_boundary(f"=_{boundary}")
+    for file in files:
+        attach(message, file)
+    if files:
+        message.set_boundary(f"=_files_{boundary}")
     return message.as_bytes()
 
 

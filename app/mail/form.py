@@ -1,9 +1,7 @@
 """What somebody wrote into the public form -> the bytes of a message, so that it is archived and threaded as mail is."""
 
 import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -11,19 +9,10 @@ from email.policy import SMTPUTF8
 from email.utils import format_datetime
 
 from app.mail.charsets import clean
+from app.mail.files import File, attach
 from app.mail.headers import one_line
 
-LONGEST_FILE_NAME = 200
-_TYPE = re.compile(r"(application|audio|font|image|model|text|video)/([a-z0-9][a-z0-9.+-]{0,80})")
-
-
-@dataclass(frozen=True)
-class File:
-    """A file as the browser sent it: its name and type are the sender's claims."""
-
-    name: str
-    media_type: str
-    content: bytes
+__all__ = ["File", "message_from_form"]
 
 
 def message_from_form(
@@ -50,14 +39,7 @@ def message_from_form(
     message["Message-ID"] = f"<form.{_digest(once, name, address, subject, text, files)}@{domain}>"
     message.set_content(clean(text), charset="utf-8", cte="base64")
     for file in files:
-        kind = _TYPE.fullmatch(file.media_type.lower())
-        main, sub = kind.groups() if kind else ("application", "octet-stream")
-        message.add_attachment(
-            file.content,
-            maintype=main,
-            subtype=sub,
-            filename=one_line(file.name)[-LONGEST_FILE_NAME:] or None,
-        )
+        attach(message, file)
     message["Content-Language"] = language  # last: the body is set by clearing such headers
     return message.as_bytes()
 

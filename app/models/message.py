@@ -56,7 +56,7 @@ class Attachment(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token: Mapped[str] = mapped_column(unique=True)  # its name in the address, 128 bits
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
-    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"))
+    sha256: Mapped[str] = mapped_column(ForeignKey("blobs.sha256"), index=True)
     name: Mapped[str]
     media_type: Mapped[str]
     size: Mapped[int]

@@ -1,12 +1,16 @@
 """Answers to the customer, the seconds in which they can be taken back, and internal notes."""
 
+from dataclasses import replace
+
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app.auth import acting, login_required, now, signed_in_person
-from app.desk import customers, messages
+from app.desk import access, customers, drafts, messages
 from app.desk.refused import Refused
 from app.html import wants_part
+from app.models.draft import files_of
+from app.routes.files import uploads
 from app.routes.ticket_page import Draft, changed, refused, shown, working_on
 
 bp = Blueprint("replies", __name__)
@@ -17,7 +21,9 @@ bp = Blueprint("replies", __name__)
 def create(number: int) -> Response:
     draft = Draft.sent("reply")
     try:
+        draft = _with_files(number, draft)
         with working_on(number) as (board, ticket):
+            files = drafts.take(number, draft.files, person=signed_in_person())
             message = messages.reply(
                 board,
                 ticket,
@@ -26,6 +32,7 @@ def create(number: int) -> Response:
                 seen=draft.seen if draft.anyway is None else max(draft.seen, draft.anyway),
                 then=draft.then,
                 despite_bounce=draft.despite_bounce,
+                files=files,
                 now=now(),
             )
     except Refused as error:
@@ -40,6 +47,8 @@ def withdraw(number: int, message_id: int) -> Response:
     try:
         with working_on(number) as (board, ticket):
             message = messages.withdraw(board, ticket, message_id, person=signed_in_person(), now=now())
+            if message.person_id == signed_in_person().id:
+                drafts.put_back(message, person=signed_in_person(), now=now())
     except Refused as error:
         return refused(number, error)
     if message.automatic is not None:  # the desk has said it, nobody wants its words in the composer
@@ -72,8 +81,26 @@ def clear_bounce(number: int) -> Response:
 def note(number: int) -> Response:
     draft = Draft.sent("note")
     try:
+        draft = _with_files(number, draft)
         with working_on(number) as (board, ticket):
-            message = messages.note(board, ticket, draft.text, person=signed_in_person(), now=now())
+            files = drafts.take(number, draft.files, person=signed_in_person())
+            message = messages.note(
+                board, ticket, draft.text, person=signed_in_person(), files=files, now=now()
+            )
     except Refused as error:
         return refused(number, error, draft)
     return changed(number, f"#message_{message.id}")
+
+
+def _with_files(number: int, draft: Draft) -> Draft:
+    """The draft with what was chosen and, without script, comes with the message itself. It is kept before anything is
+    refused, so that it need not be chosen again."""
+    sent = uploads()
+    if not sent:
+        return draft
+    person = signed_in_person()
+    access.ticket_seen_by(person, number, now())
+    before = {file.token for file in files_of(person.id, number)}
+    drafts.attach(number, sent, person=person, now=now())
+    new = [file.token for file in files_of(person.id, number) if file.token not in before]
+    return replace(draft, files=(*draft.files, *new))

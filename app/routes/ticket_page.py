@@ -11,6 +11,7 @@ from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import now, signed_in_person
+from app.config import settings
 from app.database import db, writing
 from app.desk import access, deadlines, explanations, history, messages
 from app.desk.refused import Refused
@@ -19,6 +20,7 @@ from app.models import conversation
 from app.models.board import Board
 from app.models.conversation import Said
 from app.models.desk import the_desk
+from app.models.draft import files_of
 from app.models.event import Event
 from app.models.message import Message
 from app.models.ticket import PRIORITIES, Ticket
@@ -31,7 +33,8 @@ NEAR = 4  # a deadline is near when a quarter of its time is left
 @dataclass(frozen=True)
 class Draft:
     """What somebody is writing, as it was sent. `seen` is the newest message they had read, `anyway` the newest one
-    that they want to answer over; with `despite_bounce` they write to an address from which mail came back; `errors` are for the reader."""
+    that they want to answer over; with `despite_bounce` they write to an address from which mail came back; `files` are the tokens of what goes with it;
+    `errors` are for the reader."""
 
     text: str = ""
     kind: str = "reply"
@@ -39,6 +42,7 @@ class Draft:
     seen: int = 0
     anyway: int | None = None
     despite_bounce: bool = False
+    files: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     conflict: bool = False
 
@@ -52,6 +56,7 @@ class Draft:
             seen=request.form.get("seen", 0, type=int),
             anyway=request.form.get("anyway", type=int),
             despite_bounce="despite_bounce" in request.form,
+            files=tuple(request.form.getlist("file")),
         )
 
 
@@ -142,6 +147,8 @@ def shown(
         firings=conversation.firings_of(number),
         newest=max((entry.message.id for entry in said_in_it), default=0),
         draft=draft or _taken_back(ticket) or Draft(),
+        files=files_of(person.id, number),
+        limits=settings(),
         said=said,
         may_see_raw=access.can(person, "see_failed_messages", None, at),
         now=at,

@@ -16,11 +16,12 @@ from app.channels import smtp
 from app.config import settings
 from app.database import db, trouble, writing
 from app.desk import deliveries, messages
+from app.mail.files import File
 from app.models.board import Board
 from app.models.delivery import Delivery
 from app.models.desk import Desk
 from app.models.event import CLOCK
-from app.models.message import Message
+from app.models.message import Attachment, Blob, Message
 from app.models.ticket import Ticket
 from app.sweeps.process import bury, claimant
 from app.words import N_
@@ -59,7 +60,9 @@ def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, b
             break
         error: smtp.Temporary | smtp.Permanent | None = unreachable
         if relay is not None and error is None:
-            error = _hand_over(delivery, relay)
+            with _owing(partial(deliveries.give_back, claimed[place:], claimant(), now)):
+                files = _files_of(delivery)
+            error = _hand_over(delivery, files, relay)
             unreachable = error if isinstance(error, smtp.Unreachable) else None
         stream = streams[delivery.board_id]
         mark = partial(_mark, stream, delivery.id, relay is None, error, _later(now, begun))
@@ -115,9 +118,25 @@ def _later(now: datetime, begun: float) -> datetime:
     return now + timedelta(seconds=time.monotonic() - begun)
 
 
-def _hand_over(delivery: Delivery, relay: smtp.Relay) -> smtp.Temporary | smtp.Permanent | None:
+def _files_of(delivery: Delivery) -> list[File]:
+    """What goes with it; read when its turn comes, so that one message at a time is held in memory."""
+    if delivery.message_id is None:
+        return []
+    with Session(db.engine) as reading:
+        found = reading.execute(
+            select(Attachment.name, Attachment.media_type, Blob.data)
+            .join(Blob, Blob.sha256 == Attachment.sha256)
+            .where(Attachment.message_id == delivery.message_id)
+            .order_by(Attachment.id)
+        )
+        return [File(name, media_type, data) for name, media_type, data in found]
+
+
+def _hand_over(
+    delivery: Delivery, files: Sequence[File], relay: smtp.Relay
+) -> smtp.Temporary | smtp.Permanent | None:
     try:
-        relay.send(delivery)
+        relay.send(delivery, files)
     except (smtp.Temporary, smtp.Permanent) as failure:
         return failure
     return None

@@ -1,4 +1,4 @@
-"""Sessions and throttles that have run out are forgotten; opening hours are written further ahead."""
+"""Sessions, throttles and drafts that have run out are forgotten; opening hours are written further ahead."""
 
 from collections import Counter
 from datetime import datetime
@@ -6,17 +6,18 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from app.database import bookkeeping, db, writing
-from app.desk import calendars
+from app.desk import calendars, drafts
 from app.models.calendar import Calendar
 from app.models.desk import Desk
 from app.models.person import SignIn, Throttle
 
 
 def tidy(now: datetime) -> Counter[str]:
-    """Forgets sessions and throttles that have run out, and keeps the windows of opening hours a year ahead."""
+    """Forgets sessions, throttles and files of drafts that have run out, and keeps the windows of opening hours a year ahead."""
     signed_in = bookkeeping(delete(SignIn).where(SignIn.expires_at <= now)).count
     throttled = bookkeeping(delete(Throttle).where(Throttle.until <= now)).count
-    return Counter({"sessions": signed_in, "throttles": throttled, "calendars": _extend(now)})
+    files = drafts.forget_abandoned(now)
+    return Counter({"sessions": signed_in, "throttles": throttled, "files": files, "calendars": _extend(now)})
 
 
 def _extend(now: datetime) -> int:

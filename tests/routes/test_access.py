@@ -75,6 +75,8 @@ TABLE = {
     "GET /tickets/<int:number>/panel": Row(BOARD),
     "POST /tickets/<int:number>/reading": Row(BOARD),
     "POST /tickets/<int:number>/replies": Row(BOARD),
+    "POST /tickets/<int:number>/files": Row(BOARD),
+    "POST /tickets/<int:number>/files/<token>/removal": Row(BOARD),
     "POST /tickets/<int:number>/replies/<int:message_id>/withdrawal": Row(BOARD),
     "POST /tickets/<int:number>/bounces/removal": Row(BOARD),
     "POST /tickets/<int:number>/notes": Row(BOARD),

@@ -109,6 +109,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
     tokens = {
         "invitations": link.rpartition("/")[2],
         "attachments": attachment.token,
+        "files": "of-a-file-that-is-gone",
     }
     raw = {actor: _failed(actor, now) for actor in ACTORS}
     people = {

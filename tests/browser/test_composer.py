@@ -1,0 +1,96 @@
+"""Writing in a real browser: files by button, paste and drop."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from app.database import db
+from app.models.message import Attachment
+from tests.routes.conversation import kim_writes
+from tests.small import SmallDesk
+
+Page = Any
+
+# Hands files to the page as the clipboard and the file manager do.
+HAND_OVER = """([kind, selector, files]) => {
+  const data = new DataTransfer();
+  for (const [name, size] of files) data.items.add(new File([new Uint8Array(size)], name, { type: "image/png" }));
+  const options = { bubbles: true, cancelable: true };
+  const event = kind === "paste" ? new ClipboardEvent("paste", { ...options, clipboardData: data })
+    : new DragEvent(kind, { ...options, dataTransfer: data });
+  document.querySelector(selector).dispatchEvent(event);
+}"""
+
+
+@pytest.fixture
+def number(desk: SmallDesk, now: datetime) -> int:
+    return kim_writes(now, subject="The lamp flickers")
+
+
+@pytest.fixture
+def open_ticket(serve: Callable[..., Any], new_page: Callable[..., Page], number: int) -> Callable[..., Page]:
+    """Opens the ticket in a browser of this person. The clock stands still."""
+    url = serve(CLOCK="off").url
+
+    def open_it(person: Any, **options: Any) -> Page:
+        page = new_page(url, person, **options)
+        page.goto(f"/tickets/{number}")
+        page.locator("#live[data-state=live]").wait_for()
+        return page
+
+    return open_it
+
+
+def composer(page: Page) -> Page:
+    return page.get_by_role("textbox", name="Message")
+
+
+def test_files_by_button_paste_and_drop(open_ticket: Any, desk: SmallDesk, number: int) -> None:
+    page = open_ticket(desk.bob)
+    files = page.locator(".composer .file")
+    sending = page.get_by_role("button", name="Send to customer")
+    composer(page).fill("Here they are.")
+    page.get_by_label("Attach files").set_input_files(
+        [
+            {"name": "영수증.pdf", "mimeType": "application/pdf", "buffer": b"%PDF"},
+            {"name": "b.txt", "mimeType": "text/plain", "buffer": b"b"},
+        ]
+    )
+    expect(page.get_by_role("button", name="Remove b.txt")).to_be_visible()
+    page.evaluate(HAND_OVER, ["paste", ".composer textarea", [["pasted.png", 10]]])
+    expect(page.get_by_role("button", name="Remove pasted.png")).to_be_visible()
+    page.evaluate(HAND_OVER, ["dragover", ".messages", [["dropped.png", 10]]])
+    expect(page.locator(".composer.is-dropping")).to_be_visible()
+    # One that takes long: its progress is seen, and sending waits.
+    held: list[Any] = []
+    page.route("**/files", lambda route: held.append(route))
+    page.evaluate(HAND_OVER, ["drop", ".messages", [["dropped.png", 10]]])
+    expect(page.locator("progress")).to_be_visible()
+    sending.click()
+    expect(page.locator(".toast")).to_contain_text("A file is still on its way.")
+    page.get_by_role("button", name="Remove b.txt").click()
+    expect(files.filter(has_text="b.txt")).to_have_count(0)
+    held[0].abort("internetdisconnected")  # the network is cut
+    expect(files.filter(has_text="dropped.png did not arrive.")).to_be_visible()
+    page.unroute("**/files")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("button", name="Remove dropped.png")).to_be_visible()
+    page.evaluate(HAND_OVER, ["drop", ".composer", [["huge.png", 19 * 1024 * 1024]]])
+    expect(files.filter(has_text="may have 18 MB together")).to_be_visible()
+    page.reload()  # they belong to what is being written
+    expect(files).to_have_count(3)
+    sending.click()
+    expect(page.locator(".message-us .attachments li")).to_have_count(3)
+    expect(files).to_have_count(0)
+    db.session.rollback()
+    assert [file.name for file in db.session.scalars(select(Attachment)) if file.message_id > 1] == [
+        "영수증.pdf",
+        "pasted.png",
+        "dropped.png",
+    ]
+    page.get_by_role("button", name="Undo send").click()
+    expect(files).to_have_count(3)
