@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import time_machine
 from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import Rule
 
 from tests.databases import DATABASES
 from tests.postgres import Postgres, running
@@ -135,6 +136,23 @@ def now(request: pytest.FixtureRequest) -> datetime:
     if REAL_TIME & set(request.fixturenames):
         return datetime.now(UTC).replace(microsecond=0)
     return TUESDAY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_addresses() -> Iterator[None]:
+    """Every app compiles a function for each of its addresses, which takes longer than most tests: each is compiled once."""
+    builders: dict[Any, Any] = {}
+    compile_builder = Rule._compile_builder
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Any:
+        key = (rule.rule, rule.subdomain, repr(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
 
 
 @pytest.fixture(scope="session")
