@@ -6,6 +6,7 @@ database run once. NIGHTDESK_TEST_DATABASE=sqlite or =postgresql restricts a run
 
 import itertools
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import time_machine
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import Engine, event
 from werkzeug.routing import Rule
 
 from tests.databases import DATABASES
@@ -136,6 +138,17 @@ def now(request: pytest.FixtureRequest) -> datetime:
     if REAL_TIME & set(request.fixturenames):
         return datetime.now(UTC).replace(microsecond=0)
     return TUESDAY
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fleeting() -> None:
+    """Nothing of a test survives the machine, so nothing of its own process's needs to reach the disk (see tests/postgres.py)."""
+    import app.database  # noqa: F401 - it says otherwise, and first
+
+    @event.listens_for(Engine, "connect")
+    def hurry(connection: Any, _record: Any) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            connection.execute("PRAGMA synchronous=off")
 
 
 @pytest.fixture(scope="session", autouse=True)
