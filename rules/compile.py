@@ -6,16 +6,20 @@ Time comparisons are exact to the microsecond: `age>2h` is false at exactly two 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from operator import ge, gt, le, lt
 from typing import Any
 
 from sqlalchemy import (
+    BinaryExpression,
+    BindParameter,
+    Column,
     ColumnElement,
     Exists,
     Label,
     RowMapping,
+    ScalarSelect,
     SQLColumnExpression,
     and_,
     false,
@@ -24,6 +28,7 @@ from sqlalchemy import (
     or_,
     true,
 )
+from sqlalchemy.sql.operators import in_op, is_, is_not
 
 from rules import spans
 from rules.hours import day_of
@@ -76,6 +81,10 @@ class Binding:
     attachment: Callable[[str], ColumnElement[bool]]  # pattern -> the name or type of a file is like it
     alert: Callable[[str], ColumnElement[bool]] | None  # any, or what the term is called
     unresolved: ColumnElement[bool] | None = None  # the literal condition of a partial index, if there is one
+    tagged: Callable[[tuple[Value, ...]], ColumnElement[bool]] | None = (
+        None  # `tag`, found from the tag's side
+    )
+    waits: ColumnElement[bool] | None = None  # where `waiting_since` counts, never NULL; None: everywhere
     known: Callable[[str, tuple[Value, ...]], ColumnElement[bool]] | None = (
         None  # all rows with these ids are there
     )
@@ -221,7 +230,7 @@ def _excluded(leaf: Term, binding: Binding, now: datetime) -> ColumnElement[bool
     """NOT: false as well for what cannot be told, and for what names a row that is gone."""
     if _untold(leaf, binding):
         return false()
-    test = _TERMS[leaf.field](binding, leaf.operator, leaf.values, now)
+    test = _TERMS[leaf.field](replace(binding, tagged=None), leaf.operator, leaf.values, now)
     ids = tuple(value for value in leaf.values if stands_for_row(leaf.field, value, VOCABULARY))
     if ids and binding.known is not None:
         return and_(not_(test), binding.known(leaf.field, ids))
@@ -247,12 +256,32 @@ def _like(column: SQLColumnExpression[str], pattern: str) -> ColumnElement[bool]
 
 def _known(column: SQLColumnExpression[Any], test: ColumnElement[bool]) -> ColumnElement[bool]:
     """False where the column is NULL; unlike coalesce it leaves an index on the column of use."""
-    return and_(column.is_not(None), test)
+    return and_(column.is_not(None), test) if _nullable(column) else test
 
 
-def _sure(test: SQLColumnExpression[bool]) -> ColumnElement[bool]:
-    """The app's condition, false where it is NULL. EXISTS never is, and PostgreSQL can join it only when bare."""
-    return test if isinstance(test, Exists) else func.coalesce(test, false())
+def _sure(test: SQLColumnExpression[bool]) -> Any:
+    """The app's condition, false where it is NULL. What never is stays as it was written: only so does PostgreSQL join
+    EXISTS, and only so do both let an index answer."""
+    if isinstance(test, Exists) or not _nullable(test):
+        return test
+    if isinstance(test, BinaryExpression):
+        if test.operator in (is_, is_not):
+            return test
+        if isinstance(test.left, Column) and _with_known(test):
+            return _known(test.left, test)
+    return func.coalesce(test, false())
+
+
+def _with_known(test: BinaryExpression[bool]) -> bool:
+    """Whether a column is compared with what is never NULL: values, or the rows of a sub-select."""
+    if isinstance(test.right, ScalarSelect):
+        return test.operator is in_op and not any(map(_nullable, test.right.selected_columns))
+    return isinstance(test.right, BindParameter)
+
+
+def _nullable(tested: SQLColumnExpression[Any]) -> bool:
+    """Whether it may be NULL, as far as its own declaration says."""
+    return getattr(tested, "nullable", True) is not False
 
 
 def _subject(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
@@ -284,7 +313,7 @@ def _language(binding: Binding, _: str, values: tuple[Value, ...], __: datetime)
 
 
 def _tag(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
-    return _one_of(binding.tag, values)
+    return _one_of(binding.tagged or binding.tag, values)
 
 
 def _company(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
@@ -388,7 +417,8 @@ def _instant(name: str) -> "_Compile":
         column: ColumnElement[datetime] | None = getattr(binding, name)
         if column is None:
             return false()
-        return or_(*(one(binding, column, operator, value, now) for value in values))
+        test = or_(*(one(binding, column, operator, value, now) for value in values))
+        return test if name != "waiting_since" or binding.waits is None else and_(binding.waits, test)
 
     def one(
         binding: Binding, column: ColumnElement[datetime], operator: str, value: Value, now: datetime

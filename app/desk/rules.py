@@ -166,7 +166,7 @@ def holding(found: Sequence[Rule], now: datetime) -> dict[int, int]:
 
 def fulfilling(tree: query.Query, now: datetime) -> int:
     """How many unresolved tickets a query holds for."""
-    where = condition(tree, vocabulary.binding(now), now)
+    where = condition(tree, vocabulary.binding(now, whole=True), now)
     return (
         db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None), where))
         or 0
@@ -175,7 +175,7 @@ def fulfilling(tree: query.Query, now: datetime) -> int:
 
 def present(rule: Rule, now: datetime) -> int:
     """On how many unresolved tickets a rule that is off would act, if it were switched on for them too."""
-    where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+    where = condition(query.from_json(rule.query), vocabulary.binding(now, whole=True), now)
     acted = exists().where(RuleFiring.rule_id == rule.id, RuleFiring.ticket_id == Ticket.id)
     if rule.once_per == "episode":
         acted = acted.where(
@@ -261,7 +261,7 @@ def _settle_present(rule: Rule, now: datetime, *, act: bool) -> None:
     `act`: tickets that it holds for and has not acted on are taken for new matches; otherwise their episode has begun
     without it.
     """
-    where = condition(query.from_json(rule.query), vocabulary.binding(now), now)
+    where = condition(query.from_json(rule.query), vocabulary.binding(now, whole=True), now)
     states = update(RuleState).where(RuleState.rule_id == rule.id, RuleState.holds)
     states = states.values(holds=False).execution_options(synchronize_session=False)
     db.session.execute(states.where(RuleState.ticket_id.not_in(select(Ticket.id).where(where))))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, case, func, literal, select
 from sqlalchemy.orm import aliased
 
-from app.database import db, newest_in_index
+from app.database import db, newest_in_index, planned_for_its_values
 from app.models.board import Board, Column
 from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
@@ -73,14 +73,14 @@ def find(tree: Query, boards: Select[int], now: datetime, me: int | None, zone: 
             .order_by(Ticket.id.desc())
             .limit(MOST)
         )
-        ids = db.session.scalars(tickets).all()
+        ids = db.session.scalars(planned_for_its_values(tickets)).all()
         return Found([Hit(id, None) for id in ids], len(ids) == MOST)
     (known, rarest), held = min(((one, share(one[1])) for one in required), key=lambda judged: judged[1])
     rest = _without(tree, known)
     holds, bounded = _places(rarest, held, alone=rest == EVERYTHING)
     own = aliased(Document)
     fulfils = condition(rest, binding(now, me, zone, words_in_texts), now)
-    rows = db.session.execute(
+    places = (
         select(
             Document.ticket_id,
             Document.message_id,
@@ -93,7 +93,8 @@ def find(tree: Query, boards: Select[int], now: datetime, me: int | None, zone: 
         .where(*holds, here, fulfils)
         .order_by(Document.id.desc())
         .limit(MOST)
-    ).all()
+    )
+    rows = db.session.execute(planned_for_its_values(places)).all()
     return Found(_ranked(rows), len(rows) == MOST or bounded)
 
 

@@ -69,6 +69,8 @@ def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Bindi
         attachment=lambda pattern: _attachment(pattern, at),
         alert=None,
         unresolved=None,
+        tagged=None,
+        waits=None,
         scope=Ticket.created_at <= at,
     )
 

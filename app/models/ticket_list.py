@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Integer, Select, func, literal, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.database import UTCDateTime, db
+from app.database import UTCDateTime, db, planned_for_its_values
 from app.models.board import Board, Column
 from app.models.card import MOST_COUNTED, deadline_state
 from app.models.channel import Channel
@@ -118,7 +118,7 @@ def page_of(wanted: Wanted, after: tuple[Any, int] | None = None, most: int = PE
         found = found.where(place < there if wanted.falling else place > there)
     order = (wanted.key.desc(), Ticket.id.desc()) if wanted.falling else (wanted.key, Ticket.id)
     few = found.order_by(*order).limit(most + 1).subquery("few")
-    return [Row._make(row) for row in db.session.execute(_rows(few, wanted))]
+    return [Row._make(row) for row in db.session.execute(planned_for_its_values(_rows(few, wanted)))]
 
 
 def every(wanted: Wanted, most: int) -> Iterator[Row]:
@@ -136,7 +136,7 @@ def every(wanted: Wanted, most: int) -> Iterator[Row]:
 def count_of(wanted: Wanted) -> int:
     """How many there are; at most MOST_COUNTED."""
     some = _tickets(wanted).limit(MOST_COUNTED).subquery()
-    return db.session.scalar(select(func.count()).select_from(some)) or 0
+    return db.session.scalar(planned_for_its_values(select(func.count()).select_from(some))) or 0
 
 
 def place_of(row: Row, wanted: Wanted) -> tuple[Any, int]:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     SQLColumnExpression,
-    case,
     exists,
     false,
     func,
@@ -119,16 +118,18 @@ def matches(
     me: int | None = None,
     zone: str | None = None,
     words: Callable[[str], ColumnElement[bool]] = document.words,
+    *,
+    whole: bool = False,
 ) -> ColumnElement[bool]:
     """The condition of a query; the arguments are those of binding(). What does not depend on the moment is kept."""
     if changes_by_itself(tree) or any(isinstance(leaf, Words) for leaf in terms(tree)):
-        return condition(tree, binding(now, me, zone, words), now)
-    return _timeless(tree, me)
+        return condition(tree, binding(now, me, zone, words, whole=whole), now)
+    return _timeless(tree, me, whole)
 
 
 @lru_cache(maxsize=512)
-def _timeless(tree: Query, me: int | None) -> ColumnElement[bool]:
-    return condition(tree, binding(NEVER, me, "UTC"), NEVER)
+def _timeless(tree: Query, me: int | None, whole: bool) -> ColumnElement[bool]:
+    return condition(tree, binding(NEVER, me, "UTC", whole=whole), NEVER)
 
 
 def binding(
@@ -136,13 +137,17 @@ def binding(
     me: int | None = None,
     zone: str | None = None,
     words: Callable[[str], ColumnElement[bool]] = document.words,
+    *,
+    whole: bool = False,
 ) -> Binding:
     """The columns for one SELECT over tickets at `now`; `me` is the person whose filter it is, `zone` whose days are
     meant: theirs, or the desk's for a rule (None). Where a few tickets are asked for by their ids,
-    document.words_in_texts says what `words` are."""
+    document.words_in_texts says what `words` are. `whole`: all that match are wanted, so they may be found from what they
+    have in common; else each ticket that comes by, in whatever order, is asked whether it does."""
     return replace(
         _columns(),
         words=words,
+        tagged=_tagged if whole else None,
         assignee=lambda value: _assignee(value, now, me),
         zone=desk_zone() if zone is None else zone,
     )
@@ -171,7 +176,8 @@ def _columns() -> Binding:
         created_at=Ticket.created_at,
         updated_at=Ticket.updated_at,
         closed_at=Ticket.closed_at,
-        waiting_since=case((Ticket.closed_at.is_(None), Ticket.waiting_since)),
+        waiting_since=Ticket.waiting_since,
+        waits=Ticket.closed_at.is_(None),
         state_since=Ticket.state_since,
         due_at=Ticket.next_deadline_at,
         during=lambda calendar: open_at(calendar, Ticket.customer_wrote_at),
@@ -240,6 +246,12 @@ def _from(pattern: str) -> ColumnElement[bool]:
 def _tag(values: tuple[Value, ...]) -> ColumnElement[bool]:
     on_it = TicketTag.ticket_id == Ticket.id
     return exists().where(on_it, TicketTag.tag_id.in_(values)) if values else exists().where(on_it)
+
+
+def _tagged(values: tuple[Value, ...]) -> ColumnElement[bool]:
+    """The same, for SQLite to begin with the tag: it does with what is IN a list, and never with what EXISTS."""
+    tagged = select(TicketTag.ticket_id).where(TicketTag.tag_id.in_(values))
+    return Ticket.id.in_(tagged) if values else _tag(values)
 
 
 def _assignee(value: Value, now: datetime, me: int | None) -> ColumnElement[bool]:

@@ -82,7 +82,8 @@ def test_the_database_answers_as_the_reference_does(filled: Filled, tree: Query,
     expected = filled.expected(tree, world)
     bound = vocabulary.binding(filled.now, filled.me, zone)
     assert _found(condition(tree, bound, filled.now)) == expected
-    assert _found(vocabulary.matches(tree, filled.now, filled.me, zone)) == expected
+    for whole in (False, True):
+        assert _found(vocabulary.matches(tree, filled.now, filled.me, zone, whole=whole)) == expected
     assert {filled.facts[number].state for number in expected} <= possible_states(tree)
     if not broken(tree, vocabulary.names()):
         others = [number for number in filled.facts if number not in expected]

@@ -68,7 +68,9 @@ tickets = sa.Table(
     sa.Column("unread", sa.Boolean, nullable=False),
 )
 messages = sa.Table("messages", metadata, sa.Column("ticket_id", sa.Integer), sa.Column("text", sa.String))
-tags = sa.Table("tags", metadata, sa.Column("ticket_id", sa.Integer), sa.Column("name", sa.String))
+tags = sa.Table(
+    "tags", metadata, sa.Column("ticket_id", sa.Integer, nullable=False), sa.Column("name", sa.String)
+)
 
 
 def has_tag(names: tuple[str | int, ...]) -> sa.Exists:
@@ -294,6 +296,21 @@ def test_every_field_is_compiled() -> None:
 def test_the_condition_of_a_partial_index_is_used_word_for_word() -> None:
     bound = replace(BINDING, unresolved=tickets.c.waiting_since.is_(None))
     assert str(condition(parse("is:unresolved"), bound, NOW)) == "tickets.waiting_since IS NULL"
+
+
+def test_what_is_tagged_is_found_from_the_tag_unless_it_is_excluded() -> None:
+    tagged = sa.select(tags.c.ticket_id).where(tags.c.name.in_(("a",)))
+    bound = replace(BINDING, tagged=lambda _: tickets.c.id.in_(tagged))
+    assert " IN (SELECT" in str(condition(parse("tag:a"), bound, NOW))
+    assert "coalesce" not in str(condition(parse("tag:a"), bound, NOW))
+    assert "NOT (EXISTS" in str(condition(parse("-tag:a"), bound, NOW))
+
+
+def test_nobody_waits_where_it_does_not_count() -> None:
+    bound = replace(BINDING, waits=tickets.c.closed_at.is_(None))
+    wanted = "tickets.closed_at IS NULL AND tickets.waiting_since IS NOT NULL AND tickets.waiting_since <"
+    assert str(condition(parse("waiting>2h"), bound, NOW)).startswith(wanted)
+    assert str(condition(parse("-waiting>2h"), bound, NOW)).startswith(f"NOT ({wanted}")
 
 
 # ---- the oracle
@@ -567,6 +584,10 @@ def test_both_databases_compile_every_query(tree: Query) -> None:
             "tickets.priority < :priority_1 OR NOT coalesce(tickets.automatic, false)",
         ),
         ("tag:none", "NOT (EXISTS (SELECT * FROM tags, tickets WHERE tags.ticket_id = tickets.id))"),
+        ("updated<30d", "tickets.updated_at > :updated_at_1"),
+        ("assignee:none", "tickets.assignee IS NULL"),
+        ("assignee:anna", "tickets.assignee IS NOT NULL AND tickets.assignee = :assignee_1"),
+        ("is:unread", "tickets.unread"),
         ("", "true"),
     ],
 )
