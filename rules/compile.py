@@ -45,7 +45,7 @@ class Binding:
 
     Text columns hold `fold()`ed text. A `pattern` is a finished LIKE pattern over such text; use `like(column, pattern)`.
     `body`, `tag` and others that look into another table answer with EXISTS. May be NULL: `channel_name`, `language`,
-    `waiting_since`, `closed_at`, `due_at`, `team` and whatever the callables return; never NULL: the other columns.
+    `waiting_since`, `closed_at`, `due_at`, `snoozed_until`, `team` and whatever the callables return; never NULL: the other columns.
 
     What is None cannot be told: its terms find nothing, under NOT as well (docs/decisions/0016).
     """
@@ -72,6 +72,7 @@ class Binding:
     waiting_since: SQLColumnExpression[Any]  # the first customer message that nobody has answered
     state_since: SQLColumnExpression[datetime]
     due_at: SQLColumnExpression[Any] | None  # the next deadline
+    snoozed_until: SQLColumnExpression[Any] | None
     during: Callable[[Value], ColumnElement[bool]]  # the customer wrote last while this calendar was open
     automatic: SQLColumnExpression[bool]
     unread: SQLColumnExpression[bool] | None
@@ -132,8 +133,8 @@ def next_flip(
     tree: Query, facts: Mapping[str, datetime | None], now: datetime, zone: str = "UTC"
 ) -> datetime | None:
     """The first instant after `now` at which a time term of `tree` changes its answer for a ticket with these `facts`
-    (what Binding calls `created_at`, `updated_at`, `closed_at`, `waiting_since`, `state_since`, `due_at`: aware or None),
-    if none of them changes before; None: never. Days are those of `zone`."""
+    (what Binding calls `created_at`, `updated_at`, `closed_at`, `waiting_since`, `state_since`, `due_at`,
+    `snoozed_until`: aware or None), if none of them changes before; None: never. Days are those of `zone`."""
     flips = (
         flip for leaf in terms(tree) if isinstance(leaf, Term) for flip in _flips(leaf, facts, now, zone)
     )
@@ -238,7 +239,13 @@ def _excluded(leaf: Term, binding: Binding, now: datetime) -> ColumnElement[bool
 
 
 def _untold(leaf: Term, binding: Binding) -> bool:
-    untold = {"due": binding.due_at, "late": binding.due_at, "unread": binding.unread, "alert": binding.alert}
+    untold = {
+        "due": binding.due_at,
+        "late": binding.due_at,
+        "unread": binding.unread,
+        "snoozed": binding.snoozed_until,
+        "alert": binding.alert,
+    }
     asked = leaf.values if leaf.field == "is" else (leaf.field,)
     return any(name in untold and untold[str(name)] is None for name in asked)
 
@@ -353,6 +360,8 @@ def _is(binding: Binding, _: str, values: tuple[Value, ...], now: datetime) -> C
         tests.append(_known(binding.due_at, binding.due_at <= now))
     if "unread" in values and binding.unread is not None:
         tests.append(_sure(binding.unread))
+    if "snoozed" in values and binding.snoozed_until is not None:
+        tests.append(binding.snoozed_until.is_not(None))
     return or_(false(), *tests)
 
 
@@ -462,7 +471,13 @@ _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {">": gt, ">=": ge, "<": lt,
 _MIRRORED = {">": "<", ">=": "<=", "<": ">", "<=": ">="}
 _AT_END = (">", "<=")  # compared with a stretch of days, these mean its end
 _MICROSECOND, _NOTHING = timedelta(microseconds=1), timedelta(0)
-_DATES = {"created": "created_at", "updated": "updated_at", "closed": "closed_at", "due": "due_at"}
+_DATES = {
+    "created": "created_at",
+    "updated": "updated_at",
+    "closed": "closed_at",
+    "due": "due_at",
+    "snoozed": "snoozed_until",
+}
 _INSTANTS = {"waiting": "waiting_since", "since": "state_since", "age": "created_at", **_DATES}
 _AHEAD = {_DATES[name] for name in _DATES if VOCABULARY[name].ahead}
 

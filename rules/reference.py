@@ -37,7 +37,7 @@ GROUPS = (
     Group(N_("Who wrote"), ("from", "customer", "company", "channel", "lang")),
     Group(N_("Where the ticket stands"), ("is", "priority", "tag", "board", "reopened")),
     Group(N_("Who has it"), ("assignee", "team")),
-    Group(N_("Time"), ("waiting", "since", "age", "created", "updated", "closed", "during")),
+    Group(N_("Time"), ("waiting", "since", "age", "created", "updated", "closed", "snoozed", "during")),
     Group(N_("Promises"), ("due", "alert")),
 )
 
@@ -127,7 +127,7 @@ REFERENCE: Mapping[str, Entry] = {
         N_(
             "new, open, waiting (on the customer), resolved, archived; unresolved is one of the first three. unassigned: "
             "nobody has it. late: its deadline has passed. unread: nobody has opened the customer's last message. "
-            "automatic: opened by an automatic mail."
+            "snoozed: it is put off until later. automatic: opened by an automatic mail."
         ),
         (
             Example("is:unresolved is:unassigned", N_("To be done, and nobody has it.")),
@@ -209,6 +209,17 @@ REFERENCE: Mapping[str, Entry] = {
         (
             Example("closed:today", N_("Resolved today.")),
             Example("closed:none age>7d", N_("Older than a week and not resolved.")),
+        ),
+    ),
+    "snoozed": Entry(
+        N_("When its snooze ends and it comes back as open."),
+        N_(
+            "A length of time, counted from now on. Or days: today, tomorrow, "
+            '"next week", 2026-11-01. none: it is not snoozed.'
+        ),
+        (
+            Example("snoozed:today", N_("Comes back today.")),
+            Example("is:unresolved snoozed:none", N_("To be done now: not put off until later.")),
         ),
     ),
     "during": Entry(

@@ -64,7 +64,7 @@ EQUAL = (":",)
 ORDER = (">", ">=", "<", "<=")
 STATES = ("new", "open", "waiting", "resolved", "archived")
 UNRESOLVED = ("new", "open", "waiting")
-CONDITIONS = ("unresolved", "unassigned", "late", "unread", "automatic")
+CONDITIONS = ("unresolved", "unassigned", "late", "unread", "snoozed", "automatic")
 PRIORITIES = ("low", "normal", "high", "urgent")  # their place is the number that is stored
 _ISO_639_1 = (
     "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
@@ -98,6 +98,7 @@ VOCABULARY: Mapping[str, Field] = {
         Field("updated", "date", N_("Last message or change by a person"), EQUAL + ORDER),
         Field("closed", "date", N_("Resolved"), EQUAL + ORDER, nullable=True),
         Field("due", "date", N_("Next deadline"), EQUAL + ORDER, nullable=True, ahead=True),
+        Field("snoozed", "date", N_("Snoozed until"), EQUAL + ORDER, nullable=True, ahead=True),
         Field("during", "named", N_("Opening hours when the customer wrote last"), EQUAL),
         Field("messages", "count", N_("Number of messages"), EQUAL + ORDER),
         Field("reopened", "count", N_("How often it was opened again"), EQUAL + ORDER),

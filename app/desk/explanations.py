@@ -41,6 +41,11 @@ def span(seconds: int) -> str:
     return gettext(N_("%(h)s h %(n)s min"), h=hours, n=minutes)
 
 
+def instant(at: datetime, zone: str, now: datetime) -> str:
+    """An instant in words for a reader in `zone`: "tomorrow 09:00"."""
+    return _Reader(ZoneInfo(zone), now).at(at)
+
+
 class _Reader:
     """How instants and dates are said to one reader at one moment."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import Select, bindparam, select
 from app.database import db
 from app.desk.alerts import TITLES
 from app.desk.events import KINDS
+from app.desk.explanations import instant
 from app.models.board import Column
 from app.models.customer import Customer
 from app.models.event import Event
@@ -47,6 +48,7 @@ _FIELDS = {
     "ticket.language": "language",
     "ticket.tagged": "tag",
     "ticket.untagged": "tag",
+    "ticket.snoozed": "snoozed",
     "ticket.disputed": "rules",
     "ticket.bounced": "address",
     "ticket.bounce-cleared": "address",
@@ -62,10 +64,16 @@ class Line:
     sentences: tuple[str, ...]
 
 
-def told(events: Sequence[Event], said_at: Sequence[datetime] = ()) -> list[Line]:
+def told(
+    events: Sequence[Event],
+    said_at: Sequence[datetime] = (),
+    *,
+    zone: str = "UTC",
+    now: datetime | None = None,
+) -> list[Line]:
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
-    Takes at most five statements for the names."""
-    names = _Names(events)
+    Instants are said in `zone`, at `now`. Takes at most five statements for the names."""
+    names = _Names(events, zone, now)
     return [
         Line(group[0].id, group[0].at, tuple(names.sentences(group))) for group in _together(events, said_at)
     ]
@@ -86,7 +94,8 @@ def _together(events: Sequence[Event], said_at: Sequence[datetime]) -> list[list
 class _Names:
     """The names behind the ids in some events, each kind of thing read once."""
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[Event], zone: str, now: datetime | None) -> None:
+        self._zone, self._now = zone, now
         told = [event.changes["new"] for event in events if event.kind == "alert.paged"]
         actors = {kind: {event.by_id for event in events if event.by_kind == kind} for kind in _ACTORS}
         self._people = _names_of(Person, {*actors["person"], *told, *_values(events, "assignee")})
@@ -127,6 +136,10 @@ class _Names:
         field = _FIELDS.get(event.kind)
         if field is None:
             return "", ""
+        if field == "snoozed":
+            until = event.changes[field][1]
+            said_at = self._now or event.at
+            return "", instant(datetime.fromisoformat(until), self._zone, said_at) if until else ""
         said: dict[str, Callable[[Any], str]] = {
             "column": self._column,
             "assignee": self._person,

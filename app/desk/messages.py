@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import customers, deliveries, guards, notices, search, tickets
+from app.desk import customers, deliveries, guards, notices, search, snoozes, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -64,8 +64,8 @@ def receive(
     raw_id: int | None = None,
     files: Iterable[File] = (),
 ) -> Message:
-    """Adds a message of the customer's. A person's own message waits on us and opens the ticket again;
-    an automatic one moves nothing."""
+    """Adds a message of the customer's. A person's own message waits on us and opens the ticket again,
+    snoozed or not; an automatic one moves nothing."""
     message = Message(
         ticket_id=ticket.id,
         kind="customer",
@@ -96,6 +96,8 @@ def receive(
         ticket.waiting_since = ticket.waiting_since or now
         ticket.customer_wrote_at = now
     tickets.changed(board, ticket, "message.received", by=by, now=now, message=message.id)
+    if automatic is None:
+        snoozes.end_for_message(board, ticket, now=now)
     if automatic is None and ticket.state in ("waiting", "resolved", "archived"):
         tickets.move(board, ticket, to=board.column_for("open").id, by=by, now=now)
     return message

@@ -110,6 +110,8 @@ def move(
         ticket.reopened += old_state in CLOSED and column.state not in CLOSED
         ticket.state, ticket.state_since = column.state, now
         ticket.closed_at = (ticket.closed_at or now) if column.state in CLOSED else None
+        if column.state in CLOSED:
+            ticket.snoozed_until = None  # there is nothing left to put off
     intervals.change(ticket, became, now)
     if by.kind == "person":
         ticket.column_set_at = now

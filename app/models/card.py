@@ -88,6 +88,7 @@ class Card(NamedTuple):
     next_deadline_kind: str | None
     next_deadline_for: int | None
     paused: bool
+    snoozed_until: datetime | None
     customer_name: str
     channel_kind: str
     assignee_id: int | None
@@ -237,6 +238,7 @@ _OF_TICKET = (
     Ticket.next_deadline_kind,
     Ticket.next_deadline_for,
     Ticket.paused,
+    Ticket.snoozed_until,
 )
 
 

@@ -60,6 +60,7 @@ def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Bindi
         waiting_since=case((state.in_(UNRESOLVED), _waiting_since(at))),
         state_since=_newest(select(TicketInterval.from_at), "state", at),
         due_at=None,
+        snoozed_until=None,
         during=lambda calendar: open_at(calendar, _wrote_at(at)),
         automatic=_automatic(at),
         unread=None,

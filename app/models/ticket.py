@@ -83,6 +83,7 @@ class Ticket(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
     customer_wrote_at: Mapped[datetime | None]  # the customer's newest message, automatic ones left out
     reopened: Mapped[int] = mapped_column(default=0)  # how often it left the closed states
+    snoozed_until: Mapped[datetime | None]  # put off until then; never of one that is closed
 
     column: Mapped[Column] = relationship()
     customer: Mapped[Customer] = relationship()

@@ -180,6 +180,7 @@ def _columns() -> Binding:
         waits=Ticket.closed_at.is_(None),
         state_since=Ticket.state_since,
         due_at=Ticket.next_deadline_at,
+        snoozed_until=Ticket.snoozed_until,
         during=lambda calendar: open_at(calendar, Ticket.customer_wrote_at),
         automatic=Ticket.automatic,
         unread=Ticket.unread,

@@ -129,7 +129,7 @@ def shown(
         status=status,
         ticket=ticket,
         board=board,
-        entries=_entries(said_in_it, events),
+        entries=_entries(said_in_it, events, person.zone, at),
         hidden_messages=0 if everything else conversation.hidden_messages(number, len(said_in_it)),
         deliveries=messages.deliveries_of(ticket),
         deadlines=told,
@@ -161,10 +161,10 @@ def language_choices(ticket: Ticket) -> list[str]:
     return list(dict.fromkeys([*(desk.languages if desk else ()), *filter(None, [ticket.language])]))
 
 
-def _entries(said: Sequence[Said], events: Sequence[Event]) -> list[tuple[str, Any]]:
+def _entries(said: Sequence[Said], events: Sequence[Event], zone: str, at: datetime) -> list[tuple[str, Any]]:
     """Messages and the events between them, in order; what is older than the first message shown is left out."""
     said_at = sorted(entry.message.at for entry in said)
-    lines = history.told([event for event in events if event.kind in history.SHOWN], said_at)
+    lines = history.told([event for event in events if event.kind in history.SHOWN], said_at, zone=zone, now=at)
     first = said[0].message.at if said else None
     entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
         *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),

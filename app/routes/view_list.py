@@ -28,6 +28,7 @@ BUILT_IN = (
     (N_("Waiting on us"), "is:unresolved waiting>0m"),
     (N_("Due in an hour"), "is:unresolved due<1h"),
     (N_("Late"), "is:unresolved is:late"),
+    (N_("Snoozed"), "is:snoozed"),
     (N_("Last 7 days"), 'created:"last 7 days"'),
     (N_("On call now"), "is:unresolved assignee:oncall"),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import selectinload
 
 from app.database import bookkeeping, db, trouble, writing
-from app.desk import alerts, deadlines, rotas, tickets
+from app.desk import alerts, deadlines, rotas, snoozes, tickets
 from app.desk import rules as desk_rules
 from app.models import vocabulary
 from app.models.alert import Alert
@@ -89,6 +89,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
             .options(selectinload(Ticket.tags))
             .order_by(Ticket.wake_at, Ticket.id)
         ).all()
+        counts["woken"] += sum(snoozes.end_if_over(board, ticket, now) for ticket in due)
         rules = desk_rules.enabled() if db.session.get_one(Desk, 1).rules_on else []
         counts += apply_rules(board, due, rules, now)
         zone = vocabulary.desk_zone()
@@ -202,8 +203,10 @@ def _look_again(
         "waiting_since": None if ticket.closed_at else ticket.waiting_since,
         "state_since": ticket.state_since,
         "due_at": ticket.next_deadline_at,
+        "snoozed_until": ticket.snoozed_until,
     }
     instants = [next_flip(rule.query, facts, now, zone) for rule in rules]
     instants.append(promises.look_again_at(found, now))
     instants.extend(until for until in guards(ticket).values() if until > now)
+    instants.append(ticket.snoozed_until)
     return min((at for at in instants if at is not None), default=None)

@@ -46,6 +46,7 @@ def facts_of(ticket: Ticket, now: datetime) -> Facts:
         closed_at=ticket.closed_at,
         waiting_since=None if ticket.closed_at else ticket.waiting_since,
         due_at=ticket.next_deadline_at,
+        snoozed_until=ticket.snoozed_until,
         wrote_at=ticket.customer_wrote_at,
         automatic=ticket.automatic,
         unread=ticket.unread,

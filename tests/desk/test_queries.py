@@ -104,7 +104,11 @@ def test_answers_change_at_the_next_flip_and_not_before(
     leaves = [leaf for leaf in terms(tree) if not _on_call(leaf)]
     facts = list(filled.facts.values())[number]
     world = replace(world_at(filled.now, filled.me, zone), now=filled.now)
-    named = {"due_at": facts.due_at, **{name: getattr(facts, name) for name in _NAMED}}
+    named = {
+        "due_at": facts.due_at,
+        "snoozed_until": facts.snoozed_until,
+        **{name: getattr(facts, name) for name in _NAMED},
+    }
     flip = next_flip(tree, named, filled.now, zone)
 
     def answers(at: datetime) -> list[bool]:
@@ -189,7 +193,7 @@ def test_a_query_as_of_an_instant_is_what_it_was_then(
         _do(desk, ticket.id, verb, value, at)
         told.append((at, facts_of(db.session.get_one(Ticket, ticket.id), at)))
         db.session.rollback()
-    untold = frozenset({"due", "late", "unread", "alert"})
+    untold = frozenset({"due", "late", "unread", "alert", "snoozed"})
     for at, facts in told:
         then = at + HOUR
         world = replace(world_at(then, desk.bob.id, "Asia/Seoul"), untold=untold)
@@ -292,6 +296,7 @@ def _make_ticket(desk: SmallDesk, chance: random.Random, now: datetime) -> None:
         message_count=chance.randrange(4),
         reopened=chance.randrange(3),
         unread=chance.random() < 0.5,
+        snoozed_until=None if closed else maybe((now + (now - ago()), now + DAY)),
         next_deadline_at=None if closed else maybe((now + (now - ago()), ago(), now + DAY)),
         sort_key="",
     )

@@ -43,6 +43,7 @@ class Facts:
     closed_at: datetime | None = None
     waiting_since: datetime | None = None
     due_at: datetime | None = None
+    snoozed_until: datetime | None = None
     wrote_at: datetime | None = None
     automatic: bool = False
     unread: bool = False
@@ -125,6 +126,7 @@ def _is(value: str, facts: Facts, world: World) -> bool:
         "unassigned": facts.assignee is None,
         "automatic": facts.automatic,
         "unread": facts.unread,
+        "snoozed": facts.snoozed_until is not None,
         "late": facts.due_at is not None and facts.due_at <= world.now,
     }.get(value, facts.state == value)
 
@@ -192,6 +194,7 @@ _INSTANTS: Mapping[str, Callable[[Facts], datetime | None]] = {
     "updated": lambda facts: facts.updated_at,
     "closed": lambda facts: facts.closed_at,
     "due": lambda facts: facts.due_at,
+    "snoozed": lambda facts: facts.snoozed_until,
 }
 
 
@@ -201,7 +204,7 @@ def _instant(name: str, operator: str, value: Any, fact: datetime | None, world:
     if fact is None:
         return False
     if isinstance(value, int):
-        length = fact - world.now if name == "due" else world.now - fact
+        length = fact - world.now if name in ("due", "snoozed") else world.now - fact
         return _compare(operator, length, timedelta(seconds=value))
     zone = ZoneInfo(world.zone)
     day, (first, last) = fact.astimezone(zone).date(), _span(value, world.now.astimezone(zone).date())

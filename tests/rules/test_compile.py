@@ -28,7 +28,7 @@ from rules.rule import Rule
 from rules.vocabulary import ORDER, PRIORITIES, STATES, VOCABULARY
 
 NOW = datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
-FACTS = ("created_at", "updated_at", "closed_at", "waiting_since", "state_since", "due_at")
+FACTS = ("created_at", "updated_at", "closed_at", "waiting_since", "state_since", "due_at", "snoozed_until")
 
 
 class Instant(sa.TypeDecorator[datetime]):
@@ -62,6 +62,7 @@ tickets = sa.Table(
     sa.Column("updated_at", Instant, nullable=False),
     sa.Column("closed_at", Instant),
     sa.Column("due_at", Instant),
+    sa.Column("snoozed_until", Instant),
     sa.Column("team", sa.Integer),
     sa.Column("board", sa.Integer, nullable=False),
     sa.Column("messages", sa.Integer, nullable=False),
@@ -110,6 +111,7 @@ BINDING = Binding(
     updated_at=tickets.c.updated_at,
     closed_at=tickets.c.closed_at,
     due_at=tickets.c.due_at,
+    snoozed_until=tickets.c.snoozed_until,
     team=tickets.c.team,
     board=tickets.c.board,
     messages=tickets.c.messages,
@@ -143,6 +145,7 @@ class Ticket:
     updated_at: datetime = NOW - timedelta(hours=2)
     closed_at: datetime | None = None
     due_at: datetime | None = None
+    snoozed_until: datetime | None = None
     team: int | None = None
     board: int = 1
     messages: int = 1

@@ -45,6 +45,7 @@ PAGES = (
     "/tickets",
     "/tickets/{number}",
     "/tickets/{number}/move",
+    "/tickets/{number}/snooze",
     "/tickets/new",
     "/people/new",
     "/people/{person_id}",

@@ -180,6 +180,9 @@
     menu.querySelector("summary").focus();
   });
 
+  // What was asked for in the sheet is done: the server says so.
+  document.addEventListener("sheet:done", () => sheet?.close());
+
   // A form or its button may carry data-confirm with the question. Asked before htmx or the browser sees the submit.
   document.addEventListener("submit", (event) => {
     const asked = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;

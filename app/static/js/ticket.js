@@ -54,6 +54,7 @@ document.addEventListener("board:delta", ({ detail }) => {
   if (touched && detail.seq > Number(part("messages").dataset.seq)) refresh();
 });
 document.addEventListener("board:reload", refresh);
+document.addEventListener("sheet:done", refresh);
 
 // ---- After every change of the page ----------------------------------------------------------------------------------
 
