@@ -38,6 +38,10 @@ TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
 
+_OF_THEMSELVES = {
+    "ticket.followed": N_("follows it"),
+    "ticket.unfollowed": N_("does not follow it any more"),
+}
 _ACTORS = ("person", "customer", "rule")
 # Which field of its changes an event tells.
 _FIELDS = {
@@ -49,6 +53,10 @@ _FIELDS = {
     "ticket.tagged": "tag",
     "ticket.untagged": "tag",
     "ticket.snoozed": "snoozed",
+    "ticket.followed": "person",
+    "ticket.unfollowed": "person",
+    "ticket.linked": "ticket",
+    "ticket.unlinked": "ticket",
     "ticket.disputed": "rules",
     "ticket.bounced": "address",
     "ticket.bounce-cleared": "address",
@@ -98,7 +106,9 @@ class _Names:
         self._zone, self._now = zone, now
         told = [event.changes["new"] for event in events if event.kind == "alert.paged"]
         actors = {kind: {event.by_id for event in events if event.by_kind == kind} for kind in _ACTORS}
-        self._people = _names_of(Person, {*actors["person"], *told, *_values(events, "assignee")})
+        self._people = _names_of(
+            Person, {*actors["person"], *told, *_values(events, "assignee"), *_values(events, "person")}
+        )
         self._columns = _names_of(Column, set(_values(events, "column")))
         self._teams = _names_of(Team, set(_values(events, "team")))
         self._rules = _names_of(Rule, actors["rule"])
@@ -143,6 +153,8 @@ class _Names:
         said: dict[str, Callable[[Any], str]] = {
             "column": self._column,
             "assignee": self._person,
+            "person": self._person,
+            "ticket": str,
             "team": self._team,
             "priority": _priority,
             "language": _language,
@@ -194,6 +206,9 @@ def _wording(event: Event) -> str:
             return PUT_BACK
         if event.by_kind == "person" and event.by_id == new:
             return TAKEN
+    of_themselves = event.by_kind == "person" and event.by_id in event.changes.get("person", ())
+    if of_themselves and event.kind in _OF_THEMSELVES:
+        return _OF_THEMSELVES[event.kind]
     if event.kind == "ticket.teamed" and event.changes["team"][1] is None:
         return TAKEN_FROM_TEAM
     return KINDS[event.kind].wording

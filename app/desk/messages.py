@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import customers, deliveries, guards, notices, search, snoozes, tickets
+from app.desk import customers, deliveries, followers, guards, notices, search, snoozes, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -138,6 +138,7 @@ def reply(
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
     ticket.waiting_since = None
     ticket.first_answered_at = ticket.first_answered_at or now
+    followers.join(ticket, person.id, now)
     by = By("person", person.id)
     tickets.changed(board, ticket, "message.replied", by=by, now=now, message=message.id)
     desk = the_desk()
@@ -225,6 +226,7 @@ def note(
 ) -> Message:
     """Writes an internal note. It answers nothing and moves nothing."""
     message = _add(ticket, "note", checked(text), person, now, files)
+    followers.join(ticket, person.id, now)
     tickets.changed(board, ticket, "message.noted", by=By("person", person.id), now=now, message=message.id)
     return message
 

@@ -55,7 +55,9 @@ class Ticket(Base):
     priority: Mapped[int] = mapped_column(default=NORMAL)
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("people.id"))
     automatic: Mapped[bool] = mapped_column(default=False)  # opened by automatic mail: no deadlines, no pages
-    linked_id: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"))  # the earlier ticket it continues
+    linked_id: Mapped[int | None] = mapped_column(
+        ForeignKey("tickets.id"), index=True
+    )  # the earlier ticket it continues
 
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]  # last message or person's change, never a rule's

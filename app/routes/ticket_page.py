@@ -22,6 +22,8 @@ from app.models.conversation import Said
 from app.models.desk import the_desk
 from app.models.draft import files_of
 from app.models.event import Event
+from app.models.follower import followers_of
+from app.models.link import RELATIONS, links_of
 from app.models.message import Message
 from app.models.ticket import PRIORITIES, Ticket
 from app.words import N_, gettext, language_name
@@ -122,7 +124,6 @@ def shown(
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
     told = [_told(deadline, found, person.zone, at) for deadline in found]
-    linked = db.session.get(Ticket, ticket.linked_id) if ticket.linked_id else None
     return page(
         "tickets/_panel.html" if beside else "tickets/show.html",
         part=None if beside else "tickets/_parts.html",
@@ -143,7 +144,9 @@ def shown(
             ticket, access.boards_of(person.role), **access.asked_by(person, at)
         ),
         bounced=messages.bounced_address(ticket),
-        linked=linked if linked is not None and access.can(person, "see_board", linked, at) else None,
+        links=links_of(ticket, access.boards_of(person.role), **access.asked_by(person, at)),
+        relations=RELATIONS,
+        followers=followers_of(number),
         firings=conversation.firings_of(number),
         newest=max((entry.message.id for entry in said_in_it), default=0),
         draft=draft or _taken_back(ticket) or Draft(),

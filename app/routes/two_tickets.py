@@ -1,0 +1,48 @@
+"""Changes of two tickets at once, whose boards may be two."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from app.database import lock, writing
+from app.desk import access
+from app.desk.links import Both
+from app.desk.refused import Refused
+from app.models.board import Board
+from app.models.person import Person
+from app.models.ticket import Ticket
+from app.words import N_
+
+
+@contextmanager
+def working_on_both(number: int, other: int, person: Person, now: datetime) -> Iterator[Both]:
+    """A transaction on the boards of two tickets, which are locked by number. Refused with 404 for a ticket that is not
+    for this person, with words for another that is not."""
+    numbers = (number, _another(number, other))
+    boards = [_seen(person, one, now, one == other).board_id for one in numbers]
+    first, *more = sorted(set(boards))
+    with writing(Board(id=first)) as locked:
+        held = {first: locked, **{one: lock(Board(id=one)) for one in more}}
+        ticket, another = (_seen(person, one, now, one == other) for one in numbers)
+        if {ticket.board_id, another.board_id} - held.keys():
+            raise Refused(
+                N_("One of the tickets was moved to another board meanwhile. Try again."), status=409
+            )
+        yield Both(held[ticket.board_id], ticket, held[another.board_id], another)
+
+
+def _another(number: int, other: int) -> int:
+    if number == other:
+        raise Refused(N_("That is this ticket itself."), field="other")
+    return other
+
+
+def _seen(person: Person, number: int, now: datetime, is_other: bool) -> Ticket:
+    try:
+        return access.ticket_seen_by(person, number, now)
+    except Refused:
+        if not is_other:
+            raise
+        raise Refused(
+            N_("There is no ticket #%(number)s, or it is not for you."), field="other", number=number
+        ) from None
