@@ -167,7 +167,9 @@ def language_choices(ticket: Ticket) -> list[str]:
 def _entries(said: Sequence[Said], events: Sequence[Event], zone: str, at: datetime) -> list[tuple[str, Any]]:
     """Messages and the events between them, in order; what is older than the first message shown is left out."""
     said_at = sorted(entry.message.at for entry in said)
-    lines = history.told([event for event in events if event.kind in history.SHOWN], said_at, zone=zone, now=at)
+    lines = history.told(
+        [event for event in events if event.kind in history.SHOWN], said_at, zone=zone, now=at
+    )
     first = said[0].message.at if said else None
     entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
         *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),
