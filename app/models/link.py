@@ -33,7 +33,7 @@ class TicketLink(Base):
     """Two tickets about the same matter; the older number first."""
 
     __tablename__ = "ticket_links"
-    __table_args__ = (CheckConstraint("ticket_id < other_id", name="order"),)
+    __table_args__ = (CheckConstraint("ticket_id <= other_id", name="order"),)
 
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True)
     other_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, index=True)

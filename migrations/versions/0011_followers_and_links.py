@@ -27,7 +27,7 @@ def upgrade() -> None:
         sa.Column("ticket_id", sa.Integer(), nullable=False),
         sa.Column("other_id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("ticket_id < other_id", name=op.f("ck_ticket_links_order")),
+        sa.CheckConstraint("ticket_id <= other_id", name=op.f("ck_ticket_links_order")),
         sa.ForeignKeyConstraint(["other_id"], ["tickets.id"], name=op.f("fk_ticket_links_other_id")),
         sa.ForeignKeyConstraint(["ticket_id"], ["tickets.id"], name=op.f("fk_ticket_links_ticket_id")),
         sa.PrimaryKeyConstraint("ticket_id", "other_id", name=op.f("pk_ticket_links")),
