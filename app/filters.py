@@ -1,5 +1,6 @@
 """What somebody has typed into a query box: read, shown as chips, or explained where it is wrong."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from app.desk import access
 from app.models import vocabulary
 from app.models.card import EVERYTHING
+from app.models.desk import the_desk
 from app.models.person import Person
 from app.words import gettext
 from rules.compile import depends_on_days
@@ -64,6 +66,12 @@ def parsed(text: str, person: Person) -> Filter:
 def names_for(person: Person) -> Names:
     """What this person's queries may call things: no board and no address that they do not see."""
     return vocabulary.names(access.visible_boards(person, datetime.now(UTC)))
+
+
+def likely_values() -> dict[str, Sequence[str]]:
+    """The values of a field that are offered before the others: of languages those that customers are answered in."""
+    desk = the_desk()
+    return {"lang": desk.languages if desk else ()}
 
 
 def says_me(tree: Query) -> bool:

@@ -1,7 +1,7 @@
 """What may follow in a half-typed query: the fields, or the values of the field that is being typed."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules import spans
@@ -34,9 +34,10 @@ def complete(
     vocabulary: Mapping[str, Field] = VOCABULARY,
     *,
     labels: Mapping[str, str] | None = None,
+    first: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Option]:
     """At most MOST options for the end of `text`. `labels` are the fields' labels as the reader knows them, which may
-    be typed instead of the field's name."""
+    be typed instead of the field's name; `first` are values of a field that come before the others."""
     found = _LAST.search(text)
     if found is None:
         return []
@@ -46,13 +47,11 @@ def complete(
         if field is None:
             return []
         begun = kept + found["minus"] + field.name + found["operator"] + found["before"]
-        typed = fold(found["value"].strip('"')).strip()
         taken = {fold(value) for value in re.split("[,，]", found["before"]) if value}
-        return [
-            Option(begun + quoted(value) + " ", value)
-            for value in _ranked(typed, _values(field, found["operator"], names))
-            if fold(value) not in taken
-        ][:MOST]
+        values = values_of(field, found["operator"], names, found["value"].strip('"'), first)
+        return [Option(begun + quoted(value) + " ", value) for value in values if fold(value) not in taken][
+            :MOST
+        ]
     typed = fold(found["field"]).strip()
     said = labels or {name: field.label for name, field in vocabulary.items()}
     begun = kept + found["minus"]
@@ -66,6 +65,18 @@ def complete(
         )
         for name in fields[:MOST]
     ]
+
+
+def values_of(
+    field: Field,
+    operator: str,
+    names: Names,
+    typed: str = "",
+    first: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
+    """What may stand behind the operator and fits what was typed, the likeliest first."""
+    values = [*(first or {}).get(field.name, ()), *_values(field, operator, names)]
+    return _ranked(fold(typed).strip(), iter(values))
 
 
 def _values(field: Field, operator: str, names: Names) -> Iterator[str]:

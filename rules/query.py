@@ -9,6 +9,7 @@ from typing import Any
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
+from rules.tokens import phrase
 from rules.vocabulary import (
     DID_YOU_MEAN,
     LONGEST,
@@ -285,6 +286,8 @@ class _Reader:
         texts = [self._text(word) for word in node.children]
         for text, column in texts:
             check_words(text, column)
+            if phrase(text) is None:  # it would find nothing, and under NOT everything
+                raise QueryError(N_("`{text}` holds no letter and no digit to look for"), column, text=text)
         words = tuple(Words(text) for text, _ in texts)
         return words[0] if len(words) == 1 else Or(words)
 

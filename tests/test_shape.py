@@ -31,6 +31,7 @@ LAYERS = [
     "app.cards",
     "app.filters",
     "app.texts",
+    "app.conditions",
     "app.html",
     "app.forms",
     "app.auth",

@@ -14,6 +14,7 @@ from rules.compile import containing, like
 from rules.query import fold
 
 PER_PAGE = 50
+MOST_OFFERED = 10
 
 
 class Listed(NamedTuple):
@@ -30,6 +31,13 @@ class ListedCompany(NamedTuple):
     company: Company
     customers: int
     unresolved: int
+
+
+class Known(NamedTuple):
+    """A customer by name and one of their addresses."""
+
+    name: str
+    address: str
 
 
 def customers(
@@ -121,10 +129,26 @@ def tickets_of(
     return rows[:PER_PAGE], rows[PER_PAGE - 1].id if len(rows) > PER_PAGE else None
 
 
-def company_names(seen: ColumnElement[bool]) -> Sequence[str]:
-    """To choose from, by name."""
+def known(seen: ColumnElement[bool], text: str) -> Sequence[Known]:
+    """Some customers that fulfil `seen` with `text` in their name, with all addresses, or in an address; the latest first."""
+    pattern = containing(fold(text))
+    found = (
+        select(Customer.name, CustomerAddress.address)
+        .join(CustomerAddress, CustomerAddress.customer_id == Customer.id)
+        .where(seen, or_(like(Customer.name_search, pattern), like(CustomerAddress.address, pattern)))
+        .order_by(Customer.id.desc(), CustomerAddress.id)
+        .limit(MOST_OFFERED)
+    )
+    return [Known(*row) for row in db.session.execute(found)]
+
+
+def company_names(seen: ColumnElement[bool], text: str) -> Sequence[str]:
+    """Some that fulfil `seen` and have `text` in their name, by name."""
     return db.session.scalars(
-        select(Company.name).where(seen).order_by(func.lower(Company.name)).limit(500)
+        select(Company.name)
+        .where(seen, _named(text))
+        .order_by(func.lower(Company.name), Company.id)
+        .limit(MOST_OFFERED)
     ).all()
 
 

@@ -148,6 +148,5 @@ def _page(customer: Customer, form: CustomerForm, status: int = 200) -> Response
         tickets=tickets,
         before=before,
         boards={board.id: board.name for board in boards},
-        company_names=directory.company_names(access.sees_company(person, at)),
         status=status,
     )

@@ -4,7 +4,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from app.auth import login_required, signed_in_person
-from app.filters import LONGEST_TYPED, names_for
+from app.filters import LONGEST_TYPED, likely_values, names_for
 from app.html import page
 from app.words import gettext
 from rules.completion import complete
@@ -19,5 +19,5 @@ def completion() -> Response:
     """The list below the box: what may follow at the end of `q`. 204 when nothing may."""
     text = request.args.get("q", "")[:LONGEST_TYPED]
     labels = {name: gettext(field.label) for name, field in VOCABULARY.items()}
-    options = complete(text, names_for(signed_in_person()), labels=labels)
+    options = complete(text, names_for(signed_in_person()), labels=labels, first=likely_values())
     return page("queries/_options.html", options=options)

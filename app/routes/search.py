@@ -36,7 +36,7 @@ def show() -> Response:
             return redirect(url_for("tickets.show", number=number), code=303)
     asked = filters.read(text, person)
     if asked.all:
-        return page("search/show.html", status=422 if asked.error else 200, text=text, error=asked.error)
+        return page("search/show.html", status=422 if asked.error else 200, asked=asked)
     found = finding.find(asked.query, boards, at, asked.me, asked.zone)
     pages = max(1, -(-len(found.hits) // PER_PAGE))
     place = min(max(1, request.args.get("page", 1, int)), pages)
@@ -44,7 +44,7 @@ def show() -> Response:
     wanted = finding.phrases(asked.query)
     return page(
         "search/show.html",
-        text=text,
+        asked=asked,
         count=len(found.hits),
         more=found.more,
         place=place,

@@ -14,7 +14,10 @@ from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
 from app.models.document import Document, words_in_index, words_in_texts
 from app.models.message import Message
+from app.models.past import as_of
 from app.models.ticket import Ticket
+from rules.compile import condition
+from rules.query import parse
 from rules.tokens import document, phrase
 from tests.stories import ticket_in
 
@@ -160,6 +163,36 @@ def test_the_subject_of_a_message_counts_when_it_says_more(desk: Any, now: datet
     assert finds("another matter") == [ticket.id]
     stored = db.session.scalars(select(Document.tokens).where(Document.message_id.is_not(None))).all()
     assert stored[1:] == [" hello ", " another matter · hello "]
+
+
+def test_words_as_of_an_instant_are_those_that_had_been_said(desk: Any, now: datetime) -> None:
+    """Not what came later; what is known of the ticket itself as it stands today."""
+    ticket, other = (ticket_in(desk, "new", subject, now) for subject in ("환불 문의", "Broken lamp"))
+    hour = timedelta(hours=1)
+    for after, text in ((1, "Ask the warehouse"), (3, "Straße is closed, so tomorrow")):
+        with writing(desk.board) as board:
+            held = db.session.get_one(Ticket, other.id)
+            messages.note(board, held, text, person=desk.bob, now=now + after * hour)
+            held = db.session.get_one(Ticket, ticket.id)
+            messages.reply(
+                board, held, f"{text} 창고", person=desk.bob, seen=None, then="keep", now=now + after * hour
+            )
+
+    def then(query: str, hours: float) -> list[int]:
+        at = now + hours * hour
+        return found(condition(parse(query), as_of(at), at))
+
+    both = [ticket.id, other.id]
+    assert then("warehouse", 0) == []
+    assert then("warehouse", 1) == then("warehouse", 2) == then("ware", 9) == both
+    assert then("strasse", 2) == then('"closed so"', 2) == []
+    assert then("strasse", 3) == then('"closed so"', 3) == both
+    assert then("고", 1) == [ticket.id]
+    assert then("불 문", 0) == [ticket.id]
+    assert then("warehouse -lamp", 2) == [ticket.id]
+    assert then("NOT warehouse", 0) == both
+    assert then("lamp OR 창고", 0) == [other.id]
+    assert then("lamp", -1) == []
 
 
 @given(

@@ -343,3 +343,32 @@ def test_a_strangers_verb_is_refused(desk: SmallDesk, now: datetime) -> None:
         with pytest.raises(Refused) as error:
             customers.change(board, row, **values, by=By("person", desk.charlie.id), now=now)
     assert error.value.status == 404
+
+
+def test_fields_offer_what_one_may_see(
+    desk: SmallDesk, wholesale: Board, now: datetime, browser_as: Callable[..., Any]
+) -> None:
+    """While somebody types a customer's name or address, or a company's name."""
+    lamps = company(desk, "Lamps & Sons", now, "lamps.example")
+    wrote(desk, "kim@lamps.example", "Kim Seoyeon", now)
+    wrote(desk, "kim@else.example", "", now, wholesale)
+    bob, charlie = browser_as(desk.bob), browser_as(desk.charlie)
+    assert (
+        '<option value="kim@lamps.example" label="Kim Seoyeon">'
+        in bob.get("/customers/offered?email=KIM").text
+    )
+    assert (
+        '<option value="Kim Seoyeon" label="kim@lamps.example">'
+        in bob.get("/customers/offered?name=seo").text
+    )
+    assert "else.example" not in bob.get("/customers/offered?email=kim").text
+    assert "else.example" in charlie.get("/customers/offered?email=kim").text
+    assert "lamps.example" not in charlie.get("/customers/offered?email=kim").text
+    assert "Seoyeon" not in charlie.get("/customers/offered?name=kim").text
+    assert '<option value="Lamps &amp; Sons">' in bob.get("/companies/offered?company=lamp").text
+    assert "<option" not in charlie.get("/companies/offered?company=lamp").text
+    for nothing in ("", "%20", "%00", "%25"):
+        assert "<option" not in bob.get(f"/customers/offered?email={nothing}").text
+    assert customer(1).company_id == lamps.id
+    assert 'hx-get="/companies/offered"' in bob.get("/customers/1").text
+    assert 'hx-get="/customers/offered"' in bob.get("/tickets/new").text

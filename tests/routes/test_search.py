@@ -61,7 +61,6 @@ def test_subjects_come_first_then_whole_words_then_the_newest(
         ("is:new", ["note", "subject"]),
         ("kim@example.org chair", ["note"]),
         ("nothing-like-it", []),
-        ("...", []),
         ("und", []),
     ],
 )
@@ -104,6 +103,17 @@ def test_a_mistake_is_shown_with_its_column(desk: SmallDesk, browser_as: Callabl
     assert page.status_code == 422
     assert "Column 6:" in page.text
     assert 'value="lamp langauge:de"' in page.text
+
+
+@pytest.mark.parametrize("text", ["!!!", "...", '"- /"', "lamp OR ?"])
+def test_signs_alone_are_refused_in_every_box(
+    desk: SmallDesk, browser_as: Callable[..., Any], text: str
+) -> None:
+    for place in ("/search", "/tickets", f"/boards/{desk.board.id}"):
+        page = browser_as(desk.bob).get(place, query_string={"q": text})
+        assert page.status_code == 422
+        assert "holds no letter and no digit to look for" in page.text
+    assert browser_as(desk.bob).get("/tickets?q=subject:!!!").status_code == 200
 
 
 def test_many_are_paged(desk: SmallDesk, now: datetime, browser_as: Callable[..., Any]) -> None:

@@ -143,6 +143,9 @@ def test_what_may_follow_is_asked_for(desk: SmallDesk, browser_as: Any) -> None:
     html = browser_as(desk.bob).get("/queries/completion", query_string={"q": "is:open assignee:ali"}).text
     assert re.findall(r'data-text="([^"]*)"', html)[0] == "is:open assignee:&#34;Alice Moor&#34; "
     assert "data-text" not in browser_as(desk.bob).get("/queries/completion", query_string={"q": "nix:"}).text
+    html = browser_as(desk.bob).get("/queries/completion", query_string={"q": "lang:"}).text
+    first = re.findall(r'data-text="([^"]*)"', html)[: len(desk.row.languages)]
+    assert first == [f"lang:{language} " for language in desk.row.languages]
 
 
 @given(numbers=st.lists(st.integers(0, 10**6), max_size=3))

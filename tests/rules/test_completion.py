@@ -50,6 +50,13 @@ def test_what_may_follow(typed: str, expected: list[str] | None) -> None:
         assert bool(found) == bool(expected)
 
 
+def test_likely_values_come_first() -> None:
+    first = {"lang": ("ko", "de")}
+    assert [option.piece for option in complete("lang:", NAMES, first=first)][:3] == ["ko", "de", "aa"]
+    assert [option.piece for option in complete("-lang:en,d", NAMES, first=first)][:3] == ["de", "da", "dv"]
+    assert [option.piece for option in complete("lang:ko,", NAMES, first=first)][:2] == ["de", "aa"]
+
+
 def test_a_field_is_found_by_what_it_is_called() -> None:
     assert [option.text for option in complete("담당", NAMES, labels=KOREAN)] == ["assignee:"]
 

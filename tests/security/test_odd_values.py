@@ -40,6 +40,8 @@ PARAMETERS = (
     "board",
     "vip",
     "company",
+    "at",
+    "email",
 )
 PAGES = (
     "/tickets",
@@ -56,6 +58,9 @@ PAGES = (
     "/views/new",
     "/views/{view_id}",
     "/queries/completion",
+    "/queries/form",
+    "/customers/offered",
+    "/companies/offered",
     "/rules",
     "/rules/new",
     "/rules/starters",

@@ -69,10 +69,18 @@ if (input && list) {
   });
 }
 
-for (const button of document.querySelectorAll("[data-copies]")) {
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(button.dataset.copies);
-    document.dispatchEvent(new CustomEvent("toast", { detail: { text: button.dataset.copied } }));
-  });
-}
+// The form begins with what stands in the box, asked for or not yet.
+document.querySelector("[data-query-form]")?.addEventListener("click", (event) => {
+  const link = event.currentTarget;
+  const address = new URL(link.href);
+  address.searchParams.set("q", input.value);
+  link.href = address;
+});
+
+document.documentElement.classList.toggle("can-copy", Boolean(navigator.clipboard));
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copies]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copies);
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text: button.dataset.copied } }));
+});
