@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     Htmx(app)
     logs.init_app(app)
     metrics.init_app(app)
-    live.init_app(app, streams.standing)
+    live.init_app(app, streams.standing, streams.present)
     auth.init_app(app)
     html.init_app(app)
     for blueprint in BLUEPRINTS:

@@ -47,7 +47,7 @@ from app.migrations import revision_of
 FORMAT = "nightdesk backup 1"
 MANIFEST = "manifest.json"
 # What running processes keep for themselves. Sign-ins, too: one that was ended must not come back with an old file.
-LEFT_OUT = frozenset({"alembic_version", "heartbeats", "leases", "sign_ins", "throttles"})
+LEFT_OUT = frozenset({"alembic_version", "heartbeats", "leases", "presences", "sign_ins", "throttles"})
 ROWS_AT_ONCE = 200
 BLOBS_AT_ONCE = 2  # each may be as large as the largest message
 

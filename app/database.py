@@ -368,6 +368,11 @@ def announce(session: Session, stream_id: int) -> None:
         )
 
 
+def waking() -> tuple[Executable, ...]:
+    """What makes bookkeeping wake the watchers of other processes. SQLite's watchers see it by themselves."""
+    return (select(func.pg_notify(CHANNEL, "")),) if _on_postgresql() else ()
+
+
 @event.listens_for(Engine, "connect")
 def _prepare(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):

@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -64,6 +64,10 @@ class Standing(NamedTuple):
 
 Draw = Callable[[View, int, datetime], Drawn]
 Ask = Callable[[Collection[Reader], datetime], Standing]
+Present = Callable[
+    [Collection[int], datetime], Mapping[int, str]
+]  # boards -> who is at their tickets, as JSON
+NOBODY = "{}"
 
 
 class Full(Exception):
@@ -73,7 +77,7 @@ class Full(Exception):
 class Seat:
     """One person's place at a stream; leave() gives it back, once or often."""
 
-    __slots__ = ("_live", "clock", "last_word", "left", "place", "reader", "watched")
+    __slots__ = ("_live", "clock", "here", "last_word", "left", "place", "reader", "watched")
 
     def __init__(self, live: "Live", reader: Reader) -> None:
         self._live = live
@@ -81,6 +85,7 @@ class Seat:
         self.watched: _Watched | None = None
         self.place = 0  # number of the newest change passed on
         self.clock = "running"  # as the page was told
+        self.here = NOBODY  # likewise, who is at the board's tickets
         self.left = False
         self.last_word: str | None = None  # the event that says why it was taken away
 
@@ -121,15 +126,18 @@ class Live:
         beat_every: float = BEAT_EVERY,
         trusted_for: float = TRUSTED_FOR,
         asked_every: float = ASKED_EVERY,
+        present: Present = lambda _boards, _at: {},
     ) -> None:
         self._app = app
         self._most = most
         self._ask = ask
+        self._present = present
         self._beat_every = beat_every
         self._trusted_for = trusted_for
         self._asked_every = asked_every
         self._asked_at = 0.0  # monotonic
         self._clock = "running"
+        self._here: Mapping[int, str] = {}
         self._changed = threading.Condition()
         self._seats: dict[int, list[Seat]] = defaultdict(list)  # of each person, oldest first
         self._open = 0
@@ -180,7 +188,10 @@ class Live:
     def told(self, seat: Seat, first: Drawn) -> Iterator[str]:
         """The stream: `first`, then every change as it comes, and a sign of life. Holds no database session."""
         end = time.monotonic() + random.uniform(*LASTS_FOR)  # noqa: S311
-        yield f"retry: {random.randint(*RETRY_FOR)}\n\n{_event('delta', first.to_json(), first.seq)}"  # noqa: S311
+        with self._changed:
+            seat.here = self._at(seat)
+        began = _event("delta", first.to_json(), first.seq) + _event("presence", seat.here)
+        yield f"retry: {random.randint(*RETRY_FOR)}\n\n{began}"  # noqa: S311
         del first
         while time.monotonic() < end:
             news = self._next(seat)
@@ -231,6 +242,7 @@ class Live:
                     or watched is None
                     or watched.number > seat.place
                     or seat.clock != self._clock
+                    or seat.here != self._at(seat)
                 ),
                 self._beat_every,
             )
@@ -242,6 +254,9 @@ class Live:
             if seat.clock != self._clock:
                 seat.clock = self._clock
                 said = _event("clock", self._clock)
+            if seat.here != self._at(seat):
+                seat.here = self._at(seat)
+                said += _event("presence", seat.here)
             if watched.number == seat.place:
                 return said or ": still here\n\n"
             if watched.ring[0].number > seat.place + 1:
@@ -250,6 +265,9 @@ class Live:
             new = [told for told in watched.ring if told.number > seat.place]
             seat.place = watched.number
         return said + "".join(told.text for told in new)
+
+    def _at(self, seat: Seat) -> str:
+        return self._here.get(seat.reader.board_id, NOBODY)
 
     def _run(self) -> None:
         """The watcher: looks when something was committed, ends when nobody looks any more."""
@@ -263,6 +281,7 @@ class Live:
                             self._look()
                         if time.monotonic() >= self._asked_at + self._asked_every:
                             self._ask_for_all()
+                            self._look_who_is_here()  # some of them have not been heard of for long
                     return
             except Exception as error:
                 if not self._wanted():
@@ -284,6 +303,7 @@ class Live:
 
     def _look(self) -> None:
         """Draws what has changed for every view, outside the lock, and tells it to those who may go on."""
+        self._look_who_is_here()
         with self._changed:
             self._look_again = False
             views = list(self._views.values())
@@ -314,6 +334,18 @@ class Live:
                 watched.ring.append(_Told(watched.number, delta.seq, text))
             self._changed.notify_all()
 
+    def _look_who_is_here(self) -> None:
+        with self._changed:
+            boards = {watched.view.board_id for watched in self._views.values()}
+        try:
+            here = self._present(boards, datetime.now(UTC))
+        finally:
+            db.session.remove()
+        with self._changed:
+            if here != self._here:
+                self._here = here
+                self._changed.notify_all()
+
     def _ask_for_all(self) -> None:
         """Ends the streams of those who may not go on, and tells the others whether the clock runs."""
         with self._changed:
@@ -341,9 +373,9 @@ class Live:
 _all: WeakSet[Live] = WeakSet()
 
 
-def init_app(app: Flask, ask: Ask) -> None:
-    """`ask` is asked from time to time who may go on."""
-    use(app, Live(app, app.config["SETTINGS"].streams, ask))
+def init_app(app: Flask, ask: Ask, present: Present) -> None:
+    """`ask` is asked from time to time who may go on, `present` who has which ticket open."""
+    use(app, Live(app, app.config["SETTINGS"].streams, ask, present=present))
 
 
 def use(app: Flask, live: Live) -> None:

@@ -4,7 +4,7 @@ import json
 import threading
 from collections.abc import Collection, Iterator
 from contextvars import Context
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -13,12 +13,12 @@ from sqlalchemy.exc import OperationalError
 
 from app import cards, live
 from app.database import db, writing
-from app.desk import sign_ins, teams, tickets
+from app.desk import presences, sign_ins, teams, tickets
 from app.models.board import Board
 from app.models.card import View
 from app.models.event import CLOCK, By
 from app.models.ticket import Ticket
-from app.routes.streams import standing
+from app.routes.streams import present, standing
 from tests.browsing import sign_in
 from tests.stories import ticket_in
 
@@ -81,16 +81,19 @@ class Watching:
 
     def _listen(self) -> None:
         for text in self._stream:
-            lines = dict(
-                line.split(": ", 1) for line in text.strip().split("\n") if ": " in line and line[0] != ":"
-            )
-            with self._heard:
-                if "event" in lines:
-                    data = lines["data"]
-                    self.events.append((lines["event"], json.loads(data) if data.startswith("{") else data))
-                else:
-                    self.events.append(("beat", None))
-                self._heard.notify_all()
+            for told in text.strip().split("\n\n"):
+                lines = dict(
+                    line.split(": ", 1) for line in told.split("\n") if ": " in line and line[0] != ":"
+                )
+                with self._heard:
+                    if "event" in lines:
+                        data = lines["data"]
+                        self.events.append(
+                            (lines["event"], json.loads(data) if data.startswith("{") else data)
+                        )
+                    elif told.startswith(":"):
+                        self.events.append(("beat", None))
+                    self._heard.notify_all()
         self.seat.leave()
 
 
@@ -208,6 +211,23 @@ def test_streams_hear_whether_the_clock_runs(desk: Any, app: Any) -> None:
     for state in ("stopped", "running"):
         clocks.append(state)
         watcher.until_heard("clock", state)
+    streams.close()
+
+
+def test_who_has_a_ticket_open_is_told_and_forgotten(desk: Any, app: Any, now: Any) -> None:
+    """To every watcher of its board; a browser that is not heard of any more has left."""
+    ticket, here = ticket_in(desk, "new", "Hello", now), View(desk.board.id, "en")
+    streams = live.Live(app, most=20, ask=everybody, beat_every=0.2, asked_every=0, present=present)
+    watcher = Watching(streams, here, desk.alice.id)
+    at = datetime.now().astimezone()
+    presences.be_at(ticket, desk.bob, "reply", at)
+    watcher.until_heard("presence", {str(ticket.id): [[desk.bob.id, "Bob Reyes", "reply"]]})
+    presences.leave(ticket.id, desk.bob)
+    watcher.until_heard("presence", {})
+    presences.be_at(ticket, desk.bob, "nonsense", at - presences.LASTS_FOR + timedelta(seconds=2))
+    late = Watching(streams, here, desk.alice.id)
+    late.until_heard("presence", {str(ticket.id): [[desk.bob.id, "Bob Reyes", "reading"]]})
+    late.until_heard("presence", {})
     streams.close()
 
 

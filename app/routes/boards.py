@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, request, url_for
+from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import cards, clock, filters
@@ -16,6 +16,7 @@ from app.models.board import Column
 from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
 from app.models.channel import channels_in_use
 from app.models.person import Person
+from app.models.presence import present_on
 from app.words import locale
 from rules.compile import possible_states
 from rules.query import QueryError
@@ -97,7 +98,7 @@ def column(column_id: int) -> AnyResponse:
 @login_required
 @bounded
 def delta(board_id: int) -> AnyResponse:
-    """JSON: what changed since the event `since`; see cards.Delta. 422 when the filter does not parse."""
+    """JSON: what changed since the event `since`, see cards.Delta, and who is at which ticket. 422 when the filter does not parse."""
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
     try:
@@ -105,7 +106,7 @@ def delta(board_id: int) -> AnyResponse:
     except QueryError as wrong:
         return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
     changed = cards.changes_since(view, request.args.get("since", -1, int), at)
-    answer = Response(changed.to_json(), mimetype="application/json")
+    answer = jsonify(**changed._asdict(), presence=present_on([board.id], at).get(board.id, {}))
     answer.headers["X-Clock"] = "stopped" if clock_stopped(at) else "running"
     return answer
 

@@ -1,15 +1,16 @@
 """A board's changes as a stream of events, for as long as the page is open and its reader may see the board."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, current_app, jsonify, request
+from flask import Blueprint, Flask, Response, current_app, json, jsonify, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app import cards, filters, live
 from app.auth import login_required, now, signed_in_person
 from app.database import db
 from app.desk import access, sign_ins
+from app.models.presence import present_on
 from app.routes.boards import clock_stopped, view_of
 from rules.query import QueryError
 
@@ -22,7 +23,7 @@ TRY_AGAIN_FOR = 30  # seconds, when no stream is free
 @bp.get("/boards/<int:board_id>/stream")
 @login_required
 def show(board_id: int) -> AnyResponse:
-    """What /delta answers, again and again, as events: delta, clock, reload, ended, full. 503 when no stream is free."""
+    """What /delta answers, again and again, as events: delta, clock, presence, reload, ended, full. 503 when no stream is free."""
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
     try:
@@ -46,6 +47,11 @@ def show(board_id: int) -> AnyResponse:
     answer = Response(streams.told(seat, first), mimetype="text/event-stream", headers=STREAM)
     answer.call_on_close(seat.leave)
     return answer
+
+
+def present(boards: Collection[int], at: datetime) -> Mapping[int, str]:
+    """Board -> who has its tickets open, as scripts read it."""
+    return {board_id: json.dumps(found) for board_id, found in present_on(boards, at).items()}
 
 
 def standing(readers: Collection[live.Reader], at: datetime) -> live.Standing:

@@ -81,6 +81,8 @@ TABLE = {
     "GET /tickets/<int:number>": Row(BOARD),
     "GET /tickets/<int:number>/panel": Row(BOARD),
     "POST /tickets/<int:number>/reading": Row(BOARD),
+    "POST /tickets/<int:number>/presence": Row(BOARD),
+    "POST /tickets/<int:number>/presence/removal": Row(BOARD),
     "POST /tickets/<int:number>/replies": Row(BOARD),
     "POST /tickets/<int:number>/files": Row(BOARD),
     "POST /tickets/<int:number>/files/<token>/removal": Row(BOARD),

@@ -1,5 +1,6 @@
 // Hears what changes on the board and hands it on as events of the document, whatever the connection does:
 //   board:delta   what to change (see cards.Delta); each change once, in order, without gaps
+//   board:presence  who has which ticket open: ticket -> [[person, name, "reading" | "reply" | "note"], ...]
 //   board:reload  the page must be read again
 // Which board, from which event on and with which filter stands at #board; live:follow says that it stands there anew.
 // Others hand in what they were told, such as the answer to a move, by board:told, and ask to be up to date by board:ask.
@@ -38,6 +39,11 @@ function take(delta, own = false) {
   if (delta.since > seq) return void catchUp(); // something between was missed
   board.dataset.seq = delta.seq;
   emit("board:delta", { ...delta, own });
+}
+
+function hear(name, text) {
+  if (name === "delta") take(JSON.parse(text));
+  else emit("board:presence", JSON.parse(text));
 }
 
 function emit(name, detail) {
@@ -85,6 +91,7 @@ async function ask() {
   if (asked !== board.dataset.board) return false; // another one is followed by now
   showClock(answer.headers.get("X-Clock"));
   take(delta);
+  emit("board:presence", delta.presence);
   return true;
 }
 
@@ -113,11 +120,13 @@ async function open() {
   if (document.hidden || !board.dataset.board) return close();
   source = new EventSource(address("stream"));
   source.addEventListener("open", () => { failures = 0; show("live"); });
-  source.addEventListener("delta", (event) => {
-    show("live");
-    channel?.postMessage(event.data);
-    take(JSON.parse(event.data));
-  });
+  for (const name of ["delta", "presence"]) {
+    source.addEventListener(name, (event) => {
+      show("live");
+      channel?.postMessage([name, event.data]);
+      hear(name, event.data);
+    });
+  }
   source.addEventListener("clock", (event) => showClock(event.data));
   source.addEventListener("reload", () => emit("board:reload"));
   source.addEventListener("ended", () => { close(); catchUp(); });
@@ -201,7 +210,7 @@ function follow() {
   if ("BroadcastChannel" in window) channel = new BroadcastChannel(["nightdesk", me, lang, board.dataset.board, board.dataset.q].join(":"));
   channel?.addEventListener("message", (event) => {
     heardAt = Date.now();
-    if (!document.hidden) take(JSON.parse(event.data));
+    if (!document.hidden) hear(...event.data);
   });
   show(navigator.onLine ? "connecting" : "offline");
   open();
