@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database import db
-from app.desk import access
+from app.desk import access, signatures
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.addresses import canonical
@@ -20,7 +20,7 @@ from app.models.person import Person
 from app.words import N_
 
 LONGEST_NAME = 60
-LONGEST_SIGNATURE = 2000
+LONGEST_SIGNATURE = signatures.LONGEST
 TO_ADD = ("email", "form")  # each board has its own channel for tickets made by hand
 
 
@@ -139,13 +139,10 @@ def _address(address: str, channel: Channel | None) -> str:
 def _checked(values: Values, now: datetime) -> dict[str, Any]:
     """The columns of a channel, but for its address."""
     name = " ".join(values.name.split())
-    signature = values.signature.replace("\r\n", "\n").replace("\x00", "").strip()
     if not name:
         raise Refused(N_("Give the channel a name."), field="name")
     if len(name) > LONGEST_NAME:
         raise Refused(N_("Use at most %(most)s characters."), field="name", most=LONGEST_NAME)
-    if len(signature) > LONGEST_SIGNATURE:
-        raise Refused(N_("Use at most %(most)s characters."), field="signature", most=LONGEST_SIGNATURE)
     if db.session.get(Board, values.board_id) is None:
         raise Refused(N_("That is not one of the choices."), field="board")
     if values.calendar_id is not None and db.session.get(Calendar, values.calendar_id) is None:
@@ -158,7 +155,7 @@ def _checked(values: Values, now: datetime) -> dict[str, Any]:
         "board_id": values.board_id,
         "calendar_id": values.calendar_id,
         "owner_id": values.owner_id,
-        "signature": signature,
+        "signature": signatures.checked(values.signature),
     }
 
 

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new
-from app.desk.messages import File
+from app.desk.messages import LONGEST_TEXT, File
 from app.desk.refused import Refused
 from app.mail.attachments import safe_name
-from app.models.draft import DraftFile, files_of
+from app.models.draft import Draft, DraftFile, draft_of, files_of
 from app.models.message import Attachment, Blob, Message, RawMessage
 from app.models.person import Person
 from app.words import N_
 
 KEEP_FOR = timedelta(days=30)  # after which what was begun is taken for abandoned
+KINDS = ("reply", "note")
 AT_ONCE = 100  # files that are forgotten together
 MEGABYTE = 1024 * 1024
 
@@ -30,6 +31,35 @@ class Upload:
     name: str
     media_type: str
     content: bytes
+
+
+def save(ticket_id: int, text: str, *, kind: str, stamp: str, person: Person, now: datetime) -> str:
+    """Keeps what a person has written so far and returns its new stamp; an empty text is no draft. Refused with 409
+    when it was changed or sent since `stamp`, from another window of theirs."""
+    if len(text) > LONGEST_TEXT:
+        raise Refused(
+            N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT
+        )
+    own = _draft(person.id, ticket_id)
+    values = {
+        "kind": kind if kind in KINDS else KINDS[0],
+        "text": text.replace("\x00", ""),
+        "changed_at": now,
+    }
+    known, new = own & (Draft.stamp == stamp), secrets.token_hex(8)
+    key = {"person_id": person.id, "ticket_id": ticket_id}
+    db.session.rollback()  # SQLite reads as of the first look
+    if not text.strip():
+        bookkeeping(delete(Draft).where(known))
+    elif bookkeeping(update(Draft).where(known).values(stamp=new, **values)).count:
+        return new
+    elif not stamp:
+        made = insert_new(Draft).values(**key, stamp=new, **values).on_conflict_do_nothing()
+        if bookkeeping(made.returning(Draft.stamp)).rows:
+            return new
+    if not text.strip() and db.session.scalar(select(Draft.stamp).where(own)) is None:
+        return ""
+    raise Refused(N_("You have written something else here in another window."), status=409)
 
 
 def attach(ticket_id: int, uploads: Iterable[Upload], *, person: Person, now: datetime) -> None:
@@ -66,8 +96,9 @@ def detach(ticket_id: int, token: str, *, person: Person) -> None:
 
 
 def take(ticket_id: int, tokens: Sequence[str], *, person: Person) -> list[File]:
-    """Takes these files out of a draft, for the message they go with. Under the board's lock. Refused when one is not
-    there (any more), or when they are too many."""
+    """Ends a draft and takes these files out of it, for the message they go with. Under the board's lock. Refused when
+    one is not there (any more), or when they are too many."""
+    db.session.execute(delete(Draft).where(_draft(person.id, ticket_id)))
     found = {file.token: file for file in files_of(person.id, ticket_id)}
     taken = [found[token] for token in dict.fromkeys(tokens) if token in found]
     if len(taken) < len(set(tokens)):
@@ -79,13 +110,23 @@ def take(ticket_id: int, tokens: Sequence[str], *, person: Person) -> list[File]
     return [File(file.sha256, file.name, file.media_type, file.size) for file in taken]
 
 
-def put_back(message: Message, *, person: Person, now: datetime) -> None:
-    """The files of an answer that its writer has taken back are in their draft again. Under the board's lock."""
+def put_back(message: Message, since: str | None, *, now: datetime) -> None:
+    """A message that was taken back is its writer's draft again, above what they have written `since`: what their page
+    says, else what they have saved. Under the board's lock."""
+    if message.person_id is None:  # the desk has said it, nobody wants its words
+        return
+    draft = draft_of(message.person_id, message.ticket_id)
+    if draft is None:
+        draft = Draft(person_id=message.person_id, ticket_id=message.ticket_id, text="")
+        db.session.add(draft)
+    since = (draft.text if since is None else since).strip()
+    draft.kind, draft.text = message.kind, f"{message.text}\n\n{since}" if since else message.text
+    draft.stamp, draft.changed_at = secrets.token_hex(8), now
     for file in message.attachments:
         db.session.add(
             DraftFile(
                 token=secrets.token_urlsafe(16),
-                person_id=person.id,
+                person_id=message.person_id,
                 ticket_id=message.ticket_id,
                 sha256=file.sha256,
                 name=file.name,
@@ -99,11 +140,16 @@ def put_back(message: Message, *, person: Person, now: datetime) -> None:
 
 def forget_abandoned(now: datetime) -> int:
     """Forgets what nobody has sent for long, with the bytes that nothing else needs; returns how many files it was."""
+    bookkeeping(delete(Draft).where(Draft.changed_at <= now - KEEP_FOR))
     old = select(DraftFile.id).where(DraftFile.created_at <= now - KEEP_FOR).limit(AT_ONCE)
     forgotten = 0
     while gone := _forget(DraftFile.id.in_(old)):
         forgotten += gone
     return forgotten
+
+
+def _draft(person_id: int, ticket_id: int) -> ColumnElement[bool]:
+    return (Draft.person_id == person_id) & (Draft.ticket_id == ticket_id)
 
 
 def _of(person_id: int, ticket_id: int) -> ColumnElement[bool]:

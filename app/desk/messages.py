@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import customers, deliveries, followers, guards, notices, search, snoozes, tickets
+from app.desk import customers, deliveries, followers, guards, notices, search, signatures, snoozes, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -453,7 +453,7 @@ def _queue(
     earlier = [one for one in ids_before if one and can_be_named(one)]
     first = kind == "reply" and ticket.message_count == 1  # we write first: it answers nothing
     subject = ticket.subject if first or ticket.subject.lower().startswith("re:") else f"Re: {ticket.subject}"
-    signature = f"\n\n-- \n{channel.signature}" if channel and channel.signature else ""
+    signature = signatures.below(message.person, channel)
     deliveries.queue(
         key,
         at=at,
@@ -465,7 +465,7 @@ def _queue(
         to_name=ticket.customer.name,
         to_address=address,
         subject=subject,
-        text=message.text + signature,
+        text=f"{message.text}\n\n-- \n{signature}" if signature else message.text,
         header_id=message.message_id,
         in_reply_to=earlier[-1] if earlier else None,
         references=" ".join(earlier),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sqlalchemy import delete, func, select
 
 from app.database import db
-from app.desk import access, passwords, sign_ins
+from app.desk import access, passwords, sign_ins, signatures
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson
@@ -111,6 +111,7 @@ def change_own(
     locale: str,
     zone: str,
     theme: str,
+    signature: str = "",
     now: datetime,
 ) -> Person:
     """Changes what everybody may change of themselves."""
@@ -123,6 +124,7 @@ def change_own(
             "locale": _one_of(locale, LOCALES, "locale"),
             "zone": _one_of(zone, available_timezones(), "zone"),
             "theme": _one_of(theme, THEMES, "theme"),
+            "signature": signatures.checked(signature),
         },
     )
     if changes:

@@ -3,10 +3,26 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, db
+
+MOST_TOLD = 500
+
+
+class Draft(Base):
+    """What a person has begun to write in a ticket. `stamp` is another one after every change."""
+
+    __tablename__ = "drafts"
+    __table_args__ = (CheckConstraint("kind IN ('reply', 'note')", name="kind"),)
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True, index=True)
+    kind: Mapped[str]
+    text: Mapped[str]
+    stamp: Mapped[str]
+    changed_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class DraftFile(Base):
@@ -24,6 +40,16 @@ class DraftFile(Base):
     media_type: Mapped[str]
     size: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+def draft_of(person_id: int, ticket_id: int) -> Draft | None:
+    return db.session.get(Draft, (person_id, ticket_id))
+
+
+def tickets_with_drafts(person_id: int) -> list[int]:
+    """In which a person has begun to write, the newest draft first."""
+    rows = select(Draft.ticket_id).where(Draft.person_id == person_id).order_by(Draft.changed_at.desc())
+    return list(db.session.scalars(rows.limit(MOST_TOLD)))
 
 
 def files_of(person_id: int, ticket_id: int) -> Sequence[DraftFile]:

@@ -40,6 +40,7 @@ class Person(UserMixin, Base):
     ends_at: Mapped[datetime | None]  # a helper's access ends by itself
     deactivated_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    signature: Mapped[str] = mapped_column(default="")  # below their answers, see desk/signatures.py
 
     sign_in_token: str | None = None
 

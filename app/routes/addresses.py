@@ -40,7 +40,7 @@ class ChannelForm(Form):
     signature = TextAreaField(
         N_("Signature"),
         [Optional(), Length(max=addresses.LONGEST_SIGNATURE)],
-        description=N_("Stands below every answer."),
+        description=N_("Stands below every answer. {name} and {desk} are filled in."),
     )
 
     def __init__(self, *args: Any, channel: Channel | None = None, **values: Any) -> None:

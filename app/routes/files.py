@@ -10,7 +10,8 @@ from app.desk import access, drafts
 from app.desk.refused import Refused
 from app.html import page, wants_part
 from app.models.draft import files_of
-from app.routes.ticket_page import Draft, shown
+from app.routes.ticket_page import shown
+from app.routes.written import Written
 from app.words import N_
 
 bp = Blueprint("files", __name__)
@@ -39,7 +40,7 @@ def remove(number: int, token: str) -> Response:
     drafts.detach(number, token, person=signed_in_person())
     if wants_part():
         return _list(number)
-    return shown(number, draft=Draft.sent(request.form.get("kind", "reply")))
+    return shown(number, draft=Written.sent(request.form.get("kind", "reply")))
 
 
 def uploads() -> list[drafts.Upload]:

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
-from wtforms import PasswordField, SelectField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length
+from wtforms import PasswordField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app import words
 from app.auth import acting, login_required, now, signed_in_person
 from app.database import writing
-from app.desk import access, passwords, people, sign_ins
+from app.desk import access, passwords, people, sign_ins, signatures
 from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
@@ -39,6 +39,13 @@ class ProfileForm(Form):
     zone = SelectField(N_("Time zone"))
     locale = SelectField(N_("Language of the pages"), choices=lambda: list(LOCALES.items()))
     theme = SelectField(N_("Light or dark"), choices=said(THEMES))
+    signature = TextAreaField(
+        N_("Signature"),
+        [Optional(), Length(max=signatures.LONGEST)],
+        description=N_(
+            "Stands below your answers, above that of the address. {name} and {desk} are filled in."
+        ),
+    )
 
     def __init__(self, *args: Any, person: Person, **values: Any) -> None:
         super().__init__(*args, **values)
@@ -66,7 +73,9 @@ def update() -> Response:
         return _page(form=form, status=422)
     try:
         with writing(ensure_desk(now())) as desk:
-            people.change_own(desk, person, **form.data, now=now())
+            people.change_own(
+                desk, person, **{**form.data, "signature": form.signature.data or ""}, now=now()
+            )
     except Refused as refused:
         form.refuse(refused)
         return _page(form=form, status=refused.status)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, redirect, request, url_for
+from flask import Blueprint, request
 from werkzeug.wrappers import Response
 
 from app.auth import acting, login_required, now, signed_in_person
@@ -11,7 +11,8 @@ from app.desk.refused import Refused
 from app.html import wants_part
 from app.models.draft import files_of
 from app.routes.files import uploads
-from app.routes.ticket_page import Draft, changed, refused, shown, working_on
+from app.routes.ticket_page import changed, refused, shown, working_on
+from app.routes.written import Written
 
 bp = Blueprint("replies", __name__)
 
@@ -19,7 +20,7 @@ bp = Blueprint("replies", __name__)
 @bp.post("/tickets/<int:number>/replies")
 @login_required
 def create(number: int) -> Response:
-    draft = Draft.sent("reply")
+    draft = Written.sent("reply")
     try:
         draft = _with_files(number, draft)
         with working_on(number) as (board, ticket):
@@ -47,18 +48,11 @@ def withdraw(number: int, message_id: int) -> Response:
     try:
         with working_on(number) as (board, ticket):
             message = messages.withdraw(board, ticket, message_id, person=signed_in_person(), now=now())
-            if message.person_id == signed_in_person().id:
-                drafts.put_back(message, person=signed_in_person(), now=now())
+            own = message.person_id == signed_in_person().id
+            drafts.put_back(message, request.form.get("text") if own else None, now=now())
     except Refused as error:
         return refused(number, error)
-    if message.automatic is not None:  # the desk has said it, nobody wants its words in the composer
-        return changed(number, f"#message_{message_id}")
-    if wants_part():
-        since = request.form.get("text", "").strip()
-        return shown(number, draft=Draft(text=f"{message.text}\n\n{since}" if since else message.text))
-    return redirect(
-        url_for("tickets.show", number=number, draft=message_id) + f"#composer_{number}", code=303
-    )
+    return changed(number, f"#composer_{number}" if own else f"#message_{message_id}")
 
 
 @bp.post("/tickets/<int:number>/bounces/removal")
@@ -72,14 +66,14 @@ def clear_bounce(number: int) -> Response:
     except Refused as error:
         return refused(number, error)
     if wants_part():
-        return shown(number, draft=Draft(text=request.form.get("text", "")))
+        return shown(number, draft=Written(text=request.form.get("text", "")))
     return changed(number)
 
 
 @bp.post("/tickets/<int:number>/notes")
 @login_required
 def note(number: int) -> Response:
-    draft = Draft.sent("note")
+    draft = Written.sent("note")
     try:
         draft = _with_files(number, draft)
         with working_on(number) as (board, ticket):
@@ -92,7 +86,7 @@ def note(number: int) -> Response:
     return changed(number, f"#message_{message.id}")
 
 
-def _with_files(number: int, draft: Draft) -> Draft:
+def _with_files(number: int, draft: Written) -> Written:
     """The draft with what was chosen and, without script, comes with the message itself. It is kept before anything is
     refused, so that it need not be chosen again."""
     sent = uploads()

@@ -13,53 +13,23 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.auth import now, signed_in_person
 from app.config import settings
 from app.database import db, writing
-from app.desk import access, deadlines, explanations, history, messages
+from app.desk import access, deadlines, explanations, history, messages, signatures
 from app.desk.refused import Refused
 from app.html import page, wants_part
 from app.models import conversation
 from app.models.board import Board
 from app.models.conversation import Said
 from app.models.desk import the_desk
-from app.models.draft import files_of
+from app.models.draft import draft_of, files_of
 from app.models.event import Event
 from app.models.follower import followers_of
 from app.models.link import RELATIONS, links_of
-from app.models.message import Message
 from app.models.ticket import PRIORITIES, Ticket
+from app.routes.written import Written
 from app.words import N_, gettext, language_name
 from rules import deadlines as promises
 
 NEAR = 4  # a deadline is near when a quarter of its time is left
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What somebody is writing, as it was sent. `seen` is the newest message they had read, `anyway` the newest one
-    that they want to answer over; with `despite_bounce` they write to an address from which mail came back; `files` are the tokens of what goes with it;
-    `errors` are for the reader."""
-
-    text: str = ""
-    kind: str = "reply"
-    then: str = "wait"
-    seen: int = 0
-    anyway: int | None = None
-    despite_bounce: bool = False
-    files: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()
-    conflict: bool = False
-
-    @classmethod
-    def sent(cls, kind: str) -> "Draft":
-        """The draft in the request. Without a sign of what was read, nothing was."""
-        return cls(
-            text=request.form.get("text", ""),
-            kind=kind,
-            then=request.form.get("then", "wait"),
-            seen=request.form.get("seen", 0, type=int),
-            anyway=request.form.get("anyway", type=int),
-            despite_bounce="despite_bounce" in request.form,
-            files=tuple(request.form.getlist("file")),
-        )
 
 
 @dataclass(frozen=True)
@@ -94,7 +64,7 @@ def changed(number: int, anchor: str = "") -> AnyResponse:
     return redirect(url_for("tickets.show", number=number) + anchor, code=303)
 
 
-def refused(number: int, error: Refused, draft: Draft | None = None) -> Response:
+def refused(number: int, error: Refused, draft: Written | None = None) -> Response:
     """The answer to a change that was refused: the ticket as it truly is, the reason, and what was written."""
     if error.status in (403, 404):
         raise error
@@ -112,7 +82,7 @@ def shown(
     *,
     status: int = 200,
     said: str | None = None,
-    draft: Draft | None = None,
+    draft: Written | None = None,
     beside: bool = False,
 ) -> Response:
     """The ticket's page, or all its parts, or what is shown `beside` a board. `said` is why something was refused."""
@@ -124,6 +94,7 @@ def shown(
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
     told = [_told(deadline, found, person.zone, at) for deadline in found]
+    kept = draft_of(person.id, number)
     return page(
         "tickets/_panel.html" if beside else "tickets/show.html",
         part=None if beside else "tickets/_parts.html",
@@ -149,7 +120,9 @@ def shown(
         followers=followers_of(number),
         firings=conversation.firings_of(number),
         newest=max((entry.message.id for entry in said_in_it), default=0),
-        draft=draft or _taken_back(ticket) or Draft(),
+        draft=draft or Written.kept(kept),
+        kept=kept,
+        signature=signatures.below(person, messages.sender(ticket.channel)),
         files=files_of(person.id, number),
         limits=settings(),
         said=said,
@@ -209,12 +182,3 @@ def _chip(deadline: promises.Deadline, at: datetime) -> Chip:
 
 def _languages(ticket: Ticket) -> list[tuple[str, str]]:
     return [(code, language_name(code)) for code in language_choices(ticket)]
-
-
-def _taken_back(ticket: Ticket) -> Draft | None:
-    """After "Undo send" without script the answer is in the composer again."""
-    draft = request.args.get("draft", type=int)
-    message = db.session.get(Message, draft) if draft is not None else None
-    if message is None or message.ticket_id != ticket.id or message.withdrawn_at is None:
-        return None
-    return Draft(text=message.text) if message.person_id == signed_in_person().id else None

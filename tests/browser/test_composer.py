@@ -1,4 +1,4 @@
-"""Writing in a real browser: files by button, paste and drop."""
+"""Writing in a real browser: files by button, paste and drop; drafts that follow their writer."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -94,3 +94,41 @@ def test_files_by_button_paste_and_drop(open_ticket: Any, desk: SmallDesk, numbe
     ]
     page.get_by_role("button", name="Undo send").click()
     expect(files).to_have_count(3)
+
+
+def test_a_draft_follows_its_writer_and_a_cut_network_loses_nothing(
+    open_ticket: Any, desk: SmallDesk, number: int
+) -> None:
+    page, elsewhere = open_ticket(desk.bob), open_ticket(desk.bob)
+    saved = page.get_by_text("Draft saved")
+    composer(page).fill("Half an answ")
+    expect(saved).to_be_visible()
+    elsewhere.reload()
+    expect(composer(elsewhere)).to_have_value("Half an answ")
+    page.context.set_offline(True)
+    composer(page).press_sequentially("er")
+    expect(page.get_by_text("Kept in this browser only")).to_be_visible()
+    # Meanwhile it goes on elsewhere: whoever comes back chooses.
+    composer(elsewhere).fill("Another answer")
+    expect(elsewhere.get_by_text("Draft saved")).to_be_visible()
+    again = page.context.new_page()
+    page.close(run_before_unload=False)
+    again.context.set_offline(False)
+    again.goto(f"/tickets/{number}")
+    expect(composer(again)).to_have_value("Half an answer")
+    expect(again.locator(".composer-other")).to_contain_text("Another answer")
+    again.get_by_role("button", name="Keep this").click()
+    expect(again.get_by_text("Draft saved")).to_be_visible()
+    composer(elsewhere).press_sequentially("!")
+    expect(elsewhere.locator(".composer-other")).to_contain_text("Half an answer")
+    elsewhere.get_by_role("button", name="Take that").click()
+    expect(composer(elsewhere)).to_have_value("Half an answer")
+    again.goto(f"/boards/{desk.board.id}")
+    pencil = (
+        f"getComputedStyle(document.querySelector('#ticket_{number} .card-foot .end'), '::before').content"
+    )
+    again.wait_for_function(f"{pencil}.includes('✎')")
+    elsewhere.get_by_role("button", name="Send and resolve").click()
+    expect(composer(elsewhere)).to_have_value("")
+    again.goto(f"/tickets/{number}")
+    expect(composer(again)).to_have_value("")

@@ -2,6 +2,7 @@
 // back, tells the server that it is being read, and takes over what others change. Without it every form works by itself.
 //   panel:opened { root }, panel:closed     see panel.js; on its own page it is there from the beginning
 //   ticket:begun { root, number }           there is one now, or another one
+//   ticket:done { number, then }            an answer was sent: then is wait, resolve or keep
 //   board:ask                               the board is asked what changed, where no stream tells it
 
 const board = document.getElementById("board"); // what live.js follows
@@ -67,15 +68,14 @@ function settle() {
   if (board.hidden) board.dataset.seq = Math.max(Number(board.dataset.seq), Number(part("messages").dataset.seq));
   read();
   count();
-  // An answer that was taken back is a draft again.
-  const text = part("text");
-  if (text?.value) text.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!ticket?.contains(detail.elt)) return;
   setTimeout(settle);
   if (detail.elt !== asker) document.dispatchEvent(new CustomEvent("board:ask"));
+  const then = detail.elt.matches(".composer") && detail.successful && detail.requestConfig.formData.get("then");
+  if (then) document.dispatchEvent(new CustomEvent("ticket:done", { detail: { number: Number(number), then } }));
 });
 
 // ---- Read --------------------------------------------------------------------------------------------------------------
