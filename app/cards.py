@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
+from urllib.parse import urlencode
 
 from flask import current_app
 from markupsafe import Markup
@@ -43,16 +44,36 @@ class Delta(NamedTuple):
         return json.dumps(self._asdict(), ensure_ascii=False, separators=(",", ":"))
 
 
-def draw(found: Iterable[Card], locale: str, now: datetime) -> Markup:
+class Slot(NamedTuple):
+    """Where a card stands in a view: the key of its column there, and its place, which the browser compares. `asks` is
+    what its dialog must know of the view."""
+
+    column: str
+    sort: str
+    asks: str
+
+
+def draw(found: Iterable[Card], view: View, now: datetime) -> Markup:
     """These cards as list items, one after the other."""
-    return Markup("\n".join([draw_one(card, locale, now) for card in found]))  # noqa: S704 - each is drawn by a template
+    return Markup("\n".join([draw_one(card, view, now) for card in found]))  # noqa: S704 - each is drawn by a template
 
 
-def draw_one(card: Card, locale: str, now: datetime) -> str:
+def draw_one(card: Card, view: View, now: datetime) -> str:
     """A card. What it says of the time is part of what it is kept by, so a kept card is never out of date."""
     since = _rounded((now - card.last_message_at).total_seconds())
     due = _rounded((card.next_deadline_at - now).total_seconds()) if card.next_deadline_at else 0
-    return _drawn(card, since, card.deadline_state(now), due, locale)
+    slot = Slot(str(card.column_id), view.order.key(card), view.asks_to_move)
+    return _drawn(card, since, card.deadline_state(now), due, slot, view.locale)
+
+
+def cursor(card: Card, view: View) -> str:
+    """Where a card stands in its column, as the browser and "Show more" say it."""
+    return f"{view.order.key(card)}.{card.id}"
+
+
+def address_of(view: View, column: int) -> str:
+    """Where the cards of a column are, as this view shows them; what to show of them may be added."""
+    return f"/columns/{column}/cards?{urlencode(view.asks)}"
 
 
 @lru_cache(maxsize=512)
@@ -87,7 +108,7 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
     return Delta(
         since=since,
         seq=board.seq,
-        cards=[{"id": card.id, "html": draw_one(card, view.locale, now)} for card in there],
+        cards=[{"id": card.id, "html": draw_one(card, view, now)} for card in there],
         gone=sorted(gone),
         heads=[{"id": head.id, "html": draw_head(head, view.locale)} for head in heads],
         on_call=on_call,
@@ -112,9 +133,9 @@ def _rounded(seconds: float) -> int:
 
 
 @lru_cache(maxsize=KEPT)
-def _drawn(card: Card, since: int, state: str, due: int, locale: str) -> str:
+def _drawn(card: Card, since: int, state: str, due: int, slot: Slot, locale: str) -> str:
     with speaking(locale):
-        return str(_macros("_parts/card.html").card(card, since, state, due))
+        return str(_macros("_parts/card.html").card(card, since, state, due, slot))
 
 
 def _macros(template: str) -> Any:

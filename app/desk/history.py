@@ -28,7 +28,15 @@ SHOWN = frozenset(
     kind
     for kind in KINDS
     if kind.startswith(("ticket.", "alert.", "delivery."))
-    and kind not in ("ticket.opened", "ticket.deadline", "ticket.read", "delivery.sent", "delivery.failed")
+    and kind
+    not in (
+        "ticket.opened",
+        "ticket.ranked",
+        "ticket.deadline",
+        "ticket.read",
+        "delivery.sent",
+        "delivery.failed",
+    )
 )
 TOGETHER_FOR = timedelta(seconds=60)
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, delete, insert, select, update
 
 from app.database import db, insert_new
-from app.desk import intervals, search
+from app.desk import intervals, ranks, search
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.headers import one_line
@@ -64,6 +64,7 @@ def open_ticket(
         last_speaker="customer",
         wake_at=now,
         sort_key="",
+        rank=ranks.at_end(column.id),
     )
     ticket.sort_key = ticket.order()
     db.session.add(ticket)
@@ -83,28 +84,43 @@ def open_ticket(
 
 
 def move(
-    board: Board, ticket: Ticket, *, to: int, expected: int | None = None, by: By, now: datetime
+    board: Board,
+    ticket: Ticket,
+    *,
+    to: int,
+    expected: int | None = None,
+    place: ranks.Place | None = None,
+    by: By,
+    now: datetime,
 ) -> Ticket:
-    """Puts a ticket into another column. Refused with 409 when it is no longer in the `expected` one."""
+    """Puts a ticket into another column, or to another `place` in its own. Refused with 409 when it is no longer in the
+    `expected` one."""
     column = db.session.get(Column, to)
     if column is None or column.board_id != board.id:
         raise Refused(N_("That column is not on this board any more. Reload the board to see its columns."))
     old = ticket.column_id
     expected = old if expected is None else expected
-    if old == to and expected == to:
+    if old == to and expected == to and place is None:
         return ticket
+    rank = ranks.at(to, place or ranks.BOTTOM, ticket.id)
     moved = db.session.execute(
         update(Ticket)
         .where(Ticket.id == ticket.id, Ticket.column_id == expected)
-        .values(column_id=to)
+        .values(column_id=to, rank=rank.value)
         .execution_options(synchronize_session=False)
     )
     if moved.rowcount == 0:  # type: ignore[attr-defined]
         raise Refused(**_who_was_faster(ticket, "ticket.moved"), status=409)
+    room = {"renumbered": rank.others} if rank.others else {}
+    ticket.rank = rank.value
+    if old == to:
+        ticket.version += 1
+        record(board, "ticket.ranked", ("ticket", ticket.id), by=by, now=now, column=[old, to], **room)
+        return ticket
     old_state = ticket.state
     ticket.column_id = to
     ticket.column = column
-    became: dict[str, tuple[object, object]] = {"column": (old, to)} if old != to else {}
+    became: dict[str, tuple[object, object]] = {"column": (old, to)}
     if column.state != old_state:
         became["state"] = (old_state, column.state)
         ticket.reopened += old_state in CLOSED and column.state not in CLOSED
@@ -115,7 +131,8 @@ def move(
     intervals.change(ticket, became, now)
     if by.kind == "person":
         ticket.column_set_at = now
-    changed(board, ticket, "ticket.moved", by=by, now=now, column=[old, to], state=[old_state, column.state])
+    states = [old_state, column.state]
+    changed(board, ticket, "ticket.moved", by=by, now=now, column=[old, to], state=states, **room)
     return ticket
 
 

@@ -19,7 +19,6 @@ from sqlalchemy import (
     not_,
     select,
     true,
-    tuple_,
     union_all,
 )
 
@@ -29,6 +28,7 @@ from app.models.board import Column
 from app.models.channel import Channel
 from app.models.customer import Customer
 from app.models.event import Event
+from app.models.order import MANUAL, ORDERS, USUAL, Order
 from app.models.person import Person
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
@@ -57,6 +57,21 @@ class View:
     text: str = ""
     me: int | None = None
     zone: str = "UTC"
+    sort: str = USUAL  # a key of models.order.ORDERS
+
+    @property
+    def order(self) -> Order:
+        return ORDERS[self.sort]
+
+    @property
+    def asks(self) -> dict[str, str]:
+        """What an address must say besides the board, to ask for this view."""
+        return {name: value for name, value in (("q", self.text), ("sort", self.sort)) if value}
+
+    @property
+    def asks_to_move(self) -> str:
+        """The part of it that the dialog of a move must know, as the end of its address."""
+        return f"?sort={MANUAL}" if self.sort == MANUAL else ""
 
     def condition(
         self, now: datetime, words: Callable[[str], ColumnElement[bool]] = document.words
@@ -76,6 +91,10 @@ class Card(NamedTuple):
     version: int
     column_id: int
     sort_key: str
+    rank: int
+    waiting_since: datetime | None
+    created_at: datetime
+    updated_at: datetime
     state: str
     subject: str
     language: str | None
@@ -100,11 +119,6 @@ class Card(NamedTuple):
     @property
     def tag_names(self) -> list[str]:
         return sorted(self.tags.split(",")) if self.tags else []
-
-    @property
-    def cursor(self) -> str:
-        """Its place in the column's order, as the browser and "Show more" say it."""
-        return f"{self.sort_key}.{self.id}"
 
     def deadline_state(self, now: datetime) -> str:
         """See deadline_state()."""
@@ -172,7 +186,9 @@ def first_cards(view: View, columns: Sequence[int], now: datetime) -> dict[int, 
         return {}
     found: dict[int, list[Card]] = {column: [] for column in columns}
     plain = view.query == EVERYTHING
-    statement = _unfiltered(tuple(columns)) if plain else _first(columns, view.condition(now))
+    statement = (
+        _unfiltered(tuple(columns), view.sort) if plain else _first(columns, view.condition(now), view.order)
+    )
     for card in _read(statement):
         found[card.column_id].append(card)
     return found
@@ -182,8 +198,8 @@ def more_cards(view: View, column_id: int, after: tuple[str, int] | None, now: d
     """The cards of a column behind a cursor: PER_COLUMN and one more when there are more."""
     wanted = _tickets(view.condition(now)).where(Ticket.column_id == column_id)
     if after is not None:
-        wanted = wanted.where(tuple_(Ticket.sort_key, Ticket.id) > tuple_(*map(literal, after)))
-    return _read(_cards(_in_order(wanted).subquery("t")))
+        wanted = wanted.where(view.order.behind(*after))
+    return _read(_cards(_in_order(wanted, view.order).subquery("t"), view.order))
 
 
 def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
@@ -191,33 +207,26 @@ def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
     wanted = _tickets(view.condition(now, document.words_in_texts)).where(
         Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets))
     )
-    return _read(_cards(wanted.subquery("t")))
+    return _read(_cards(wanted.subquery("t"), view.order))
 
 
 def changes(board_id: int, since: int, until: int) -> Changes:
     """What the events after `since` up to `until` have touched."""
     rows = db.session.execute(
-        select(Event.kind, Event.subject_kind, Event.subject_id)
+        select(Event.kind, Event.subject_kind, Event.subject_id, Event.changes)
         .where(Event.stream == board_id, Event.seq > since, Event.seq <= until)
         .order_by(Event.seq)
         .limit(10 * MOST_CHANGES + 1)
     ).all()
-    tickets = {subject for _, kind, subject in rows if kind == "ticket"}
-    customers = {subject for _, kind, subject in rows if kind == "customer"}
+    tickets = {subject for _, kind, subject, _ in rows if kind == "ticket"}
+    tickets.update(*(changes.get("renumbered", ()) for _, kind, _, changes in rows if kind == "ticket"))
+    customers = {subject for _, kind, subject, _ in rows if kind == "customer"}
     if customers:
         theirs = select(Ticket.id).where(Ticket.board_id == board_id, Ticket.customer_id.in_(customers))
         tickets.update(db.session.scalars(theirs.limit(MOST_CHANGES + 1)))
-    rebuilt = any(kind.startswith(("board.", "column.")) for kind, _, _ in rows)
+    rebuilt = any(kind.startswith(("board.", "column.")) for kind, *_ in rows)
     too_much = len(rows) > 10 * MOST_CHANGES or len(tickets) > MOST_CHANGES
     return Changes(sorted(tickets), rebuilt or too_much)
-
-
-def cursor(text: str) -> tuple[str, int]:
-    """What Card.cursor wrote; ValueError for anything else."""
-    key, _, ticket = text.rpartition(".")
-    if not (text.isascii() and key.isdecimal() and ticket.isdecimal()) or len(key) > 40 or len(ticket) > 9:
-        raise ValueError(text)
-    return key, int(ticket)
 
 
 # What the cards take from the ticket itself, named as in Card.
@@ -226,6 +235,10 @@ _OF_TICKET = (
     Ticket.version,
     Ticket.column_id,
     Ticket.sort_key,
+    Ticket.rank,
+    Ticket.waiting_since,
+    Ticket.created_at,
+    Ticket.updated_at,
     Ticket.state,
     Ticket.subject,
     Ticket.language,
@@ -283,18 +296,18 @@ def _counted(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
 
 
 @lru_cache(maxsize=256)
-def _unfiltered(columns: tuple[int, ...]) -> Select[Any]:
+def _unfiltered(columns: tuple[int, ...], sort: str) -> Select[Any]:
     """The same for every reader; to build it takes longer than to run it."""
-    return _first(columns, true())
+    return _first(columns, true(), ORDERS[sort])
 
 
-def _first(columns: Sequence[int], matches: ColumnElement[bool]) -> Select[Any]:
-    """One bounded walk of the index (column_id, sort_key, id) for each column; row_number() would read every ticket."""
+def _first(columns: Sequence[int], matches: ColumnElement[bool], order: Order) -> Select[Any]:
+    """One bounded walk of the order's index for each column; row_number() would read every ticket."""
     each = [
-        select(_in_order(_tickets(matches).where(Ticket.column_id == column)).subquery())
+        select(_in_order(_tickets(matches).where(Ticket.column_id == column), order).subquery())
         for column in columns
     ]
-    return _cards(union_all(*each).subquery("t"))
+    return _cards(union_all(*each).subquery("t"), order)
 
 
 def _tickets(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -303,11 +316,19 @@ def _tickets(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     ).where(matches)
 
 
-def _in_order(wanted: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    return wanted.order_by(Ticket.column_id, Ticket.sort_key, Ticket.id).limit(PER_COLUMN + 1)
+def _in_order(wanted: Select[*tuple[Any, ...]], order: Order) -> Select[*tuple[Any, ...]]:
+    """The first of them; `wanted` are of one column."""
+    if not order.parts:
+        return wanted.order_by(Ticket.column_id, *order.by(Ticket)).limit(PER_COLUMN + 1)
+    each = [
+        select(wanted.where(part).order_by(*order.by(Ticket)).limit(PER_COLUMN + 1).subquery())
+        for part in order.parts
+    ]
+    together = union_all(*each).subquery()
+    return select(together).order_by(*order.by(together.c)).limit(PER_COLUMN + 1)
 
 
-def _cards(t: FromClause) -> Select[Any]:
+def _cards(t: FromClause, order: Order) -> Select[Any]:
     """The rows of Card for these tickets, in the order of their columns."""
     tags = (
         select(func.aggregate_strings(Tag.name, ","))
@@ -331,7 +352,7 @@ def _cards(t: FromClause) -> Select[Any]:
         .join(Channel, Channel.id == t.c.channel_id)
         .outerjoin(Person, Person.id == t.c.assignee_id)
         .outerjoin(Team, Team.id == t.c.team_id)
-        .order_by(t.c.column_id, t.c.sort_key, t.c.id)
+        .order_by(t.c.column_id, *order.by(t.c))
     )
 
 

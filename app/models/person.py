@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_login import UserMixin
@@ -41,6 +42,8 @@ class Person(UserMixin, Base):
     deactivated_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     signature: Mapped[str] = mapped_column(default="")  # below their answers, see desk/signatures.py
+    # how they look at boards: see desk.looks
+    looks: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
     sign_in_token: str | None = None
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
@@ -16,6 +16,8 @@ from app.words import N_
 LOW, NORMAL, HIGH, URGENT = range(4)
 PRIORITIES = {LOW: N_("Low"), NORMAL: N_("Normal"), HIGH: N_("High"), URGENT: N_("Urgent")}
 PRIORITY_NAMES = ("low", "normal", "high", "urgent")  # as written in queries and policies
+RANK_STEP = 2**20  # between two tickets that nobody has put between others
+RANKS = 2**62  # no rank is so high or, below zero, so low
 _FAR = 9_999_999_999_999  # milliseconds; later than any deadline
 
 
@@ -38,6 +40,11 @@ class Ticket(Base):
         Index("ix_tickets_created", "created_at", "id"),
         Index("ix_tickets_sort", "sort_key", "id"),
         Index("ix_tickets_priority", "priority", "id"),
+        Index("ix_tickets_column_rank", "column_id", "rank", "id"),
+        Index("ix_tickets_column_priority", "column_id", "priority", "sort_key", "id"),
+        Index("ix_tickets_column_waiting", "column_id", "waiting_since", "id"),
+        Index("ix_tickets_column_created", "column_id", "created_at", "id"),
+        Index("ix_tickets_column_updated", "column_id", "updated_at", "id"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
     )
 
@@ -86,6 +93,7 @@ class Ticket(Base):
     customer_wrote_at: Mapped[datetime | None]  # the customer's newest message, automatic ones left out
     reopened: Mapped[int] = mapped_column(default=0)  # how often it left the closed states
     snoozed_until: Mapped[datetime | None]  # put off until then; never of one that is closed
+    rank: Mapped[int] = mapped_column(BigInteger, default=0)  # its place in its column, where people put it
 
     column: Mapped[Column] = relationship()
     customer: Mapped[Customer] = relationship()

@@ -1,5 +1,6 @@
 """Boards as the web asks for them: the page, more cards of a column, and what changed since."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -9,12 +10,14 @@ from werkzeug.wrappers import Response as AnyResponse
 from app import cards, clock, filters
 from app.auth import current_person, login_required, now, signed_in_person
 from app.database import db
-from app.desk import access
+from app.desk import access, looks
 from app.html import bounded, page
 from app.models import card as rows
+from app.models import order
 from app.models.board import Column
 from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
 from app.models.channel import channels_in_use
+from app.models.order import ORDERS, USUAL
 from app.models.person import Person
 from app.models.presence import present_on
 from app.words import locale
@@ -42,7 +45,7 @@ def show(board_id: int) -> AnyResponse:
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
     asked = filters.read(request.args.get("q", ""), person)
-    view = _view(board.id, asked)
+    view = _view(board.id, asked, person, request.args)
     heads = rows.heads(view, at)
     columns = cards.shown(heads)
     nothing_yet = not asked.text and not any(head.count for head in heads)
@@ -53,7 +56,9 @@ def show(board_id: int) -> AnyResponse:
         status=422 if asked.error else 200,
         board=board,
         view=view,
+        orders=ORDERS,
         asked=asked,
+        carried={name: request.args[name] for name in ("sort",) if request.args.get(name) in ORDERS},
         hidden=said(min(MOST_COUNTED, sum(column.hidden for column in columns))),
         columns=[_column(column, found.get(column.id, []), view, at) for column in columns],
         archived=[head for head in heads if head.state == "archived"],
@@ -75,8 +80,8 @@ def column(column_id: int) -> AnyResponse:
     board = access.board_seen_by(person, found.board_id, at)
     text = request.args.get("q", "").strip()
     try:
-        view = view_of(board.id, text, person)
-        after = rows.cursor(request.args["after"]) if "after" in request.args else None
+        view = view_of(board.id, text, person, request.args)
+        after = order.cursor(request.args["after"]) if "after" in request.args else None
     except (QueryError, ValueError):
         raise access.not_found() from None
     head = rows.head_of(view, column_id, at)
@@ -86,11 +91,12 @@ def column(column_id: int) -> AnyResponse:
         part="boards/_more_cards.html",
         board=board,
         column=head,
-        text=text,
+        view=view,
         first=after is None,
-        cards=cards.draw(there[:PER_COLUMN], view.locale, at),
+        cards=cards.draw(there[:PER_COLUMN], view, at),
         empty=not there,
-        more=there[PER_COLUMN - 1].cursor if len(there) > PER_COLUMN else None,
+        address=cards.address_of(view, column_id),
+        more=cards.cursor(there[PER_COLUMN - 1], view) if len(there) > PER_COLUMN else None,
     )
 
 
@@ -102,7 +108,7 @@ def delta(board_id: int) -> AnyResponse:
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
     try:
-        view = view_of(board.id, request.args.get("q", "").strip(), person)
+        view = view_of(board.id, request.args.get("q", "").strip(), person, request.args)
     except QueryError as wrong:
         return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
     changed = cards.changes_since(view, request.args.get("since", -1, int), at)
@@ -111,13 +117,16 @@ def delta(board_id: int) -> AnyResponse:
     return answer
 
 
-def view_of(board_id: int, text: str, person: Person) -> View:
-    """How this person looks at the board with this filter. Raises QueryError."""
-    return _view(board_id, filters.parsed(text, person))
+def view_of(board_id: int, text: str, person: Person, asked: Mapping[str, str]) -> View:
+    """How this person looks at the board with this filter: as asked, else as they did before. Raises QueryError."""
+    return _view(board_id, filters.parsed(text, person), person, asked)
 
 
-def _view(board_id: int, asked: filters.Filter) -> View:
-    return View(board_id, locale(), asked.query, "" if asked.error else asked.text, asked.me, asked.zone)
+def _view(board_id: int, found: filters.Filter, person: Person, asked: Mapping[str, str]) -> View:
+    before = looks.at_board(person, board_id)
+    sort = next((at["sort"] for at in (asked, before) if at.get("sort") in ORDERS), USUAL)
+    text = "" if found.error else found.text
+    return View(board_id, locale(), found.query, text, found.me, found.zone, sort=sort)
 
 
 def clock_stopped(at: datetime) -> bool:
@@ -136,8 +145,9 @@ def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -
         "late": head.late,
         "count_said": head.count_said,
         "head": cards.draw_head(head, view.locale),
-        "cards": cards.draw(first, view.locale, at),
+        "cards": cards.draw(first, view, at),
         "empty": not first,
-        "cursor": first[-1].cursor if len(found) > PER_COLUMN else None,
+        "address": cards.address_of(view, head.id),
+        "cursor": cards.cursor(first[-1], view) if len(found) > PER_COLUMN else None,
         "left": cards.left(head, len(first)),
     }

@@ -1,20 +1,25 @@
 """Moving a ticket into another column: the dialog, and the one way that drag, menu, keyboard and undo all take."""
 
+from typing import Literal
+
 from flask import Blueprint, Response, flash, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
-from wtforms import IntegerField
-from wtforms.validators import InputRequired, NumberRange, Optional
+from wtforms import IntegerField, StringField
+from wtforms.validators import InputRequired, NumberRange, Optional, Regexp
 
 from app.auth import login_required, now, signed_in_person
 from app.database import db, writing
 from app.desk import access, tickets
+from app.desk.ranks import Place
 from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page, wants_part
 from app.models.board import Board
+from app.models.card import PER_COLUMN, View, first_cards
+from app.models.order import MANUAL
 from app.models.ticket import Ticket
 from app.routes import ticket_page, told
-from app.words import N_
+from app.words import N_, locale
 from app.words import gettext as _
 
 bp = Blueprint("moves", __name__)
@@ -23,17 +28,32 @@ _ID = NumberRange(1, 2**31 - 1)  # what a database knows as a number of a row
 
 
 class MoveForm(Form):
-    """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile."""
+    """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile. `after` and
+    `before` are the tickets between which it was put by hand; `place` is what the dialog has for them: top, bottom, or the
+    number of the ticket above."""
 
     column = IntegerField(N_("Column"), [InputRequired(), _ID])
     expected = IntegerField(N_("Column"), [Optional(), _ID])
+    after = IntegerField(N_("Place"), [Optional(), _ID])
+    before = IntegerField(N_("Place"), [Optional(), _ID])
+    place = StringField(N_("Place"), [Optional(), Regexp("(top|bottom|[1-9][0-9]{0,8})\\Z")])
+
+    def wanted(self) -> Place | None:
+        """Where in the column it shall stand; None when that was not said."""
+        said = self.place.data
+        if said:
+            end: Literal["top", "bottom"] = "top" if said == "top" else "bottom"
+            return Place(after=int(said) if said.isdecimal() else None, end=end)
+        if self.after.data is None and self.before.data is None:
+            return None
+        return Place(self.after.data, self.before.data)
 
 
 @bp.get("/tickets/<int:number>/move")
 @login_required
 def new(number: int) -> AnyResponse:
     ticket = access.ticket_seen_by(signed_in_person(), number, now())
-    return _dialog(ticket)
+    return _dialog(ticket, request.args.get("column", type=int))
 
 
 @bp.post("/tickets/<int:number>/column")
@@ -49,30 +69,40 @@ def create(number: int) -> AnyResponse:
         with writing(Board(id=ticket.board_id)) as board:
             ticket = access.ticket_seen_by(person, number, at)
             left = ticket.column_id
-            by = person.by
-            tickets.move(board, ticket, to=form.column.data, expected=form.expected.data, by=by, now=at)
+            to, place = form.column.data, form.wanted()
+            tickets.move(board, ticket, to=to, expected=form.expected.data, place=place, by=person.by, now=at)
     except Refused as error:
         if _from_its_page():
             return ticket_page.refused(number, error)
         return _refused(access.ticket_seen_by(person, number, at), form, error)
     if _from_its_page():
         return ticket_page.changed(number)
-    text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
+    text = ""  # who puts a card elsewhere in its column sees it there
+    if left != ticket.column_id:
+        text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
     if told.by_script():
         return told.answer(ticket, text, column=ticket.column_id, left=left)
-    flash(text)
+    if text:
+        flash(text)
     return redirect(url_for("boards.show", board_id=ticket.board_id, _anchor=f"ticket_{number}"), code=303)
 
 
 def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = None) -> Response:
+    columns = db.session.get_one(Board, ticket.board_id).columns
+    wanted = wanted if wanted in {column.id for column in columns} else ticket.column_id
+    by_hand = request.values.get("sort") == MANUAL
+    view = View(ticket.board_id, locale(), sort=MANUAL)
+    there = first_cards(view, [wanted], now())[wanted][:PER_COLUMN] if by_hand else []
     return page(
         "boards/move.html",
         part="boards/_move.html",
         status=error.status if error else 200,
         ticket=ticket,
         dialog=wants_part(),
-        columns=db.session.get_one(Board, ticket.board_id).columns,
-        wanted=ticket.column_id if wanted is None else wanted,
+        columns=columns,
+        wanted=wanted,
+        by_hand=by_hand,
+        above=[card for card in there if card.id != ticket.id],
         error=error.said() if error else None,
     )
 

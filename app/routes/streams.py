@@ -27,7 +27,7 @@ def show(board_id: int) -> AnyResponse:
     person, at = signed_in_person(), now()
     board = access.board_seen_by(person, board_id, at)
     try:
-        view = view_of(board.id, request.args.get("q", "").strip(), person)
+        view = view_of(board.id, request.args.get("q", "").strip(), person, request.args)
     except QueryError as wrong:
         return jsonify(filters.said(wrong)), 422  # type: ignore[return-value]
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+from sqlalchemy import select
 
 from app.database import db, writing
 from app.desk import tickets
@@ -91,6 +92,40 @@ def test_two_drag_the_same_card(open_board: Any, desk: Any, now: Any) -> None:
     card(alice, ticket, waiting).wait_for()
     card(bob, ticket, waiting).wait_for()
     assert column_of(ticket) == waiting.id
+
+
+def test_two_order_a_column_by_hand(open_board: Any, desk: Any, now: Any) -> None:
+    """A card stays where it is let go, on both boards; what the other one does meanwhile is kept too."""
+    new, open_ = desk.columns["new"], desk.columns["open"]
+    first, second, third = (ticket_in(desk, "new", f"Number {number}", now) for number in range(3))
+    alice, bob = open_board(desk.alice, "?sort=manual"), open_board(desk.bob, "?sort=manual")
+    take(bob, card(bob, third))
+    drop_at(alice, first, card(alice, second))
+    with bob.expect_response("**/column"):
+        drop_on(bob, card(bob, first))
+    db.session.rollback()
+    expected = [ticket.id for ticket in sorted(db.session.scalars(select(Ticket)), key=lambda one: one.rank)]
+    for page in (alice, bob):
+        for place, number in enumerate(expected):
+            expect(page.locator(f"#column_{new.id} .card").nth(place)).to_have_id(f"ticket_{number}")
+    assert expected != [first.id, second.id, third.id]
+    drag(bob, second, open_)
+    card(alice, second, open_).wait_for()
+    assert column_of(second) == open_.id
+
+
+def test_a_card_put_by_hand_returns_when_it_is_refused(open_board: Any, desk: Any, now: Any) -> None:
+    made = [ticket_in(desk, "new", f"Number {number}", now) for number in range(3)]
+    bob = open_board(desk.bob, "?sort=manual")
+    bob.evaluate(FAIL_ONCE)
+    take(bob, card(bob, made[0]))
+    drop_on(bob, card(bob, made[2]))
+    expect(bob.locator(".toast-error")).to_contain_text("the card is back where it was")
+    expect(bob.locator(".card").first).to_have_id(f"ticket_{made[0].id}")
+    bob.locator(f"#o{made[0].id}").click()
+    bob.get_by_label("Place").select_option(label="At the bottom")
+    bob.get_by_role("button", name="Move", exact=True).click()
+    expect(bob.locator(".card").nth(2)).to_have_id(f"ticket_{made[0].id}")
 
 
 def test_what_arrives_during_a_drag_waits(open_board: Any, desk: Any, now: Any) -> None:
@@ -296,3 +331,17 @@ def drop(page: Page, column: Any) -> None:
     box = page.locator(f"#column_{column.id} .column-body").bounding_box()
     page.mouse.move(box["x"] + 100, box["y"] + 100, steps=5)
     page.mouse.up()
+
+
+def drop_on(page: Page, other: Page) -> None:
+    """Lets go of the card in the hand where another one is."""
+    box = other.bounding_box()
+    page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 8, steps=8)
+    page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 4, steps=2)
+    page.mouse.up()
+
+
+def drop_at(page: Page, ticket: Ticket, other: Page) -> None:
+    take(page, card(page, ticket))
+    with page.expect_response("**/column"):
+        drop_on(page, other)

@@ -4,7 +4,8 @@
 // The scripts of a page talk by events of the document, never by names:
 //   board:delta, board:reload, board:told   see live.js
 //   board:hold, board:release               while a card is in the hand nothing on the board is changed (drag.js)
-//   board:move { number, column, expected } asks to move a card, whoever asks (moves.js)
+//   board:move { number, column, expected } asks to move a card, whoever asks (moves.js); also the cards it was put
+//                                           between, { after, before }, and { back } to call when it was refused
 //   toast { text, kind, undo, actions, stays }                                 (base.js)
 
 const board = document.getElementById("board");
@@ -68,9 +69,9 @@ function place(card) {
   return !same;
 }
 
-// The card that comes after it in the list, or null.
+// The card that comes after it in the list, or null. One that was just put by hand tells nothing until the server has said.
 function successor(card, list) {
-  return [...list.children].find((other) => other.id !== card.id && compare(card, other) < 0) ?? null;
+  return [...list.children].find((other) => other.id !== card.id && !other.matches(".is-busy") && compare(card, other) < 0) ?? null;
 }
 
 function compare(one, other) {
@@ -162,7 +163,7 @@ function trim(column) {
   const after = `${last.sort}.${last.id}`;
   more.className = "show-more";
   more.dataset.after = after;
-  more.href = `/columns/${column.dataset.column}/cards?` + new URLSearchParams({ after, ...(texts.q && { q: texts.q }) });
+  more.href = `${list.dataset.more}&after=${after}`;
   showCounts(column);
 }
 

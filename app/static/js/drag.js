@@ -1,10 +1,12 @@
-// Drags a card into another column, by mouse or touch.
+// Drags a card into another column, or where columns are ordered by hand to a place, by mouse or touch.
 
 const board = document.getElementById("board");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
-let dragged = null; // { card, from, to, cancelled } while a card is in the hand
+const byHand = "manual" in board.dataset;
+
+let dragged = null; // { card, from, to, cancelled, back } while a card is in the hand
 
 // A sorted column has no place to drop at: the whole column is the target, so Sortable never puts the card anywhere.
 for (const list of board.querySelectorAll("[data-cards]")) {
@@ -13,7 +15,7 @@ for (const list of board.querySelectorAll("[data-cards]")) {
     draggable: ".card",
     filter: ".more",
     preventOnFilter: false,
-    sort: false,
+    sort: byHand,
     delay: 250,
     delayOnTouchOnly: true,
     forceFallback: true,
@@ -25,13 +27,15 @@ for (const list of board.querySelectorAll("[data-cards]")) {
     scroll: true,
     bubbleScroll: true,
     onStart: (event) => begin(event.item),
-    onMove: () => false,
+    onMove: () => byHand,
     onEnd: (event) => end(event.originalEvent),
   });
 }
 
 function begin(card) {
-  dragged = { card, from: card.closest(".column"), to: null, cancelled: false };
+  const { parentElement: list, nextElementSibling: next } = card;
+  const back = () => list.insertBefore(card, next?.parentElement === list ? next : null);
+  dragged = { card, from: card.closest(".column"), to: null, cancelled: false, back };
   emit("board:hold");
   for (const name of ["pointermove", "touchmove"]) document.addEventListener(name, aim, { passive: true });
   document.addEventListener("keydown", cancel, true);
@@ -44,7 +48,7 @@ function aim(event) {
   const target = column && board.contains(column) && column !== dragged.from ? column : null;
   if (target === dragged.to) return;
   dragged.to?.classList.remove("is-target");
-  target?.classList.add("is-target");
+  if (!byHand || !target?.querySelector(".card")) target?.classList.add("is-target");
   dragged.to = target;
 }
 
@@ -60,13 +64,21 @@ function end(event) {
   if (event) aim(event);
   for (const name of ["pointermove", "touchmove"]) document.removeEventListener(name, aim);
   document.removeEventListener("keydown", cancel, true);
-  const { card, from, to, cancelled } = dragged;
+  const { card, from, cancelled, back } = dragged;
+  const there = byHand && card.closest(".column"); // where Sortable has put it; it knows no place in an empty column
+  const to = dragged.to ?? there;
   to?.classList.remove("is-target");
   // The click that ends the drag comes first: Sortable waits to swallow it, and without it would swallow the next one.
   setTimeout(() => {
     dragged = null;
+    if (!to || cancelled) {
+      if (byHand) back();
+      return void emit("board:release");
+    }
+    const [after, before] = to === there ? [card.previousElementSibling?.dataset.id, card.nextElementSibling?.dataset.id] : [];
+    // Before the board is let go: what waited for that finds its place among cards of which this one is none yet.
+    emit("board:move", { number: card.dataset.id, column: to.dataset.column, expected: from.dataset.column,
+      ...(byHand && { after, before, back }) });
     emit("board:release");
-    if (!to || cancelled) return;
-    emit("board:move", { number: card.dataset.id, column: to.dataset.column, expected: from.dataset.column });
   });
 }

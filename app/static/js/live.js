@@ -18,7 +18,7 @@ const POLL_FOR = 30_000;
 const LEASE_FOR = 12_000; // of the one stream where there are no locks
 
 const address = (what) => `/boards/${board.dataset.board}/${what}?` +
-  new URLSearchParams({ since: board.dataset.seq, ...(board.dataset.q && { q: board.dataset.q }) });
+  new URLSearchParams([["since", board.dataset.seq], ...new URLSearchParams(board.dataset.view)]);
 
 let channel = null; // to the other tabs that look the same way
 let source = null; // the stream
@@ -207,7 +207,7 @@ function follow() {
   indicator.hidden = !board.dataset.board;
   if (!board.dataset.board) return;
   const { dataset: { me }, lang } = document.documentElement;
-  if ("BroadcastChannel" in window) channel = new BroadcastChannel(["nightdesk", me, lang, board.dataset.board, board.dataset.q].join(":"));
+  if ("BroadcastChannel" in window) channel = new BroadcastChannel(["nightdesk", me, lang, board.dataset.board, board.dataset.view].join(":"));
   channel?.addEventListener("message", (event) => {
     heardAt = Date.now();
     if (!document.hidden) hear(...event.data);

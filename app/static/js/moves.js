@@ -3,37 +3,42 @@
 const board = document.getElementById("board");
 const words = document.getElementById("words").dataset;
 const texts = board.dataset;
+const view = () => Object.fromEntries(new URLSearchParams(board.dataset.view));
 const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
-document.addEventListener("board:move", ({ detail }) => move(detail.number, detail.column, detail.expected));
+document.addEventListener("board:move", ({ detail }) => move(detail.number, detail.column, detail.expected, detail));
 
-// `expected` is the column the card was seen in.
-async function move(number, column, expected, { undoes = null } = {}) {
+// `expected` is the column the card was seen in; `place`, `after` and `before` say where in the other it shall stand;
+// `back` puts a card that was refused where it was.
+async function move(number, column, expected, { undoes, place = "", after = "", before = "", back } = {}) {
   const card = document.getElementById(`ticket_${number}`);
   card?.classList.add("is-busy");
-  const again = () => move(number, column, expected, { undoes });
+  const at = { place, after, before };
+  const again = () => move(number, column, expected, { undoes, ...at });
   let answer;
   try {
     answer = await fetch(`/tickets/${number}/column`, {
       method: "POST",
       headers: { Accept: "application/json" },
-      body: new URLSearchParams({ column, expected, since: board.dataset.seq, q: texts.q }),
+      body: new URLSearchParams({ column, expected, ...at, since: board.dataset.seq, ...view() }),
       signal: AbortSignal.timeout(15_000),
     });
   } catch {
+    back?.();
     return toast(texts.lost, { kind: "error", actions: [[texts.retry, again]] });
   } finally {
     document.getElementById(`ticket_${number}`)?.classList.remove("is-busy");
   }
+  if (!answer.ok) back?.();
   if (![200, 409, 422].includes(answer.status)) return explain(answer, again);
   const said = await answer.json();
   if (said.delta) document.dispatchEvent(new CustomEvent("board:told", { detail: said.delta }));
   if (answer.ok) {
     if (undoes) return toast(say(texts.undone, { text: undoes }));
-    const back = () => move(number, said.left, said.column, { undoes: said.text });
-    return toast(said.text, { actions: said.left === said.column ? [] : [[texts.undo, back]] });
+    const undo = () => move(number, said.left, said.column, { undoes: said.text });
+    return said.text && toast(said.text, { actions: said.left === said.column ? [] : [[texts.undo, undo]] });
   }
-  const anyway = [texts.anyway, () => move(number, column, said.column)];
+  const anyway = [texts.anyway, () => move(number, column, said.column, at)];
   const choices = answer.status === 409 && String(said.column) !== String(column) ? [anyway, [texts.keep, () => {}]] : [];
   return toast(said.text, { kind: "error", actions: choices, stays: choices.length > 0 });
 }
@@ -56,5 +61,5 @@ document.addEventListener("submit", (event) => {
   if (!form || event.defaultPrevented) return;
   event.preventDefault();
   form.closest("dialog")?.close();
-  move(form.dataset.moves, form.elements.column.value, form.elements.expected.value);
+  move(form.dataset.moves, form.elements.column.value, form.elements.expected.value, { place: form.elements.place?.value });
 });

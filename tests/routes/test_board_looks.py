@@ -1,0 +1,210 @@
+"""How a board is looked at: each order page by page, remembered, and the same live as on the page."""
+
+import random
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, select
+
+from app.database import db, writing
+from app.desk import tickets
+from app.desk.ranks import Place
+from app.models.board import Board
+from app.models.event import CLOCK
+from app.models.order import ORDERS
+from app.models.person import Person
+from app.models.ticket import Ticket
+from tests.stories import fill
+
+JSON = {"Accept": "application/json"}
+CARD = re.compile(r'<li class="card[^"]*" id="ticket_(\d+)" data-id="\d+" data-column="([^"]*)"([^>]*)>')
+SORT = re.compile(r'data-sort="(\d+)"')
+
+
+def shown(html: str) -> dict[str, list[int]]:
+    """column -> the numbers of its cards from the top, as they stand in the page."""
+    found: dict[str, list[int]] = {}
+    for section in html.split('<section class="column"')[1:]:
+        key = re.search(r'data-column="([^"]*)"', section)
+        assert key
+        found[key[1]] = [int(number) for number, _, _ in CARD.findall(section)]
+    return found
+
+
+class Watching:
+    """A board as a browser has it that only follows the changes: cards by column, in the order of what they carry."""
+
+    def __init__(self, browser: Any, url: str, asked: dict[str, str]) -> None:
+        self.browser, self.url, self.asked = browser, url, asked
+        html = browser.get(url, query_string=asked).text
+        self.columns = set(shown(html))
+        self.seq = int(re.search(r'data-seq="(\d+)"', html)[1])  # type: ignore[index]
+        self.cards: dict[int, tuple[str, str]] = {}
+        self.take(html)
+
+    def take(self, html: str) -> None:
+        for number, column, rest in CARD.findall(html):
+            self.cards[int(number)] = (column, SORT.search(rest)[1])  # type: ignore[index]
+
+    def catch_up(self) -> None:
+        asked = {**self.asked, "since": self.seq}
+        delta = self.browser.get(f"{self.url}/delta", query_string=asked, headers=JSON).json
+        assert not delta["reload"]
+        for entry in delta["cards"]:
+            self.take(entry["html"])
+        for number in delta["gone"]:
+            self.cards.pop(number, None)
+        assert {str(head["id"]) for head in delta["heads"]} == self.columns
+        self.seq = delta["seq"]
+
+    @property
+    def shown(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {column: [] for column in self.columns}
+        for number, (column, _) in sorted(self.cards.items(), key=lambda card: (card[1][1], card[0])):
+            found[column].append(number)
+        return found
+
+
+def change_something(chance: random.Random, desk: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        number = chance.choice(db.session.scalars(select(Ticket.id)).all())
+        ticket = db.session.get_one(Ticket, number)
+        match chance.randrange(6):
+            case 0:
+                column = desk.columns[chance.choice(["new", "open", "waiting", "resolved"])].id
+                tickets.move(board, ticket, to=column, by=CLOCK, now=now)
+            case 1:
+                place = Place(end=chance.choice(["top", "bottom"]))
+                tickets.move(board, ticket, to=ticket.column_id, place=place, by=CLOCK, now=now)
+            case 2:
+                tickets.prioritise(board, ticket, chance.randrange(4), by=desk.bob.by, now=now)
+            case 3:
+                person = chance.choice([None, desk.bob.id, desk.alice.id])
+                tickets.assign(board, ticket, person, by=desk.bob.by, now=now)
+            case 4:
+                language = chance.choice([None, "en", "ko", "ja"])
+                tickets.set_language(board, ticket, language, by=CLOCK, now=now)
+            case _:
+                fill(board, desk, "new", "One more", now)
+
+
+VIEWS: list[dict[str, str]] = [{"sort": sort} for sort in ORDERS]
+
+
+@pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(asked.values()))
+def test_what_is_told_is_what_a_new_page_shows(
+    asked: dict[str, str], desk: Any, browser_as: Any, now: Any
+) -> None:
+    chance = random.Random(str(asked))
+    with writing(desk.board) as board:
+        for number in range(12):
+            at = now + timedelta(minutes=number % 5)
+            fill(board, desk, ("new", "open", "waiting")[number % 3], f"Number {number}", at)
+    browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    watching = Watching(browser, url, asked)
+    for turn in range(4):
+        for step in range(5):
+            change_something(chance, desk, now + timedelta(minutes=turn * 5 + step))
+        watching.catch_up()
+        assert watching.shown == shown(browser.get(url, query_string=asked).text)
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+def test_each_order_page_by_page(sort: str, desk: Any, browser_as: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        for number in range(95):
+            ticket = fill(board, desk, "new", f"{number}", now + timedelta(seconds=number % 7))
+            if number % 3 == 0:
+                tickets.prioritise(board, ticket, number % 4, by=desk.bob.by, now=now)
+            if number % 4 == 0:
+                ticket.waiting_since = None
+    browser = browser_as(desk.bob)
+    html = browser.get(f"/boards/{desk.board.id}", query_string={"sort": sort}).text
+    seen: list[tuple[str, int]] = []
+    while True:
+        seen += [(SORT.search(rest)[1], int(number)) for number, _, rest in CARD.findall(html)]  # type: ignore[index]
+        more = re.search(r'class="show-more"[^>]* href="([^"]+)"', html)
+        if not more:
+            break
+        html = browser.get(more[1].replace("&amp;", "&"), headers={"HX-Request": "true"}).text
+    assert len({number for _, number in seen}) == len(seen) == 95
+    assert seen == sorted(seen)
+    by = {ticket.id: ticket for ticket in db.session.scalars(select(Ticket))}
+    facts = {
+        "due": lambda one: one.sort_key,
+        "priority": lambda one: (-one.priority, one.sort_key),
+        "waiting": lambda one: (one.waiting_since is None, one.waiting_since or now),
+        "newest": lambda one: -one.created_at.timestamp(),
+        "oldest": lambda one: one.created_at,
+        "updated": lambda one: -one.updated_at.timestamp(),
+        "manual": lambda one: one.rank,
+    }
+    order = [facts[sort](by[number]) for _, number in seen]
+    assert order == sorted(order)
+
+
+def test_the_display_is_remembered_and_said_in_the_address(desk: Any, browser_as: Any, now: Any) -> None:
+    browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    chosen = browser.post(f"{url}/look", data={"sort": "newest", "cards": "compact", "q": "is:open"})
+    assert (chosen.status_code, chosen.location) == (303, f"{url}?q=is:open&sort=newest")
+    html = browser.get(url).text
+    assert '<option value="newest" selected>' in html
+    assert "is-compact" in html
+    assert '<option value="oldest" selected>' in browser.get(f"{url}?sort=oldest").text
+    assert '<option value="newest" selected>' in browser.get(url).text
+    assert '<option value="due" selected>' in browser_as(desk.alice).get(url).text
+    browser.post(f"{url}/look", data={"sort": "nonsense"})
+    assert db.session.get_one(Person, desk.bob.id).looks == {
+        "compact": False,
+        "boards": {str(desk.board.id): {"sort": "due"}},
+    }
+
+
+def test_a_place_is_chosen_by_the_dialog(desk: Any, browser_as: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        made = [fill(board, desk, "new", f"Number {number}", now).id for number in range(3)]
+    browser, new = browser_as(desk.bob), desk.columns["new"].id
+    assert 'name="place"' not in browser.get(f"/tickets/{made[0]}/move").text
+    dialog = browser.get(f"/tickets/{made[0]}/move?sort=manual").text
+    assert re.findall(r'<option value="(\w+)"[^>]*>[^<]*(?:top|Below|bottom)', dialog) == [
+        "top",
+        str(made[1]),
+        str(made[2]),
+        "bottom",
+    ]
+    data = {"column": new, "expected": new, "place": made[1], "sort": "manual"}
+    moved = browser.post(f"/tickets/{made[0]}/column", data={**data, "since": 0}, headers=JSON)
+    assert moved.json["text"] == ""
+    url = f"/boards/{desk.board.id}?sort=manual"
+    assert shown(browser.get(url).text)[str(new)] == [made[1], made[0], made[2]]
+    assert browser.post(f"/tickets/{made[0]}/column", data={**data, "place": "top"}).status_code == 303
+    assert shown(browser.get(url).text)[str(new)] == made
+    for place in ("x", "0", "-1", "9" * 12):
+        answer = browser.post(f"/tickets/{made[0]}/column", data={**data, "place": place}, headers=JSON)
+        assert (place, answer.status_code) == (place, 422)
+
+
+@pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(asked.values()))
+def test_every_view_takes_at_most_eight_statements(
+    asked: dict[str, str], desk: Any, browser_as: Any, now: Any
+) -> None:
+    with writing(desk.board) as board:
+        for number in range(6):
+            fill(board, desk, ("new", "open", "waiting")[number % 3], f"Number {number}", now)
+    browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    browser.get(url)
+    told: list[str] = []
+
+    def listen(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith(("BEGIN", "SET LOCAL", "SELECT 1")):
+            told.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        assert browser.get(url, query_string={"q": "-tag:none OR tag:none", **asked}).status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    assert len(told) <= 8, "\n".join(told)
+    assert db.session.get_one(Board, desk.board.id).seq
