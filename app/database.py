@@ -158,16 +158,26 @@ def writing(stream: S) -> Iterator[S]:
     session.expire_all()
     session.connection(execution_options={"writing": True})
     session.info["writing"] = True
+    session.info["locked"], session.info["written"] = [], []
     try:
-        locked = session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
+        locked = _locked(session, stream, ident)
         yield locked
         session.commit()
+        session.info["written"] = [
+            (row, seq + 1, row.seq) for row, seq in session.info["locked"] if row.seq > seq
+        ]
     except BaseException:
         session.rollback()
         raise
     finally:
         session.info.pop("writing", None)
         session.info.pop("announced", None)
+        session.info.pop("locked", None)
+
+
+def written() -> list[tuple[Any, int, int]]:
+    """(stream, first, last): which events of which streams the last writing() has recorded; none when it failed."""
+    return list(db.session().info.get("written", ()))
 
 
 def lock(stream: S) -> S:
@@ -176,8 +186,13 @@ def lock(stream: S) -> S:
     session = db.session()
     if not session.info.get("writing"):
         raise RuntimeError("a lock outside writing()")
-    ident = stream.__mapper__.primary_key_from_instance(stream)
-    return session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
+    return _locked(session, stream, stream.__mapper__.primary_key_from_instance(stream))
+
+
+def _locked(session: Session, stream: S, ident: Any) -> S:
+    row: Any = session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
+    session.info["locked"].append((row, row.seq))
+    return row
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def of(
     states = (
         states_of([ticket.id])[ticket.id]
         if known is None
-        else [_state(e.changes, e.at) for e in known if e.kind in STATES]
+        else _been_in((e.id, e.changes, e.at) for e in known if e.kind in STATES)
     )
     return Promises(board, ticket).of(ticket, states, now)
 
@@ -82,21 +82,28 @@ def _own_calendars() -> Select[int, dict[str, Any]]:
 
 def states_of(ticket_ids: Iterable[int]) -> States:
     """ticket -> the states it has been in, oldest first, from the events."""
-    states: States = {ticket_id: [] for ticket_id in ticket_ids}
-    for ticket_id, changes, at in db.session.execute(_states(), {"tickets": list(states)}):
-        states[ticket_id].append(_state(changes, at))
-    return states
+    moves: dict[int, list[tuple[int, dict[str, Any], datetime]]] = {ticket_id: [] for ticket_id in ticket_ids}
+    for event_id, ticket_id, changes, at in db.session.execute(_states(), {"tickets": list(moves)}):
+        moves[ticket_id].append((event_id, changes, at))
+    return {ticket_id: _been_in(rows) for ticket_id, rows in moves.items()}
 
 
-def _state(changes: dict[str, Any], at: datetime) -> tuple[str, datetime]:
-    return changes["state"][1], at
+def _been_in(moves: Iterable[tuple[int, dict[str, Any], datetime]]) -> list[tuple[str, datetime]]:
+    """A move that was undone has never been, unless others came between."""
+    been: list[tuple[int, str, datetime]] = []
+    for event_id, changes, at in moves:
+        if been and changes.get("undoes") == been[-1][0]:
+            been.pop()
+        else:
+            been.append((event_id, changes["state"][1], at))
+    return [(state, at) for _, state, at in been]
 
 
 @cache
-def _states() -> Select[int, dict[str, Any], datetime]:
+def _states() -> Select[int, int, dict[str, Any], datetime]:
     """Made once: to build it takes longer than to run it."""
     return (
-        select(Event.subject_id, Event.changes, Event.at)
+        select(Event.id, Event.subject_id, Event.changes, Event.at)
         .where(
             Event.subject_kind == "ticket",
             Event.subject_id.in_(bindparam("tickets", expanding=True)),

@@ -45,6 +45,8 @@ DONE_BY = N_("%(by)s %(deeds)s")
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
+UNDID = N_("undid: %(deed)s")
+DID_AGAIN = N_("did again: %(deed)s")
 
 _OF_THEMSELVES = {
     "ticket.followed": N_("follows it"),
@@ -69,15 +71,19 @@ _FIELDS = {
     "ticket.bounced": "address",
     "ticket.bounce-cleared": "address",
 }
+# What an event of another kind has undone.
+_OPPOSITE = {"ticket.tagged": "ticket.untagged", "ticket.untagged": "ticket.tagged"}
 
 
 @dataclass(frozen=True)
 class Line:
-    """What happened at about the same time, as sentences; `id` is the first event's."""
+    """What happened at about the same time, as sentences; `id` is the first event's. Beside each sentence stand the events
+    that it tells."""
 
     id: int
     at: datetime
     sentences: tuple[str, ...]
+    events: tuple[tuple[Event, ...], ...] = ()
 
 
 def told(
@@ -90,9 +96,17 @@ def told(
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
     Instants are said in `zone`, at `now`. Takes at most five statements for the names."""
     names = _Names(events, zone, now)
-    return [
-        Line(group[0].id, group[0].at, tuple(names.sentences(group))) for group in _together(events, said_at)
-    ]
+    lines = []
+    for group in _together(events, said_at):
+        said = list(names.sentences(group))
+        lines.append(Line(group[0].id, group[0].at, tuple(s for s, _ in said), tuple(of for _, of in said)))
+    return lines
+
+
+def deeds(events: Sequence[Event], zone: str, now: datetime) -> str:
+    """What these events did, without who did it."""
+    names = _Names(events, zone, now)
+    return ", ".join(names.said(event) for event in events)
 
 
 def _together(events: Sequence[Event], said_at: Sequence[datetime]) -> list[list[Event]]:
@@ -122,16 +136,21 @@ class _Names:
         self._rules = _names_of(Rule, actors["rule"])
         self._customers = _names_of(Customer, actors["customer"])
 
-    def sentences(self, events: Sequence[Event]) -> Iterator[str]:
+    def sentences(self, events: Sequence[Event]) -> Iterator[tuple[str, tuple[Event, ...]]]:
         """What one actor did in a row is one sentence, and names them once."""
-        for actor, run in groupby(events, key=_actor):
-            said = [self._said(event) for event in run]
+        for actor, group in groupby(events, key=_actor):
+            run = tuple(group)
             if actor is None:
-                yield from said
+                yield from ((self.said(event), (event,)) for event in run)
             else:
-                yield gettext(DONE_BY, by=self._by(*actor), deeds=", ".join(said))
+                told = ", ".join(self.said(event) for event in run)
+                yield gettext(DONE_BY, by=self._by(*actor), deeds=told), run
 
-    def _said(self, event: Event) -> str:
+    def said(self, event: Event) -> str:
+        if "undoes" in event.changes:
+            again = event.changes.get("again")
+            told = _without_undo(event) if again else _undone(event)
+            return gettext(DID_AGAIN if again else UNDID, deed=self.said(told))
         old, new = self._change(event)
         return gettext(_wording(event), old=old, new=new)
 
@@ -228,3 +247,21 @@ def _priority(name: str) -> str:
 
 def _language(code: str | None) -> str:
     return language_name(code) if code else gettext(N_("unknown"))
+
+
+def _undone(event: Event) -> Event:
+    """What this one has taken back; whoever did that is told elsewhere."""
+    changes = {field: [new, old] for field, (old, new) in _pairs(event)}
+    kind = _OPPOSITE.get(event.kind, event.kind)
+    if "snoozed" in changes:
+        kind = "ticket.snoozed" if changes["snoozed"][1] else "ticket.unsnoozed"
+    return Event(kind=kind, changes=changes, by_kind="", by_id=None)
+
+
+def _without_undo(event: Event) -> Event:
+    return Event(kind=event.kind, changes=dict(_pairs(event)), by_kind=event.by_kind, by_id=event.by_id)
+
+
+def _pairs(event: Event) -> Iterator[tuple[str, list[Any]]]:
+    """The fields that it changed."""
+    return ((name, value) for name, value in event.changes.items() if isinstance(value, list))

@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import ColumnElement, Insert, Select, and_, insert, or_, update
+from sqlalchemy import ColumnElement, Insert, Select, and_, delete, insert, or_, select, update
 
 from app.database import db
+from app.models.event import Event
 from app.models.interval import TicketInterval
 from app.models.ticket import Ticket
+
+Changes = Mapping[str, tuple[object, object]]
 
 
 def begin(ticket: Ticket, now: datetime) -> None:
@@ -30,9 +33,15 @@ def begin(ticket: Ticket, now: datetime) -> None:
     _add(rows)
 
 
-def change(ticket: Ticket, changes: Mapping[str, tuple[object, object]], now: datetime) -> None:
+def change(ticket: Ticket, changes: Changes, now: datetime, *, undoes: Event | None = None) -> bool:
     """From now on the new of each field's (old, new) holds instead of the old; None is nothing. For a tag, one of them is
-    None. Two statements, and none of them for what else of the ticket has changed: that is written once, later."""
+    None. Two statements, and none of them for what else of the ticket has changed: that is written once, later.
+
+    When this undoes what an event has done, and nothing has changed the fields since, then what the event did never
+    held; True.
+    """
+    if undoes is not None and _forget(ticket, changes, undoes.at):
+        return True
     over = [(field, str(old)) for field, (old, _) in changes.items() if old is not None]
     begun = [
         {"ticket_id": ticket.id, "field": field, "value": str(new), "from_at": now}
@@ -53,6 +62,7 @@ def change(ticket: Ticket, changes: Mapping[str, tuple[object, object]], now: da
             )
         if begun:
             _add(begun)
+    return False
 
 
 def end(field: str, value: object, tickets: Select[int], now: datetime) -> None:
@@ -78,6 +88,40 @@ def _add(rows: list[dict[str, object]]) -> None:
 def _insert() -> Insert:
     """Made once: to build it takes longer than to run it."""
     return insert(TicketInterval.__table__)  # type: ignore[arg-type]
+
+
+def _forget(ticket: Ticket, changes: Changes, at: datetime) -> bool:
+    """Removes what began at `at`, and lets hold again what ended then. False, and nothing done, when that is not all that
+    has happened to the fields."""
+    begun = {(field, str(old)) for field, (old, _) in changes.items() if old is not None}
+    ended = {(field, str(new)) for field, (_, new) in changes.items() if new is not None}
+    row = TicketInterval
+    with db.session.no_autoflush:
+        rows = db.session.execute(
+            select(row.id, row.field, row.value, row.until_at)
+            .where(
+                row.ticket_id == ticket.id,
+                or_(and_(row.from_at == at, row.until_at.is_(None)), row.until_at == at),
+                row.field.in_(changes),
+            )
+            .order_by(row.id)
+        ).all()
+        over = {(field, value): id for id, field, value, until_at in rows if until_at is None}
+        again = {(field, value): id for id, field, value, until_at in rows if until_at is not None}
+        if not (begun <= over.keys() and ended <= again.keys()):
+            return False
+        db.session.execute(
+            delete(row)
+            .where(row.id.in_([over[key] for key in begun]))
+            .execution_options(synchronize_session=False)
+        )
+        db.session.execute(
+            update(row)
+            .where(row.id.in_([again[key] for key in ended]))
+            .values(until_at=None)
+            .execution_options(synchronize_session=False)
+        )
+    return True
 
 
 def _is(field: str, value: str) -> ColumnElement[bool]:

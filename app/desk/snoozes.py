@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from app.desk import tickets
 from app.desk.refused import Refused
 from app.models.board import Board
-from app.models.event import CLOCK, By
+from app.models.event import CLOCK, By, Event
 from app.models.ticket import Ticket
 from app.words import N_
 
@@ -62,6 +62,7 @@ def snooze(
     expected: datetime | str | None = UNSEEN,
     by: By,
     now: datetime,
+    undoes: Event | None = None,
 ) -> Ticket:
     """Puts a ticket off. Refused with 409 when somebody has put it off differently since it was `expected` so."""
     if ticket.closed_at is not None:
@@ -71,9 +72,20 @@ def snooze(
     if until > now + LONGEST:
         raise Refused(N_("Choose a time within the next year."), field="until")
     if expected != UNSEEN and expected != ticket.snoozed_until:
-        raise Refused(N_("Somebody has snoozed this or ended its snooze meanwhile."), status=409)
+        raise _changed_meanwhile()
     if until != ticket.snoozed_until:
-        _set(board, ticket, until, "ticket.snoozed", by=by, now=now)
+        _set(board, ticket, until, "ticket.snoozed", by=by, now=now, undoes=undoes)
+    return ticket
+
+
+def put_back(board: Board, ticket: Ticket, *, by: By, now: datetime, undoes: Event) -> Ticket:
+    """Takes back what an event did to the snooze. Refused with 409 when it is not so any more."""
+    old, new = (datetime.fromisoformat(at) if at else None for at in undoes.changes["snoozed"])
+    if old is not None:
+        return snooze(board, ticket, old, expected=new, by=by, now=now, undoes=undoes)
+    if ticket.snoozed_until != new:
+        raise _changed_meanwhile()
+    _set(board, ticket, None, "ticket.unsnoozed", by=by, now=now, undoes=undoes)
     return ticket
 
 
@@ -101,10 +113,19 @@ def end_if_over(board: Board, ticket: Ticket, now: datetime) -> bool:
     return True
 
 
-def _set(board: Board, ticket: Ticket, until: datetime | None, kind: str, *, by: By, now: datetime) -> None:
+def _set(
+    board: Board,
+    ticket: Ticket,
+    until: datetime | None,
+    kind: str,
+    *,
+    by: By,
+    now: datetime,
+    undoes: Event | None = None,
+) -> None:
     old, ticket.snoozed_until = ticket.snoozed_until, until
     changes = [at.isoformat() if at else None for at in (old, until)]
-    tickets.changed(board, ticket, kind, by=by, now=now, snoozed=changes)
+    tickets.changed(board, ticket, kind, by=by, now=now, undoes=undoes, snoozed=changes)
 
 
 def _choices(now: datetime, zone: str) -> list[Choice]:
@@ -122,6 +143,10 @@ def _choices(now: datetime, zone: str) -> list[Choice]:
 
 def _morning(day: date, zone: str) -> datetime:
     return datetime.combine(day, MORNING, ZoneInfo(zone))
+
+
+def _changed_meanwhile() -> Refused:
+    return Refused(N_("Somebody has snoozed this or ended its snooze meanwhile."), status=409)
 
 
 def _no_time() -> Refused:

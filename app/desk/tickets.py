@@ -23,6 +23,8 @@ from rules.query import fold
 MOST_TAGS = 30
 LONGEST_TAG = 40
 LONGEST_SUBJECT = 500
+# What goes with the state of a ticket, and comes back with it when a move is undone.
+OF_STATE = ("state_since", "closed_at", "reopened")
 
 
 def open_ticket(
@@ -92,9 +94,13 @@ def move(
     place: ranks.Place | None = None,
     by: By,
     now: datetime,
+    undoes: Event | None = None,
 ) -> Ticket:
     """Puts a ticket into another column, or to another `place` in its own. Refused with 409 when it is no longer in the
-    `expected` one."""
+    `expected` one.
+
+    Here and below: `undoes` is the event whose change this takes back, see desk.undo.
+    """
     column = db.session.get(Column, to)
     if column is None or column.board_id != board.id:
         raise Refused(N_("That column is not on this board any more. Reload the board to see its columns."))
@@ -112,6 +118,7 @@ def move(
     if moved.rowcount == 0:  # type: ignore[attr-defined]
         raise Refused(**_who_was_faster(ticket, "ticket.moved"), status=409)
     room = {"renumbered": rank.others} if rank.others else {}
+    before: dict[str, Any] = {"rank": ticket.rank}
     ticket.rank = rank.value
     if old == to:
         ticket.version += 1
@@ -122,17 +129,31 @@ def move(
     ticket.column = column
     became: dict[str, tuple[object, object]] = {"column": (old, to)}
     if column.state != old_state:
+        kept = OF_STATE if column.state not in CLOSED else (*OF_STATE, "snoozed_until")
+        before |= _as_json({name: getattr(ticket, name) for name in kept})
         became["state"] = (old_state, column.state)
         ticket.reopened += old_state in CLOSED and column.state not in CLOSED
         ticket.state, ticket.state_since = column.state, now
         ticket.closed_at = (ticket.closed_at or now) if column.state in CLOSED else None
         if column.state in CLOSED:
             ticket.snoozed_until = None  # there is nothing left to put off
-    intervals.change(ticket, became, now)
+    if intervals.change(ticket, became, now, undoes=undoes) and undoes is not None:
+        for name, value in undoes.changes.get("before", {}).items():
+            setattr(ticket, name, datetime.fromisoformat(value) if isinstance(value, str) else value)
     if by.kind == "person":
         ticket.column_set_at = now
-    states = [old_state, column.state]
-    changed(board, ticket, "ticket.moved", by=by, now=now, column=[old, to], state=states, **room)
+    changed(
+        board,
+        ticket,
+        "ticket.moved",
+        by=by,
+        now=now,
+        undoes=undoes,
+        column=[old, to],
+        state=[old_state, column.state],
+        before=before,
+        **room,
+    )
     return ticket
 
 
@@ -144,6 +165,7 @@ def assign(
     expected: int | str | None = "any",
     by: By,
     now: datetime,
+    undoes: Event | None = None,
 ) -> Ticket:
     """Gives a ticket to a person or, with None, to nobody. Refused with 409 when somebody else has it meanwhile."""
     if expected != "any" and ticket.assignee_id != expected:
@@ -160,8 +182,8 @@ def assign(
         ticket.assignee_set_at = now
     db.session.flush()
     db.session.expire(ticket, ["assignee"])
-    intervals.change(ticket, {"assignee": (old, person_id)}, now)
-    changed(board, ticket, "ticket.assigned", by=by, now=now, assignee=[old, person_id])
+    intervals.change(ticket, {"assignee": (old, person_id)}, now, undoes=undoes)
+    changed(board, ticket, "ticket.assigned", by=by, now=now, undoes=undoes, assignee=[old, person_id])
     return ticket
 
 
@@ -173,6 +195,7 @@ def give_to_team(
     expected: int | str | None = "any",
     by: By,
     now: datetime,
+    undoes: Event | None = None,
 ) -> Ticket:
     """Gives a ticket to a team or, with None, to none. Refused with 409 when another one has it meanwhile."""
     if expected != "any" and ticket.team_id != expected:
@@ -185,20 +208,31 @@ def give_to_team(
     ticket.team_id = team_id
     db.session.flush()
     db.session.expire(ticket, ["team"])
-    intervals.change(ticket, {"team": (old, team_id)}, now)
-    changed(board, ticket, "ticket.teamed", by=by, now=now, team=[old, team_id])
+    intervals.change(ticket, {"team": (old, team_id)}, now, undoes=undoes)
+    changed(board, ticket, "ticket.teamed", by=by, now=now, undoes=undoes, team=[old, team_id])
     return ticket
 
 
-def prioritise(board: Board, ticket: Ticket, priority: int, *, by: By, now: datetime) -> Ticket:
-    """Sets the priority, one of models.ticket.PRIORITIES."""
+def prioritise(
+    board: Board,
+    ticket: Ticket,
+    priority: int,
+    *,
+    expected: int | None = None,
+    by: By,
+    now: datetime,
+    undoes: Event | None = None,
+) -> Ticket:
+    """Sets the priority, one of models.ticket.PRIORITIES. Refused with 409 when it is no longer the `expected` one."""
+    if expected is not None and ticket.priority != expected:
+        raise Refused(**_who_was_faster(ticket, "ticket.prioritised"), status=409)
     if priority not in PRIORITIES:
         raise Refused(N_("That is not a priority."), field="priority")
     if ticket.priority == priority:
         return ticket
     old = ticket.priority
     ticket.priority = priority
-    intervals.change(ticket, {"priority": (old, priority)}, now)
+    intervals.change(ticket, {"priority": (old, priority)}, now, undoes=undoes)
     if by.kind == "person":
         ticket.priority_set_at = now
     changed(
@@ -207,23 +241,47 @@ def prioritise(board: Board, ticket: Ticket, priority: int, *, by: By, now: date
         "ticket.prioritised",
         by=by,
         now=now,
+        undoes=undoes,
         priority=[PRIORITY_NAMES[old], PRIORITY_NAMES[priority]],
     )
     return ticket
 
 
-def set_language(board: Board, ticket: Ticket, language: str | None, *, by: By, now: datetime) -> Ticket:
-    """Corrects the language of a ticket; None is unknown."""
+def set_language(
+    board: Board,
+    ticket: Ticket,
+    language: str | None,
+    *,
+    expected: str | None = "any",
+    by: By,
+    now: datetime,
+    undoes: Event | None = None,
+) -> Ticket:
+    """Corrects the language of a ticket; None is unknown. Refused with 409 when it is no longer the `expected` one."""
+    if expected != "any" and ticket.language != expected:
+        raise Refused(**_who_was_faster(ticket, "ticket.language"), status=409)
     if ticket.language == language:
         return ticket
-    old = ticket.language
+    old, confidence = ticket.language, ticket.language_confidence
     ticket.language, ticket.language_confidence = language, 100 if language else 0
-    intervals.change(ticket, {"language": (old, language)}, now)
-    changed(board, ticket, "ticket.language", by=by, now=now, language=[old, language])
+    if intervals.change(ticket, {"language": (old, language)}, now, undoes=undoes) and undoes is not None:
+        ticket.language_confidence = undoes.changes.get("confidence", ticket.language_confidence)
+    changed(
+        board,
+        ticket,
+        "ticket.language",
+        by=by,
+        now=now,
+        undoes=undoes,
+        language=[old, language],
+        confidence=confidence,
+    )
     return ticket
 
 
-def add_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -> Ticket:
+def add_tag(
+    board: Board, ticket: Ticket, name: str, *, by: By, now: datetime, undoes: Event | None = None
+) -> Ticket:
     """Adds a tag, which is made when it is new. Tags are compared case-folded."""
     tag = tag_named(name)
     if any(had.id == tag.id for had in ticket.tags):
@@ -232,20 +290,22 @@ def add_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -
         raise Refused(N_("A ticket has at most %(most)s tags."), field="tag", most=MOST_TAGS)
     db.session.execute(insert(TicketTag).values(ticket_id=ticket.id, tag_id=tag.id))
     db.session.expire(ticket, ["tags"])
-    intervals.change(ticket, {"tag": (None, tag.id)}, now)
-    changed(board, ticket, "ticket.tagged", by=by, now=now, tag=[None, tag.name])
+    intervals.change(ticket, {"tag": (None, tag.id)}, now, undoes=undoes)
+    changed(board, ticket, "ticket.tagged", by=by, now=now, undoes=undoes, tag=[None, tag.name])
     return ticket
 
 
-def remove_tag(board: Board, ticket: Ticket, name: str, *, by: By, now: datetime) -> Ticket:
+def remove_tag(
+    board: Board, ticket: Ticket, name: str, *, by: By, now: datetime, undoes: Event | None = None
+) -> Ticket:
     """Removes a tag; refused with 409 when somebody has removed it already."""
     tag = next((tag for tag in ticket.tags if tag.name == tag_name(name)), None)
     if tag is None:
         raise Refused(N_("The tag %(name)s is not on this ticket any more."), status=409, name=name)
     db.session.execute(delete(TicketTag).where(TicketTag.ticket_id == ticket.id, TicketTag.tag_id == tag.id))
     db.session.expire(ticket, ["tags"])
-    intervals.change(ticket, {"tag": (tag.id, None)}, now)
-    changed(board, ticket, "ticket.untagged", by=by, now=now, tag=[tag.name, None])
+    intervals.change(ticket, {"tag": (tag.id, None)}, now, undoes=undoes)
+    changed(board, ticket, "ticket.untagged", by=by, now=now, undoes=undoes, tag=[tag.name, None])
     return ticket
 
 
@@ -279,8 +339,21 @@ def touch(which: ColumnElement[bool], now: datetime, *, wake: bool = True) -> No
     )
 
 
-def changed(board: Board, ticket: Ticket, kind: str, *, by: By, now: datetime, **changes: Any) -> Event:
+def changed(
+    board: Board,
+    ticket: Ticket,
+    kind: str,
+    *,
+    by: By,
+    now: datetime,
+    undoes: Event | None = None,
+    **changes: Any,
+) -> Event:
     """Records a change of a ticket, keeps its order key, and wakes the sweep for it."""
+    if undoes is not None:
+        changes["undoes"] = undoes.id
+        if "undoes" in undoes.changes and not undoes.changes.get("again"):
+            changes["again"] = True
     ticket.version += 1
     ticket.wake_at = now
     if by.kind in ("person", "customer"):
@@ -311,6 +384,31 @@ def tag_name(name: str) -> str:
     return folded
 
 
+# What a conflict says: with who it was, and without. Only of a move it says what it is now.
+_FASTER = {
+    "ticket.moved": (
+        N_("%(name)s has moved this to %(column)s meanwhile."),
+        N_("This has moved to %(column)s meanwhile."),
+    ),
+    "ticket.assigned": (
+        N_("%(name)s has changed who has this meanwhile."),
+        N_("Who has this ticket has changed meanwhile."),
+    ),
+    "ticket.teamed": (
+        N_("%(name)s has changed the team of this ticket meanwhile."),
+        N_("The team of this ticket has changed meanwhile."),
+    ),
+    "ticket.prioritised": (
+        N_("%(name)s has changed the priority of this ticket meanwhile."),
+        N_("The priority of this ticket has changed meanwhile."),
+    ),
+    "ticket.language": (
+        N_("%(name)s has changed the language of this ticket meanwhile."),
+        N_("The language of this ticket has changed meanwhile."),
+    ),
+}
+
+
 def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
     """The words of a conflict: who changed it last, and to what."""
     event = db.session.scalars(
@@ -322,23 +420,15 @@ def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
     person = (
         db.session.get(Person, event.by_id) if event and event.by_kind == "person" and event.by_id else None
     )
+    named, unnamed = _FASTER[kind]
+    words: dict[str, Any] = {"text": named, "name": person.name} if person else {"text": unnamed}
     if kind == "ticket.moved":
         column = db.session.get(Column, ticket.column_id)
-        values = {"column": column.name if column else ""}
-        if person:
-            return {
-                "text": N_("%(name)s has moved this to %(column)s meanwhile."),
-                "name": person.name,
-                **values,
-            }
-        return {"text": N_("This has moved to %(column)s meanwhile."), **values}
-    if kind == "ticket.teamed":
-        if person:
-            return {
-                "text": N_("%(name)s has changed the team of this ticket meanwhile."),
-                "name": person.name,
-            }
-        return {"text": N_("The team of this ticket has changed meanwhile.")}
-    if person:
-        return {"text": N_("%(name)s has changed who has this meanwhile."), "name": person.name}
-    return {"text": N_("Who has this ticket has changed meanwhile.")}
+        words["column"] = column.name if column else ""
+    return words
+
+
+def _as_json(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
+    }

@@ -52,6 +52,7 @@ from app.routes import (
     ticket_list,
     tickets,
     undelivered,
+    undo,
     views,
 )
 
@@ -105,5 +106,6 @@ BLUEPRINTS: list[Blueprint] = [
     ticket_list.bp,
     tickets.bp,
     undelivered.bp,
+    undo.bp,
     views.bp,
 ]

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from flask import Blueprint, Response, flash, redirect, request, url_for
+from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired, NumberRange, Optional, Regexp
@@ -75,16 +75,15 @@ def create(number: int) -> AnyResponse:
         if _from_its_page():
             return ticket_page.refused(number, error)
         return _refused(access.ticket_seen_by(person, number, at), form, error)
-    if _from_its_page():
-        return ticket_page.changed(number)
     text = ""  # who puts a card elsewhere in its column sees it there
     if left != ticket.column_id:
         text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
     if told.by_script():
         return told.answer(ticket, text, column=ticket.column_id, left=left)
-    if text:
-        flash(text)
-    return redirect(url_for("boards.show", board_id=ticket.board_id, _anchor=f"ticket_{number}"), code=303)
+    if _from_its_page():
+        return ticket_page.changed(number, said=text)
+    there = redirect(url_for("boards.show", board_id=ticket.board_id, _anchor=f"ticket_{number}"), code=303)
+    return told.tell(there, text, told.way_back()) if text else there
 
 
 def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = None) -> Response:

@@ -1,6 +1,6 @@
 """What is asked for in the sheet over a page, or on a page of its own without script: how it is answered."""
 
-from flask import Response, flash, json, request
+from flask import Response, json, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.desk.refused import Refused
@@ -15,11 +15,9 @@ def done(ticket: Ticket, text: str) -> AnyResponse:
     if told.by_script():
         return told.answer(ticket, text)
     if in_sheet():
-        what = {"toast": {"text": text}, "sheet:done": {"ticket": ticket.id}}
+        what = {"toast": {"text": text, "undo": told.way_back()}, "sheet:done": {"ticket": ticket.id}}
         return Response(status=204, headers={"HX-Trigger": json.dumps(what)})
-    if not wants_part():
-        flash(text)
-    return ticket_page.changed(ticket.id)
+    return ticket_page.changed(ticket.id, said=text)
 
 
 def refused(ticket: Ticket, error: Refused, form: Response | None = None) -> AnyResponse:

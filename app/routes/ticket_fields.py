@@ -106,8 +106,8 @@ def remove_tag(number: int) -> Response:
 
 
 def _changed(ticket: Ticket, text: str) -> Response:
-    """`text` says what was done, to a script."""
-    return told.answer(ticket, text) if told.by_script() else ticket_page.changed(ticket.id)
+    """`text` says what was done."""
+    return told.answer(ticket, text) if told.by_script() else ticket_page.changed(ticket.id, said=text)
 
 
 def _refused(number: int, error: Refused) -> Response:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -18,13 +17,12 @@ from app.desk.refused import Refused
 from app.html import page, wants_part
 from app.models import conversation
 from app.models.board import Board
-from app.models.conversation import Said
 from app.models.desk import the_desk
 from app.models.draft import draft_of, files_of
-from app.models.event import Event
 from app.models.follower import followers_of
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
+from app.routes import timeline, told
 from app.routes.written import Written
 from app.words import N_, gettext, language_name
 from rules import deadlines as promises
@@ -57,11 +55,13 @@ def working_on(number: int) -> Iterator[tuple[Board, Ticket]]:
         yield board, access.ticket_seen_by(signed_in_person(), number, now())
 
 
-def changed(number: int, anchor: str = "") -> AnyResponse:
-    """The answer to a change that was made: the parts for htmx, else the way back to the page."""
-    if wants_part():
-        return shown(number)
-    return redirect(url_for("tickets.show", number=number) + anchor, code=303)
+def changed(number: int, anchor: str = "", said: str | None = None) -> AnyResponse:
+    """The answer to a change that was made: the parts for htmx, else the way back to the page. `said` is told in a toast
+    with the way to take it back."""
+    back = told.way_back() if said else None
+    to = url_for("tickets.show", number=number) + anchor
+    response = shown(number) if wants_part() else redirect(to, code=303)
+    return told.tell(response, said, back) if said else response
 
 
 def refused(number: int, error: Refused, draft: Written | None = None) -> Response:
@@ -93,7 +93,7 @@ def shown(
     said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
-    told = [_told(deadline, found, person.zone, at) for deadline in found]
+    promised = [_told(deadline, found, person.zone, at) for deadline in found]
     kept = draft_of(person.id, number)
     return page(
         "tickets/_panel.html" if beside else "tickets/show.html",
@@ -101,11 +101,11 @@ def shown(
         status=status,
         ticket=ticket,
         board=board,
-        entries=_entries(said_in_it, events, person.zone, at),
+        entries=timeline.entries(said_in_it, events, person.zone, at),
         hidden_messages=0 if everything else conversation.hidden_messages(number, len(said_in_it)),
         deliveries=messages.deliveries_of(ticket),
-        deadlines=told,
-        due=next((deadline for deadline in told if deadline.is_next), None),
+        deadlines=promised,
+        due=next((deadline for deadline in promised if deadline.is_next), None),
         people=conversation.people_of(board, ticket.assignee_id, at),
         choices=conversation.choices(),
         priorities=PRIORITIES,
@@ -135,20 +135,6 @@ def language_choices(ticket: Ticket) -> list[str]:
     """The codes that a ticket's language may be set to."""
     desk = the_desk()
     return list(dict.fromkeys([*(desk.languages if desk else ()), *filter(None, [ticket.language])]))
-
-
-def _entries(said: Sequence[Said], events: Sequence[Event], zone: str, at: datetime) -> list[tuple[str, Any]]:
-    """Messages and the events between them, in order; what is older than the first message shown is left out."""
-    said_at = sorted(entry.message.at for entry in said)
-    lines = history.told(
-        [event for event in events if event.kind in history.SHOWN], said_at, zone=zone, now=at
-    )
-    first = said[0].message.at if said else None
-    entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
-        *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),
-        *((line.at, 1, line.id, ("event", line)) for line in lines if first is None or line.at >= first),
-    ]
-    return [entry for *_, entry in sorted(entries, key=lambda entry: entry[:3])]
 
 
 def _told(

@@ -99,6 +99,7 @@ TABLE = {
     "POST /tickets/<int:number>/language": Row(BOARD),
     "POST /tickets/<int:number>/tags": Row(BOARD),
     "POST /tickets/<int:number>/tags/removal": Row(BOARD),
+    "POST /undo/<token>": Row(BOARD),
     "GET /tickets": Row(SIGNED_IN),
     "GET /tickets.csv": Row(SIGNED_IN),
     "GET /queries/completion": Row(SIGNED_IN),

@@ -79,7 +79,7 @@ def test_somebody_was_faster(bob: Any, number: int) -> None:
 def test_scripts_are_answered_in_json(bob: Any, number: int) -> None:
     json = {"Accept": "application/json"}
     answer = bob.post(f"/tickets/{number}/snooze", data={"choice": "tomorrow"}, headers=json)
-    assert answer.json == {"text": "Snoozed until tomorrow 09:00", "ticket": number}
+    assert answer.json["text"] == "Snoozed until tomorrow 09:00"
     answer = bob.post(f"/tickets/{number}/snooze", data={"choice": "never"}, headers=json)
     assert (answer.status_code, answer.json["text"]) == (422, "Choose a day and a time.")
 

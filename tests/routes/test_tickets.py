@@ -87,7 +87,7 @@ def test_history_tells_who_did_what_and_groups_it(
     told = words(bob.get(f"/tickets/{number}"))
     assert (
         "Bob Reyes took it, changed the priority from Normal to Urgent, "
-        "took it from Bob Reyes and gave it to nobody · Rule ? added the tag lamps"
+        "took it from Bob Reyes and gave it to nobody Undo · Rule ? added the tag lamps"
     ) in told
 
 

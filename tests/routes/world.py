@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
-from app.desk import alerts, inbox, invitations, sign_ins, tickets
+from app.desk import alerts, inbox, invitations, sign_ins, tickets, undo
 from app.models.alert import Alert
 from app.models.board import Board, BoardPerson
 from app.models.company import Company
@@ -89,6 +89,10 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         delivery = _delivery(desk, message, now)
         db.session.add_all([alert, delivery])
         companies = {actor: _company(desk, actor, now) for actor in ACTORS}
+    with writing(desk.board) as board:
+        ticket = db.session.get_one(Ticket, message.ticket_id)
+        tickets.prioritise(board, ticket, 2, by=desk.bob.by, now=now)
+        changed = (board.id, board.seq, board.seq)
     parts = {
         "filename": "icon.svg",
         "person_id": desk.bob.id,
@@ -110,6 +114,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "invitations": link.rpartition("/")[2],
         "attachments": attachment.token,
         "files": "of-a-file-that-is-gone",
+        "undo": undo.token([changed]),
     }
     raw = {actor: _failed(actor, now) for actor in ACTORS}
     people = {

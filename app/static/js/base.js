@@ -101,8 +101,6 @@
     element.append(Object.assign(document.createElement("span"), { textContent: text }));
     if (undo) {
       const back = Object.assign(document.createElement("form"), { method: "post", action: undo });
-      back.setAttribute("hx-post", undo);
-      back.setAttribute("hx-swap", "none");
       back.append(button(words.undo, "submit"));
       element.append(back);
     }
@@ -117,7 +115,6 @@
     close.setAttribute("aria-label", words.close);
     element.append(close);
     toasts.append(element);
-    window.htmx?.process(element);
   }
 
   function button(text, type) {

@@ -1,20 +1,19 @@
-// Moves a card: one way for drag, dialog, keys, undo and "move anyway". Asked for by board:move.
+// Moves a card: one way for drag, dialog, keys and "move anyway". Asked for by board:move.
 
 const board = document.getElementById("board");
 const words = document.getElementById("words").dataset;
 const texts = board.dataset;
 const view = () => Object.fromEntries(new URLSearchParams(board.dataset.view));
-const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 document.addEventListener("board:move", ({ detail }) => move(detail.number, detail.column, detail.expected, detail));
 
 // `expected` is the column the card was seen in; `place`, `after` and `before` say where in the other it shall stand;
 // `back` puts a card that was refused where it was.
-async function move(number, column, expected, { undoes, place = "", after = "", before = "", back } = {}) {
+async function move(number, column, expected, { place = "", after = "", before = "", back } = {}) {
   const card = document.getElementById(`ticket_${number}`);
   card?.classList.add("is-busy");
   const at = { place, after, before };
-  const again = () => move(number, column, expected, { undoes, ...at });
+  const again = () => move(number, column, expected, at);
   let answer;
   try {
     answer = await fetch(`/tickets/${number}/column`, {
@@ -34,9 +33,7 @@ async function move(number, column, expected, { undoes, place = "", after = "", 
   const said = await answer.json();
   if (said.delta) document.dispatchEvent(new CustomEvent("board:told", { detail: said.delta }));
   if (answer.ok) {
-    if (undoes) return toast(say(texts.undone, { text: undoes }));
-    const undo = () => move(number, said.left, said.column, { undoes: said.text });
-    return said.text && toast(said.text, { actions: said.left === said.column ? [] : [[texts.undo, undo]] });
+    return said.text && toast(said.text, { undo: said.undo });
   }
   const anyway = [texts.anyway, () => move(number, column, said.column, at)];
   const choices = answer.status === 409 && String(said.column) !== String(column) ? [anyway, [texts.keep, () => {}]] : [];

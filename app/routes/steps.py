@@ -1,0 +1,75 @@
+"""One thing done to many tickets: in one transaction for each hundred, under the locks of their boards, each by itself."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from sqlalchemy import select
+
+from app.auth import now, signed_in_person
+from app.database import db, lock, writing, written
+from app.desk import access
+from app.desk.refused import Refused
+from app.desk.undo import Stretch
+from app.models.board import Board
+from app.models.ticket import Ticket
+
+AT_ONCE = 100
+
+
+class Failure(NamedTuple):
+    """Why nothing was done to a ticket."""
+
+    number: int
+    reason: Refused
+
+
+@dataclass
+class Outcome:
+    """What came of it; `stretches` are the events that it made."""
+
+    done: list[int] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
+
+
+def each(numbers: Iterable[int], do: Callable[[Board, Ticket], None]) -> Outcome:
+    """Calls `do` for each of these tickets that the signed-in person may see; the others are not found."""
+    wanted = list(dict.fromkeys(numbers))
+    boards = access.boards_of_tickets(signed_in_person(), wanted, now())
+    outcome = Outcome(failed=[_not_found(number) for number in wanted if number not in boards])
+    found = sorted((number for number in wanted if number in boards), key=lambda number: boards[number])
+    for start in range(0, len(found), AT_ONCE):
+        some = found[start : start + AT_ONCE]
+        _some(some, sorted({boards[number] for number in some}), do, outcome)
+    return outcome
+
+
+def _some(
+    numbers: Sequence[int], board_ids: Sequence[int], do: Callable[[Board, Ticket], None], outcome: Outcome
+) -> None:
+    done: list[int] = []
+    failed: list[Failure] = []
+    person, at = signed_in_person(), now()
+    with writing(Board(id=board_ids[0])) as first:
+        boards = {first.id: first} | {board_id: lock(Board(id=board_id)) for board_id in board_ids[1:]}
+        seen = access.boards_of_tickets(person, numbers, at)
+        rows = {row.id: row for row in db.session.scalars(select(Ticket).where(Ticket.id.in_(seen)))}
+        for number in numbers:
+            if seen.get(number) not in boards:
+                failed.append(_not_found(number))
+                continue
+            try:
+                with db.session.begin_nested():  # what is refused half way leaves nothing
+                    do(boards[seen[number]], rows[number])
+            except Refused as refused:
+                failed.append(Failure(number, refused))
+            else:
+                done.append(number)
+    outcome.done += done
+    outcome.failed += failed
+    outcome.stretches += [(row.id, first, last) for row, first, last in written()]
+
+
+def _not_found(number: int) -> Failure:
+    return Failure(number, access.not_found())
