@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from app import logs, words
+from app import keys, logs, words
 from app.database import TookTooLong, Trouble, db, trouble, within, words_of
 from app.desk import access
 from app.desk.refused import Refused
@@ -71,6 +71,11 @@ def page(template: str, *, part: str | None = None, status: int = 200, **context
 
 def wants_part() -> bool:
     return bool(request.htmx) and not request.htmx.boosted and not request.htmx.history_restore_request
+
+
+def on_a_mac() -> bool:
+    """Whether the reader's keyboard has ⌘ where others have Ctrl."""
+    return "Mac" in request.user_agent.string
 
 
 def asset(path: str) -> str:
@@ -193,6 +198,7 @@ def _shell() -> dict[str, Any]:
     if person is not None and person.works_here(now):
         boards = lines(access.boards_of(person.role), **access.asked_by(person, now))
     cares = access.can(person, "see_failed_messages", None, now)
+    single = person is not None and person.single_keys
     return {
         "current_person": person,
         "locale": words.locale(),
@@ -200,18 +206,21 @@ def _shell() -> dict[str, Any]:
         "zone": person.zone if person else "UTC",
         "nav": nav(person, boards, _board_shown(), now) if person else [],
         "unread_mailboxes": boards[0].unread if boards and cares else 0,
+        "key_table": keys.table(single=single),
+        "keyed": partial(keys.attributes, single=single, mac=on_a_mac()),
     }
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the side navigation; `group` is the heading it stands under."""
+    """A line of the side navigation; `group` is the heading it stands under, `key` what presses it (see keys.py)."""
 
     url: str
     label: str
     count: str | None = None
     current: str = ""  # of aria-current: "page", "true" when the page shown lies below it, or empty
     group: str = ""
+    key: str = ""
 
 
 # Pages beside the boards: endpoint, label, the verb that opens it, which of navigation.Line's counts it shows.
@@ -224,6 +233,7 @@ PAGES = (
     ("failed_messages.index", N_("Failed messages"), "see_failed_messages", "failed"),
     ("settings.index", N_("Settings"), "see_policies", None),
 )
+KEYED = {"rotas.show": "rota", "settings.index": "settings"}
 
 # The parts of the site that lie below one of them, besides what has its own name.
 BELOW = {
@@ -248,14 +258,19 @@ BELOW = {
 def nav(person: Person, boards: Sequence[Line], board_id: int | None, now: datetime) -> list[Entry]:
     """The side navigation: their boards, what is theirs on the board shown (else on the first), and the other pages
     that they may see."""
-    entries = [
-        Entry(f"/boards/{b.id}", b.name, said(b.unresolved), _is_here(f"/boards/{b.id}")) for b in boards
-    ]
+    entries = []
     if boards:
         board = next((board for board in boards if board.id == board_id), boards[0])
         entries += [
-            _filtered(board.id, words.gettext("Mine"), "is:unresolved assignee:me", board.mine),
-            _filtered(board.id, words.gettext("Unassigned"), "is:unresolved is:unassigned", board.unassigned),
+            *(_board(each, key="board" if each is board else "") for each in boards),
+            _filtered("mine", words.gettext("Mine"), "is:unresolved assignee:me", board.mine, board.id),
+            _filtered(
+                "unassigned",
+                words.gettext("Unassigned"),
+                "is:unresolved is:unassigned",
+                board.unassigned,
+                board.id,
+            ),
             Entry(
                 "/tickets", words.gettext("All tickets"), current="page" if request.path == "/tickets" else ""
             ),
@@ -265,15 +280,20 @@ def nav(person: Person, boards: Sequence[Line], board_id: int | None, now: datet
             count = getattr(boards[0], counted) if counted and boards else 0
             url = url_for(endpoint)
             group = words.gettext("Desk")
-            entries.append(
-                Entry(url, words.gettext(label), said(count) if count else None, _is_below(endpoint), group)
-            )
+            key = KEYED.get(endpoint, "")
+            said_count = said(count) if count else None
+            entries.append(Entry(url, words.gettext(label), said_count, _is_below(endpoint), group, key))
     return entries
 
 
-def _filtered(board_id: int, label: str, query: str, count: int) -> Entry:
+def _board(board: Line, key: str) -> Entry:
+    path = f"/boards/{board.id}"
+    return Entry(path, board.name, said(board.unresolved), _is_here(path), key=key)
+
+
+def _filtered(key: str, label: str, query: str, count: int, board_id: int) -> Entry:
     path = f"/boards/{board_id}"
-    return Entry(f"{path}?q={quote(query)}", label, said(count), _is_here(path, query))
+    return Entry(f"{path}?q={quote(query)}", label, said(count), _is_here(path, query), key=key)
 
 
 def _is_here(path: str, query: str = "") -> str:

@@ -32,6 +32,7 @@ LAYERS = [
     "app.filters",
     "app.texts",
     "app.conditions",
+    "app.keys",
     "app.html",
     "app.forms",
     "app.auth",

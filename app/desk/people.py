@@ -111,6 +111,7 @@ def change_own(
     locale: str,
     zone: str,
     theme: str,
+    single_keys: bool = True,
     signature: str = "",
     now: datetime,
 ) -> Person:
@@ -125,6 +126,7 @@ def change_own(
             "zone": _one_of(zone, available_timezones(), "zone"),
             "theme": _one_of(theme, THEMES, "theme"),
             "signature": signatures.checked(signature),
+            "single_keys": single_keys,
         },
     )
     if changes:

@@ -44,6 +44,7 @@ class Person(UserMixin, Base):
     signature: Mapped[str] = mapped_column(default="")  # below their answers, see desk/signatures.py
     # how they look at boards: see desk.looks
     looks: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    single_keys: Mapped[bool] = mapped_column(default=True)  # those of one character work, see keys.py
 
     sign_in_token: str | None = None
 

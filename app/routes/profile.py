@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
-from wtforms import PasswordField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, PasswordField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Optional
 
 from app import words
@@ -44,6 +44,12 @@ class ProfileForm(Form):
         [Optional(), Length(max=signatures.LONGEST)],
         description=N_(
             "Stands below your answers, above that of the address. {name} and {desk} are filled in."
+        ),
+    )
+    single_keys = BooleanField(
+        N_("Keys with one character"),
+        description=N_(
+            "A letter is enough to move or assign a card. Switch them off if you dictate, or press keys by chance."
         ),
     )
 

@@ -56,6 +56,7 @@ SIGNED_IN = (
     "/failed-messages/{failed}",
     "/failed-messages/{failed}/ticket",
     "/profile",
+    "/keys",
     "/people",
     "/people/new",
     "/settings",

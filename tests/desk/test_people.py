@@ -228,6 +228,7 @@ def test_everybody_changes_their_own_profile(desk: SmallDesk, now: datetime) -> 
         "locale": "ko",
         "zone": "Asia/Seoul",
         "theme": "dark",
+        "single_keys": False,
     }
     for _ in range(2):
         with writing(desk.row) as row:

@@ -105,6 +105,7 @@ TABLE = {
     "GET /queries/completion": Row(SIGNED_IN),
     "GET /queries/form": Row(SIGNED_IN),
     "POST /queries/form": Row(SIGNED_IN),
+    "GET /keys": Row(SIGNED_IN),
     "GET /views": Row(SIGNED_IN),
     "GET /views/new": Row(SIGNED_IN),
     "POST /views/new": Row(SIGNED_IN),

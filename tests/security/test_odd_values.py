@@ -52,6 +52,7 @@ PAGES = (
     "/people/new",
     "/people/{person_id}",
     "/profile",
+    "/keys",
     "/deliveries",
     "/search",
     "/alerts",

@@ -58,5 +58,8 @@ document.addEventListener("submit", (event) => {
   if (!form || event.defaultPrevented) return;
   event.preventDefault();
   form.closest("dialog")?.close();
-  move(form.dataset.moves, form.elements.column.value, form.elements.expected.value, { place: form.elements.place?.value });
+  const { column, expected, place } = form.elements;
+  document.dispatchEvent(new CustomEvent("board:move", {
+    detail: { number: form.dataset.moves, column: column.value, expected: expected.value, place: place?.value },
+  }));
 });

@@ -1,0 +1,116 @@
+// Walks over the board by keys. The board is one stop of Tab: the card that had the focus last, with what is on it. After a
+// move of one's own the next card has the focus.
+
+const board = document.getElementById("board");
+const ITEM = ".card-subject a, .show-more";
+const itemOf = (element) => element?.closest?.(".card")?.querySelector(ITEM) ?? element?.closest?.(ITEM);
+const itemsOf = (column) => [...column.querySelectorAll(ITEM)].filter((item) => item.checkVisibility());
+const focused = () => board.contains(document.activeElement) && itemOf(document.activeElement);
+const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+
+let current = null; // where Tab leads
+let leaving = null; // { card, column, next }: what is being moved from under the focus
+
+// ---- One stop of Tab -------------------------------------------------------------------------------------------------
+
+function settle() {
+  if (leaving && isGone(leaving)) moveOn();
+  if (!current?.isConnected || !current.checkVisibility()) current = itemsOf(board)[0];
+  const here = current?.closest(".card") ?? current;
+  for (const stop of board.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here.contains(stop) ? 0 : -1);
+  reach(board, current ? -1 : 0);
+}
+
+// Writes only what differs: the observer below hears of it.
+function reach(element, wanted) {
+  if (element.tabIndex !== wanted) element.tabIndex = wanted;
+}
+
+board.addEventListener("focusin", ({ target }) => {
+  const item = itemOf(target);
+  if (!item || item === current) return;
+  current = item;
+  settle();
+});
+
+// Whoever draws, moves or removes cards: what is drawn anew knows nothing of stops.
+new MutationObserver(settle).observe(board, { subtree: true, childList: true, attributeFilter: ["tabindex", "class", "hidden"] });
+
+// ---- Walking ---------------------------------------------------------------------------------------------------------
+
+function go(item) {
+  item?.focus();
+  return Boolean(item);
+}
+
+// Arrows scroll, and Enter presses, what has the focus elsewhere.
+const isElsewhere = (event) => event?.key.length > 1 && !focused() && document.activeElement !== document.body && document.activeElement !== board;
+
+function step(by, event) {
+  if (isElsewhere(event)) return false;
+  const here = focused();
+  if (!here) return go(current);
+  const items = itemsOf(here.closest(".column"));
+  go(items[items.indexOf(here) + by]);
+}
+
+function side(by, event) {
+  if (isElsewhere(event)) return false;
+  const here = focused();
+  if (!here) return go(current);
+  const columns = [...board.querySelectorAll(".column")];
+  const top = (item) => (item.closest(".card") ?? item).getBoundingClientRect().top;
+  for (let place = columns.indexOf(here.closest(".column")) + by; columns[place]; place += by) {
+    const items = itemsOf(columns[place]);
+    if (!items.length) continue;
+    return go(items.reduce((best, item) => (Math.abs(top(item) - top(here)) < Math.abs(top(best) - top(here)) ? item : best)));
+  }
+}
+
+function open(event) {
+  const here = focused();
+  if (!here || (event?.key.length > 1 && document.activeElement !== here)) return false; // a button on the card
+  here.click();
+}
+
+// ---- Moving ----------------------------------------------------------------------------------------------------------
+
+function shift(by) {
+  const card = focused()?.closest(".card");
+  const columns = [...board.querySelectorAll(".column")];
+  const target = card && columns[columns.indexOf(card.closest(".column")) + by];
+  if (!target) return false;
+  emit("board:move", { number: card.dataset.id, column: target.dataset.column, expected: card.dataset.column });
+}
+
+document.addEventListener("board:move", ({ detail }) => leave(detail.number));
+
+function leave(number) {
+  const card = document.getElementById(`ticket_${number}`);
+  if (!card?.contains(document.activeElement)) return;
+  const column = card.closest(".column");
+  const items = itemsOf(column).filter((item) => item.closest(".card"));
+  const place = items.indexOf(itemOf(card));
+  leaving = { card, column, next: items[place + 1] ?? items[place - 1] };
+}
+
+const isGone = ({ card, column }) => !card.isConnected || card.closest(".column") !== column || card.matches(".is-leaving");
+
+function moveOn() {
+  const { card, next } = leaving;
+  leaving = null;
+  if (!card.contains(document.activeElement) && document.activeElement !== document.body) return;
+  if (next?.isConnected) go(next);
+  else if (!card.isConnected) go(itemsOf(board)[0]);
+}
+
+settle();
+emit("keys:actions", {
+  up: (event) => step(-1, event),
+  down: (event) => step(1, event),
+  left: (event) => side(-1, event),
+  right: (event) => side(1, event),
+  open,
+  back: () => shift(-1),
+  forward: () => shift(1),
+});
