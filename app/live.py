@@ -20,7 +20,7 @@ from flask import Flask
 from sqlalchemy import Engine, select
 
 from app import metrics
-from app.database import CHANNEL, db, trouble, words_of
+from app.database import CHANNEL, TookTooLong, db, trouble, within, words_of
 from app.models.board import Board
 from app.models.card import View
 from app.models.desk import Desk
@@ -34,6 +34,7 @@ LOOK_EVERY = 0.1  # seconds
 BEAT_EVERY = 15.0
 TRUSTED_FOR = 1.0  # how long changes are passed on without asking again who may go on
 ASKED_EVERY = 5.0  # and how often that is asked when nothing changes
+DRAWN_FOR = 5.0  # what a filter may take, as where it is asked for once; see html.bounded
 UNKNOWN_FOR = 15.0  # when nobody answers for so long, all streams end
 LASTS_FOR = (600.0, 900.0)  # a stream ends by itself, so that no server is for ever
 RETRY_FOR = (1000, 5000)  # milliseconds; browsers come back one by one
@@ -258,7 +259,7 @@ class Live:
                 seat.here = self._at(seat)
                 said += _event("presence", seat.here)
             if watched.number == seat.place:
-                return said or ": still here\n\n"
+                return said or _event("beat", "{}")  # no comment: the page listens for it, too
             if watched.ring[0].number > seat.place + 1:
                 self._leave(seat)
                 return _event("reload", "{}")
@@ -316,8 +317,11 @@ class Live:
                     watched.desk_seq = desk_seq
                 if boards.get(watched.view.board_id) == watched.seq and watched.desk_seq == desk_seq:
                     continue
-                with speaking(watched.view.locale):
-                    drawn.append((watched, watched.draw(watched.view, watched.seq, datetime.now(UTC))))
+                try:
+                    with speaking(watched.view.locale), within(DRAWN_FOR):
+                        drawn.append((watched, watched.draw(watched.view, watched.seq, datetime.now(UTC))))
+                except TookTooLong:
+                    self._end_view(watched)
         finally:
             db.session.remove()
         if not drawn:
@@ -333,6 +337,13 @@ class Live:
                 text = _event("delta", delta.to_json(), delta.seq)
                 watched.ring.append(_Told(watched.number, delta.seq, text))
             self._changed.notify_all()
+
+    def _end_view(self, watched: _Watched) -> None:
+        """Its filter takes too long to be asked again and again: whoever looks at it learns that when they ask once."""
+        with self._changed:
+            for seat in [seat for theirs in self._seats.values() for seat in theirs]:
+                if seat.watched is watched:
+                    self._leave(seat, "ended")
 
     def _look_who_is_here(self) -> None:
         with self._changed:

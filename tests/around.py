@@ -154,17 +154,18 @@ def new_page(chromium: Any) -> Iterator[Callable[..., Any]]:
     """Opens a page in a browser of its own (cookies are not shared): `new_page(server.url, person, locale="ko")`.
 
     With a person it is signed in through the form. Script errors, console errors and requests that leave this
-    machine fail the test when it ends.
+    machine fail the test when it ends; with `troubled` what the console says of refused and lost requests does not.
     """
     contexts: list[Any] = []
     faults: list[str] = []
 
-    def open_page(url: str, person: Any = None, **options: Any) -> Any:
+    def open_page(url: str, person: Any = None, *, troubled: bool = False, **options: Any) -> Any:
         options = {"viewport": {"width": 1440, "height": 900}, "locale": "en"} | options
         context = chromium.new_context(base_url=url, **options)
         contexts.append(context)
         context.set_default_timeout(10_000)
-        context.on("console", lambda message: _listen(message, faults))
+        if not troubled:
+            context.on("console", lambda message: _listen(message, faults))
         context.on("weberror", lambda error: faults.append(f"script error: {error.error}"))
         context.on("request", lambda asked: _watch(asked.url, faults))
         page = context.new_page()

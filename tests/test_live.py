@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from app import cards, live
-from app.database import db, writing
+from app.database import TookTooLong, db, writing
 from app.desk import presences, sign_ins, teams, tickets
 from app.models.board import Board
 from app.models.card import View
@@ -65,7 +65,7 @@ class Watching:
         assert heard, f"event {seq} was not told; {self.events}"
         return self.deltas
 
-    def until_heard(self, name: str, data: Any = None) -> None:
+    def until_heard(self, name: str, data: Any) -> None:
         with self._heard:
             assert self._heard.wait_for(lambda: (name, data) in self.events, SOON), self.events
 
@@ -91,8 +91,6 @@ class Watching:
                         self.events.append(
                             (lines["event"], json.loads(data) if data.startswith("{") else data)
                         )
-                    elif told.startswith(":"):
-                        self.events.append(("beat", None))
                     self._heard.notify_all()
         self.seat.leave()
 
@@ -191,7 +189,7 @@ def test_streams_end_although_nothing_changes(desk: Any, app: Any, now: Any) -> 
     view = View(desk.board.id, "en")
     bobs = [Watching(streams, view, desk.bob.id, bob) for _ in range(2)]
     other = Watching(streams, view, desk.alice.id, alice)
-    other.until_heard("beat")
+    other.until_heard("beat", {})
     sign_ins.sign_out(bob)
     assert [watcher.ended()[-1] for watcher in bobs] == ["ended", "ended"]
     assert streams.open == 1
@@ -207,7 +205,7 @@ def test_streams_hear_whether_the_clock_runs(desk: Any, app: Any) -> None:
 
     streams = live.Live(app, most=20, ask=ask, beat_every=0.2, asked_every=0)
     watcher = Watching(streams, View(desk.board.id, "en"), 1)
-    watcher.until_heard("beat")
+    watcher.until_heard("beat", {})
     for state in ("stopped", "running"):
         clocks.append(state)
         watcher.until_heard("clock", state)
@@ -241,6 +239,22 @@ def test_streams_end_when_nobody_can_say_who_may_read_them(
     streams = live.Live(app, most=20, ask=ask, asked_every=0)
     assert Watching(streams, View(desk.board.id, "en"), 1).ended()[-1] == "ended"
     streams.close()
+
+
+def test_a_filter_that_takes_too_long_ends_its_streams_alone(desk: Any, streams: live.Live, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Hello", now)
+
+    def draw(view: View, since: int, at: datetime) -> cards.Delta:
+        raise TookTooLong
+
+    start = db.session.get_one(Board, desk.board.id).seq
+    heavy = streams.sit(reader(1))
+    streams.watch(heavy, View(desk.board.id, "ko"), start, draw)
+    other = Watching(streams, View(desk.board.id, "en"), 2)
+    other.until(prioritised(desk, ticket, 3, now))
+    told = list(islice(streams.told(heavy, cards.Delta(start, start)), MOST_HEARD))
+    assert told[-1].startswith("event: ended")
+    assert streams.open == 1
 
 
 def test_closing_ends_every_stream_at_once(desk: Any, streams: live.Live) -> None:

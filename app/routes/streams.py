@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app import cards, filters, live
 from app.auth import login_required, now, signed_in_person
-from app.database import db
+from app.database import db, within
 from app.desk import access, sign_ins
 from app.models.presence import present_on
 from app.routes.boards import clock_stopped, view_of
@@ -38,7 +38,8 @@ def show(board_id: int) -> AnyResponse:
         return Response(status=503, headers={"Retry-After": str(TRY_AGAIN_FOR)})
     try:
         since = request.headers.get("Last-Event-ID", type=int) or request.args.get("since", -1, int)
-        first = cards.changes_since(view, since, at)
+        with within(live.DRAWN_FOR):
+            first = cards.changes_since(view, since, at)
         db.session.remove()
         streams.watch(seat, view, first.seq, cards.changes_since)
     except BaseException:

@@ -219,10 +219,23 @@
   document.addEventListener("htmx:responseError", (event) => {
     const answer = event.detail.xhr;
     const id = answer.getResponseHeader("X-Request-Id");
-    toast({ text: refusals[answer.status] ?? (id ? `${words.failed} (${id})` : words.failed), kind: "error" });
+    const after = Number(answer.getResponseHeader("Retry-After"));
+    const text = refusals[answer.status] ?? (id ? `${words.failed} (${id})` : words.failed);
+    toast({ text: after ? `${text} ${say(words.wait, { n: after })}` : text, kind: "error" });
   });
   document.addEventListener("htmx:sendError", () => toast({ text: words.offline, kind: "error" }));
   document.addEventListener("htmx:timeout", () => toast({ text: words.failed, kind: "error" }));
+
+  // Nothing for the first moments, then a quiet line at the top until the last answer is there.
+  let asking = 0;
+  document.addEventListener("htmx:beforeSend", () => {
+    asking += 1;
+    setTimeout(() => root.classList.toggle("is-loading", asking > 0), 200);
+  });
+  document.addEventListener("htmx:afterRequest", () => {
+    asking = Math.max(0, asking - 1);
+    if (!asking) root.classList.remove("is-loading");
+  });
 
   // ---- Drafts ------------------------------------------------------------------------------------------------------
   // <textarea data-draft="ticket-42"> survives a reload, an ended session and an error page; of who is signed in also a

@@ -15,6 +15,7 @@ const words = document.getElementById("words").dataset;
 
 const SLOTS = 4;
 const POLL_FOR = 30_000;
+const SILENT_FOR = 40_000; // a stream tells at least that it lives, each 15 s
 const LEASE_FOR = 12_000; // of the one stream where there are no locks
 
 const address = (what) => `/boards/${board.dataset.board}/${what}?` +
@@ -24,6 +25,7 @@ let channel = null; // to the other tabs that look the same way
 let source = null; // the stream
 let release = null; // gives its slot back
 let opening = false;
+let streamAt = 0; // when the stream was heard last
 let heardAt = 0; // when another tab passed something on
 let failures = 0; // answers in a row that were none
 let quietUntil = 0; // after failures nothing is asked before that
@@ -80,8 +82,9 @@ async function ask() {
     show("offline");
     return backOff();
   }
-  if (answer.status === 401) return stop(words.signedOut);
+  if (answer.status === 401) return stop(words.signedOut, [[words.signIn, () => location.reload()]]);
   if (answer.status === 403 || answer.status === 404) return stop(words.gone);
+  if (answer.status === 422) return stop(words.heavy);
   if (!answer.ok) {
     show("connecting");
     return backOff(Number(answer.headers.get("Retry-After")) * 1000);
@@ -101,11 +104,11 @@ function backOff(atLeast = 0) {
   return false;
 }
 
-function stop(text) {
+function stop(text, actions = []) {
   stopped = true;
   close();
   show("offline");
-  document.dispatchEvent(new CustomEvent("toast", { detail: { text, kind: "error" } }));
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text, kind: "error", actions, stays: true } }));
   return false;
 }
 
@@ -119,9 +122,12 @@ async function open() {
   if (!release) return;
   if (document.hidden || !board.dataset.board) return close();
   source = new EventSource(address("stream"));
-  source.addEventListener("open", () => { failures = 0; show("live"); });
+  streamAt = Date.now();
+  source.addEventListener("open", () => { failures = 0; streamAt = Date.now(); show("live"); });
+  source.addEventListener("beat", () => { streamAt = Date.now(); });
   for (const name of ["delta", "presence"]) {
     source.addEventListener(name, (event) => {
+      streamAt = Date.now();
       show("live");
       channel?.postMessage([name, event.data]);
       hear(name, event.data);
@@ -153,6 +159,7 @@ function close() {
 
 function tick() {
   if (document.hidden || stopped || !board.dataset.board) return;
+  if (source && Date.now() - streamAt > SILENT_FOR) wake(); // a machine that slept, a network that forgot it
   open();
   const streaming = source?.readyState === EventSource.OPEN;
   if (streaming || Date.now() < quietUntil) return;
@@ -160,6 +167,14 @@ function tick() {
   if (Date.now() - (tick.askedAt ?? 0) < POLL_FOR) return;
   tick.askedAt = Date.now();
   catchUp();
+}
+
+async function wake() {
+  close();
+  show("connecting");
+  quietUntil = 0;
+  await catchUp();
+  open();
 }
 
 // ---- Slots -------------------------------------------------------------------------------------------------------------
@@ -219,12 +234,7 @@ function follow() {
 document.addEventListener("live:follow", follow);
 document.addEventListener("board:told", (event) => take(event.detail, true));
 document.addEventListener("board:ask", () => { if (source?.readyState !== EventSource.OPEN) catchUp(); });
-document.addEventListener("visibilitychange", async () => {
-  if (document.hidden) return close();
-  quietUntil = 0;
-  await catchUp();
-  open();
-});
+document.addEventListener("visibilitychange", () => (document.hidden ? close() : wake()));
 addEventListener("online", () => { quietUntil = 0; show("connecting"); catchUp().then(open); });
 addEventListener("offline", () => { close(); show("offline"); });
 addEventListener("pagehide", close);

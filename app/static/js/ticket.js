@@ -49,6 +49,20 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   asker.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
 });
 
+// Deleted, or moved out of sight, while it is open: what is being written can still be copied.
+document.addEventListener("htmx:responseError", (event) => {
+  const { detail } = event;
+  if (!ticket || detail.elt !== asker || detail.xhr.status !== 404) return;
+  event.stopImmediatePropagation();
+  if (ticket.querySelector("[data-deleted]")) return;
+  const said = Object.assign(document.createElement("p"), { className: "notice notice-late", textContent: document.getElementById("words").dataset.deleted });
+  said.setAttribute("role", "alert");
+  said.dataset.deleted = "";
+  ticket.querySelector(".conversation").prepend(said);
+  for (const button of ticket.querySelectorAll("button")) button.disabled = true;
+  said.scrollIntoView({ block: "nearest" });
+}, true);
+
 document.addEventListener("board:delta", ({ detail }) => {
   if (!ticket) return;
   const touched = detail.gone.includes(Number(number)) || detail.cards.some((card) => card.id === Number(number));
