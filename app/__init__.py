@@ -7,7 +7,7 @@ from htmx_flask import Htmx
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter, Map
 
-from app import auth, cli, html, live, logs, metrics, models
+from app import auth, cli, html, live, logs, metrics, models, scripts
 from app.config import Settings, load
 from app.database import POSTGRESQL, db
 from app.routes import BLUEPRINTS, streams
@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     live.init_app(app, streams.standing, streams.present)
     auth.init_app(app)
     html.init_app(app)
+    scripts.init_app(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     cli.init_app(app)

@@ -34,6 +34,7 @@ LAYERS = [
     "app.conditions",
     "app.keys",
     "app.html",
+    "app.scripts",
     "app.forms",
     "app.auth",
     "app.clock",

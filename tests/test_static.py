@@ -5,8 +5,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from app.scripts import FOLDER, served
 
 ROOT = Path(__file__).parent.parent
 STATIC = ROOT / "app" / "static"
@@ -20,7 +23,22 @@ ICONS = set(re.findall(r'<symbol id="([\w-]+)"', (STATIC / "icons.svg").read_tex
     ids=["styles", "icons", "scripts"],
 )
 def test_budget(pattern: str, kilobytes: int) -> None:
-    assert sum(len(gzip.compress(path.read_bytes())) for path in STATIC.glob(pattern)) <= kilobytes * 1024
+    sent = [served(path) if path.parent == FOLDER else path.read_bytes() for path in STATIC.glob(pattern)]
+    assert sum(len(gzip.compress(each)) for each in sent) <= kilobytes * 1024
+
+
+def test_scripts_are_sent_without_their_comments(app: Any) -> None:
+    """And with every other line; what is not there, or lies elsewhere, is not found."""
+    browser = app.test_client()
+    for path in FOLDER.glob("*.js"):
+        answer = browser.get(f"/static/js/{path.name}")
+        lines = [line for line in path.read_text().splitlines() if not line.lstrip().startswith("//")]
+        assert answer.get_data(as_text=True).splitlines() == lines
+        assert (answer.mimetype, answer.cache_control.max_age) == ("text/javascript", 31_536_000)
+    again = browser.get(f"/static/js/{path.name}", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    for odd in ("js/none.js", "js/..%2f..%2fhtml.py", "js/"):
+        assert browser.get(f"/static/{odd}").status_code == 404
 
 
 def test_vendored_files_are_what_their_publishers_made() -> None:
