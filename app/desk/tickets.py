@@ -1,6 +1,6 @@
 """What is done with a ticket. Every verb works under the lock of the ticket's board and records one event."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, insert, select, update
@@ -116,7 +116,7 @@ def move(
         .execution_options(synchronize_session=False)
     )
     if moved.rowcount == 0:  # type: ignore[attr-defined]
-        raise Refused(**_who_was_faster(ticket, "ticket.moved"), status=409)
+        raise Refused(**_who_was_faster(ticket, "ticket.moved", now), status=409)
     room = {"renumbered": rank.others} if rank.others else {}
     before: dict[str, Any] = {"rank": ticket.rank}
     ticket.rank = rank.value
@@ -169,7 +169,7 @@ def assign(
 ) -> Ticket:
     """Gives a ticket to a person or, with None, to nobody. Refused with 409 when somebody else has it meanwhile."""
     if expected != "any" and ticket.assignee_id != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.assigned"), status=409)
+        raise Refused(**_who_was_faster(ticket, "ticket.assigned", now), status=409)
     if ticket.assignee_id == person_id:
         return ticket
     if person_id is not None:
@@ -199,7 +199,7 @@ def give_to_team(
 ) -> Ticket:
     """Gives a ticket to a team or, with None, to none. Refused with 409 when another one has it meanwhile."""
     if expected != "any" and ticket.team_id != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.teamed"), status=409)
+        raise Refused(**_who_was_faster(ticket, "ticket.teamed", now), status=409)
     if ticket.team_id == team_id:
         return ticket
     if team_id is not None and db.session.get(Team, team_id) is None:
@@ -225,7 +225,7 @@ def prioritise(
 ) -> Ticket:
     """Sets the priority, one of models.ticket.PRIORITIES. Refused with 409 when it is no longer the `expected` one."""
     if expected is not None and ticket.priority != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.prioritised"), status=409)
+        raise Refused(**_who_was_faster(ticket, "ticket.prioritised", now), status=409)
     if priority not in PRIORITIES:
         raise Refused(N_("That is not a priority."), field="priority")
     if ticket.priority == priority:
@@ -259,7 +259,7 @@ def set_language(
 ) -> Ticket:
     """Corrects the language of a ticket; None is unknown. Refused with 409 when it is no longer the `expected` one."""
     if expected != "any" and ticket.language != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.language"), status=409)
+        raise Refused(**_who_was_faster(ticket, "ticket.language", now), status=409)
     if ticket.language == language:
         return ticket
     old, confidence = ticket.language, ticket.language_confidence
@@ -409,7 +409,7 @@ _FASTER = {
 }
 
 
-def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
+def _who_was_faster(ticket: Ticket, kind: str, now: datetime) -> dict[str, Any]:
     """The words of a conflict: who changed it last, and to what."""
     event = db.session.scalars(
         select(Event)
@@ -425,6 +425,8 @@ def _who_was_faster(ticket: Ticket, kind: str) -> dict[str, Any]:
     if kind == "ticket.moved":
         column = db.session.get(Column, ticket.column_id)
         words["column"] = column.name if column else ""
+        if person and event:
+            words |= _when(now - event.at)
     return words
 
 
@@ -432,3 +434,13 @@ def _as_json(values: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
     }
+
+
+def _when(ago: timedelta) -> dict[str, Any]:
+    """How to say that somebody has moved it, so long ago."""
+    seconds = max(1, int(ago.total_seconds()))
+    if seconds < 60:
+        return {"text": N_("%(name)s moved this to %(column)s %(n)s s ago."), "n": seconds}
+    if seconds < 3600:
+        return {"text": N_("%(name)s moved this to %(column)s %(n)s min ago."), "n": seconds // 60}
+    return {"text": N_("%(name)s has moved this to %(column)s meanwhile.")}

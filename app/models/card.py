@@ -14,6 +14,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     bindparam,
+    exists,
     func,
     literal,
     not_,
@@ -24,8 +25,10 @@ from sqlalchemy import (
 
 from app.database import db
 from app.models import document, vocabulary
+from app.models.alert import Alert
 from app.models.board import Column
 from app.models.channel import Channel
+from app.models.company import Company
 from app.models.customer import Customer
 from app.models.event import Event
 from app.models.order import MANUAL, ORDERS, USUAL, Order
@@ -109,11 +112,13 @@ class Card(NamedTuple):
     paused: bool
     snoozed_until: datetime | None
     customer_name: str
+    company_name: str | None
     channel_kind: str
     assignee_id: int | None
     assignee_name: str | None
     team_name: str | None
     vip: bool
+    alerted: bool  # somebody is told of it, and nobody has acknowledged that yet
     tags: str | None
 
     @property
@@ -340,16 +345,19 @@ def _cards(t: FromClause, order: Order) -> Select[Any]:
         select(
             *(t.c[column.key] for column in _OF_TICKET),
             Customer.name,
+            Company.name,
             Channel.kind,
             Person.id,
             Person.name,
             Team.name,
             Customer.vip,
+            exists().where(Alert.ticket_id == t.c.id, Alert.state == "open"),
             tags,
         )
         .select_from(t)
         .join(Customer, Customer.id == t.c.customer_id)
         .join(Channel, Channel.id == t.c.channel_id)
+        .outerjoin(Company, Company.id == Customer.company_id)
         .outerjoin(Person, Person.id == t.c.assignee_id)
         .outerjoin(Team, Team.id == t.c.team_id)
         .order_by(t.c.column_id, *order.by(t.c))
