@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, trouble, words_of, writing
-from app.desk import access, acknowledgements, customers, messages, tickets
+from app.desk import access, acknowledgements, customers, merges, messages, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -264,9 +264,15 @@ def _sender(message: Parsed, own: frozenset[str]) -> tuple[str, str]:
     return message.from_name, message.from_address
 
 
+class _Moved(Exception):
+    """The ticket that a message answers was merged into another before its board was locked."""
+
+
 def _deliver(arrival: _Arrival) -> Receipt:
     try:
         return _keep(arrival)
+    except _Moved:
+        return _deliver(arrival)
     except (
         IntegrityError
     ):  # one with this Message-ID came on another board at the same moment: now it is there to see
@@ -288,6 +294,8 @@ def _keep(arrival: _Arrival) -> Receipt:
             _settle(arrival.raw_id)
             return _receipt("duplicate", message, ticket=known.ticket_id, language=known.language)
         answered = db.session.get(Ticket, answered_id) if answered_id else None
+        if answered is not None and (answered.merged_into_id is not None or answered.board_id != board.id):
+            raise _Moved
         ticket, created = _ticket(board, answered, channel_id, arrival, language, confidence)
         added = _add(board, ticket, arrival, kept_as, language)
         if message.report is not None and _is_bounce(message):
@@ -336,7 +344,7 @@ def _thread(arrival: _Arrival) -> Ticket | None:
     makes that adds lines of its own."""
     found = ids.threads(arrival.message, settings().secret_key)
     if found:
-        return db.session.get(Ticket, found[0])
+        return merges.where_now(*found)
     return db.session.scalars(
         select(Ticket)
         .join(Message, Message.ticket_id == Ticket.id)

@@ -35,7 +35,7 @@ def link(both: Both, *, by: By, now: datetime) -> bool:
     if new.first() is None:
         return False
     for board, ticket, other in _each(both):
-        record(board, "ticket.linked", ("ticket", ticket.id), by=by, now=now, ticket=[None, other.id])
+        record(board, "ticket.linked", ("ticket", ticket.id), by=by, now=now, other=[None, other.id])
     return True
 
 
@@ -50,7 +50,7 @@ def unlink(both: Both, *, by: By, now: datetime) -> None:
     if not gone.rowcount:  # type: ignore[attr-defined]
         raise Refused(N_("These tickets are not linked any more."), status=409)
     for board, ticket, other in _each(both):
-        record(board, "ticket.unlinked", ("ticket", ticket.id), by=by, now=now, ticket=[other.id, None])
+        record(board, "ticket.unlinked", ("ticket", ticket.id), by=by, now=now, other=[other.id, None])
 
 
 def number_in(text: str) -> int:

@@ -332,6 +332,21 @@ def _resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: 
             told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
 
 
+def recount(ticket: Ticket) -> None:
+    """Sets all that the ticket knows of its conversation after messages have come from another ticket or gone to one."""
+    standing = Message.ticket_id == ticket.id, Message.withdrawn_at.is_(None)
+    ticket.message_count = (
+        db.session.scalar(
+            select(func.count()).select_from(Message).where(*standing, or_(_counts(), Message.kind == "note"))
+        )
+        or 0
+    )
+    ticket.customer_wrote_at = db.session.scalar(
+        select(func.max(Message.at)).where(*standing, Message.kind == "customer", Message.automatic.is_(None))
+    )
+    _recall(ticket)
+
+
 def _recall(ticket: Ticket) -> None:
     """Sets what the ticket knows of its conversation from the messages that still count.
 

@@ -101,6 +101,8 @@ def move(
 
     Here and below: `undoes` is the event whose change this takes back, see desk.undo.
     """
+    if ticket.merged_into_id is not None and by.kind == "person":
+        raise merged(ticket)
     column = db.session.get(Column, to)
     if column is None or column.board_id != board.id:
         raise Refused(N_("That column is not on this board any more. Reload the board to see its columns."))
@@ -360,6 +362,12 @@ def changed(
         ticket.updated_at = now
     ticket.sort_key = ticket.order()
     return record(board, kind, ("ticket", ticket.id), by=by, now=now, **changes)
+
+
+def merged(ticket: Ticket) -> Refused:
+    """Why nothing is done with a ticket that goes on in another."""
+    number = ticket.merged_into_id
+    return Refused(N_("This ticket was merged into #%(number)s. Go on there."), status=409, number=number)
 
 
 def tag_named(name: str) -> Tag:

@@ -25,6 +25,7 @@ from app.words import N_
 RELATIONS = {
     "continues": N_("Continues"),
     "continued": N_("Continued by"),
+    "merged": N_("Merged into it"),
     "related": N_("Related"),
 }
 
@@ -70,6 +71,7 @@ def _links(boards: Select[int]) -> CompoundSelect[*tuple[Any, ...]]:
     which = {
         "continues": Ticket.id == bindparam("continued"),
         "continued": Ticket.linked_id == this,
+        "merged": Ticket.merged_into_id == this,
         "related": Ticket.id.in_(union_all(before, after)),
     }
     return union_all(

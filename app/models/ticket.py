@@ -94,6 +94,9 @@ class Ticket(Base):
     reopened: Mapped[int] = mapped_column(default=0)  # how often it left the closed states
     snoozed_until: Mapped[datetime | None]  # put off until then; never of one that is closed
     rank: Mapped[int] = mapped_column(BigInteger, default=0)  # its place in its column, where people put it
+    merged_into_id: Mapped[int | None] = mapped_column(
+        ForeignKey("tickets.id"), index=True
+    )  # where it goes on
 
     column: Mapped[Column] = relationship()
     customer: Mapped[Customer] = relationship()

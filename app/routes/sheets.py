@@ -1,6 +1,6 @@
 """What is asked for in the sheet over a page, or on a page of its own without script: how it is answered."""
 
-from flask import Response, json, request
+from flask import Response, flash, json, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.desk.refused import Refused
@@ -9,11 +9,18 @@ from app.models.ticket import Ticket
 from app.routes import ticket_page, told
 
 
-def done(ticket: Ticket, text: str) -> AnyResponse:
+def done(ticket: Ticket, text: str, *, leads: bool = False) -> AnyResponse:
     """The answer to a change of a ticket that was made. From the sheet it says so and leaves the page below to hear of
-    it as everybody does; from the ticket's own page it is its parts; scripts get JSON, a plain form the ticket's page."""
+    it as everybody does; from the ticket's own page it is its parts; scripts get JSON, a plain form the ticket's page.
+    `leads`: it is another ticket, to which one goes."""
     if told.by_script():
         return told.answer(ticket, text)
+    address = url_for("tickets.show", number=ticket.id)
+    if leads:
+        flash(text)
+        if wants_part():
+            return Response(status=204, headers={"HX-Redirect": address})
+        return redirect(address, code=303)
     if in_sheet():
         what = {"toast": {"text": text, "undo": told.way_back()}, "sheet:done": {"ticket": ticket.id}}
         return Response(status=204, headers={"HX-Trigger": json.dumps(what)})

@@ -1,10 +1,9 @@
 """The page of a ticket as all its routes show it: whole, or the parts that a change may have touched."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -12,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.auth import now, signed_in_person
 from app.config import settings
 from app.database import db, writing
-from app.desk import access, deadlines, explanations, history, messages, signatures
+from app.desk import access, deadlines, history, messages, signatures, tickets
 from app.desk.refused import Refused
 from app.html import page, wants_part
 from app.models import conversation
@@ -22,29 +21,10 @@ from app.models.draft import draft_of, files_of
 from app.models.follower import followers_of
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
-from app.routes import timeline, told
+from app.routes import shown_promises, timeline, told
+from app.routes.two_tickets import lead
 from app.routes.written import Written
-from app.words import N_, gettext, language_name
-from rules import deadlines as promises
-
-NEAR = 4  # a deadline is near when a quarter of its time is left
-
-
-@dataclass(frozen=True)
-class Told:
-    """A deadline for its reader; `chip` is what _parts/ui.html draws, `why` its explanation."""
-
-    name: str
-    chip: "Chip"
-    why: Sequence[str]
-    is_next: bool
-
-
-@dataclass(frozen=True)
-class Chip:
-    state: str  # ok, near, late, paused, done or good
-    at: datetime | None = None
-    text: str | None = None
+from app.words import language_name
 
 
 @contextmanager
@@ -52,7 +32,10 @@ def working_on(number: int) -> Iterator[tuple[Board, Ticket]]:
     """A transaction on the ticket's board, and both under its lock. Refused with 404 when it is not for this person."""
     ticket = access.ticket_seen_by(signed_in_person(), number, now())
     with writing(Board(id=ticket.board_id)) as board:
-        yield board, access.ticket_seen_by(signed_in_person(), number, now())
+        ticket = access.ticket_seen_by(signed_in_person(), number, now())
+        if ticket.merged_into_id is not None:
+            raise tickets.merged(ticket)
+        yield board, ticket
 
 
 def changed(number: int, anchor: str = "", said: str | None = None) -> AnyResponse:
@@ -88,12 +71,14 @@ def shown(
     """The ticket's page, or all its parts, or what is shown `beside` a board. `said` is why something was refused."""
     at, person = now(), signed_in_person()
     ticket = access.ticket_seen_by(person, number, at, *conversation.SHOWN_WITH)
+    if status == 200 and (way := lead(ticket, person, at, beside=beside)):
+        return way
     board = db.session.get_one(Board, ticket.board_id)
     everything = "all" in request.args
     said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
-    promised = [_told(deadline, found, person.zone, at) for deadline in found]
+    promised = [shown_promises.told(deadline, found, person.zone, at) for deadline in found]
     kept = draft_of(person.id, number)
     return page(
         "tickets/_panel.html" if beside else "tickets/show.html",
@@ -135,35 +120,6 @@ def language_choices(ticket: Ticket) -> list[str]:
     """The codes that a ticket's language may be set to."""
     desk = the_desk()
     return list(dict.fromkeys([*(desk.languages if desk else ()), *filter(None, [ticket.language])]))
-
-
-def _told(
-    deadline: promises.Deadline, all_of_them: Sequence[promises.Deadline], zone: str, at: datetime
-) -> Told:
-    return Told(
-        name=gettext(explanations.KINDS[deadline.kind]),
-        chip=_chip(deadline, at),
-        why=explanations.sentences(deadline, zone, at),
-        is_next=deadline is promises.next_deadline(all_of_them),
-    )
-
-
-def _chip(deadline: promises.Deadline, at: datetime) -> Chip:
-    match deadline.state:
-        case "running" if deadline.due_at is not None:
-            left = (deadline.due_at - at).total_seconds()
-            state = "late" if deadline.breached else "near" if left * NEAR < deadline.target_for else "ok"
-            return Chip(state, deadline.due_at)
-        case "paused" if deadline.breached:
-            return Chip("late", text=gettext(N_("late, paused")))
-        case "paused":
-            left_for = explanations.span(deadline.left_for or 0)
-            return Chip("paused", text=gettext(N_("paused, %(span)s left"), span=left_for))
-        case "met":
-            return Chip("good", text=gettext(N_("kept")))
-        case "missed":
-            return Chip("late", text=gettext(N_("missed")))
-    return Chip("done", text=gettext(N_("closed unanswered")))
 
 
 def _languages(ticket: Ticket) -> list[tuple[str, str]]:

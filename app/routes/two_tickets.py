@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from flask import Response, flash, make_response, redirect, url_for
+
 from app.database import lock, writing
 from app.desk import access
 from app.desk.links import Both
+from app.desk.merges import where_now
 from app.desk.refused import Refused
+from app.html import wants_part
 from app.models.board import Board
 from app.models.person import Person
 from app.models.ticket import Ticket
-from app.words import N_
+from app.words import N_, gettext
 
 
 @contextmanager
@@ -46,3 +50,16 @@ def _seen(person: Person, number: int, now: datetime, is_other: bool) -> Ticket:
         raise Refused(
             N_("There is no ticket #%(number)s, or it is not for you."), field="other", number=number
         ) from None
+
+
+def lead(ticket: Ticket, person: Person, now: datetime, *, beside: bool) -> Response | None:
+    """The way from a ticket that was merged to where it goes on, if they may see that."""
+    into = where_now(ticket.id, None) if ticket.merged_into_id is not None else None
+    if into is None or not access.can(person, "see_board", into, now):
+        return None
+    if not wants_part() or not beside:
+        flash(gettext("#%(number)s was merged into this ticket.", number=ticket.id))
+    address = url_for("tickets.panel" if beside else "tickets.show", number=into.id)
+    if wants_part() and not beside:
+        return Response(status=204, headers={"HX-Redirect": address})
+    return make_response(redirect(address))

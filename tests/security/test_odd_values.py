@@ -48,6 +48,8 @@ PAGES = (
     "/tickets/{number}",
     "/tickets/{number}/move",
     "/tickets/{number}/snooze",
+    "/tickets/{number}/merge",
+    "/messages/{message_id}/split",
     "/tickets/new",
     "/people/new",
     "/people/{person_id}",

@@ -136,6 +136,16 @@ document.addEventListener("click", (event) => {
   part("text").focus({ preventScroll: true });
 });
 
+// ---- The rarer actions ---------------------------------------------------------------------------------------------------
+
+document.addEventListener("click", async (event) => {
+  if (event.target.closest?.("[data-prints]")) print();
+  const button = event.target.closest?.("[data-copies-link]");
+  if (!button || !navigator.clipboard) return;
+  await navigator.clipboard.writeText(new URL(button.dataset.copiesLink, location));
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text: button.dataset.copied } }));
+});
+
 // ---- Keys ----------------------------------------------------------------------------------------------------------------
 
 document.addEventListener("keydown", (event) => {

@@ -1,0 +1,142 @@
+"""Two tickets become one, or one becomes two: messages move, both histories tell it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from app.database import db, insert_new
+from app.desk import messages, tickets
+from app.desk.links import Both
+from app.desk.refused import Refused
+from app.mail.headers import one_line
+from app.models.board import Board
+from app.models.delivery import Delivery
+from app.models.document import Document
+from app.models.event import By
+from app.models.follower import TicketFollower
+from app.models.message import Message
+from app.models.ticket import Ticket
+from app.words import N_
+
+LONGEST_CHAIN = 100  # of tickets merged one into the next
+
+
+def merge(both: Both, *, despite_customer: bool = False, by: By, now: datetime) -> Ticket:
+    """Everything of `both.ticket` goes on in `both.other`, and it is put away. Refused with 422 when they are of two
+    customers, unless `despite_customer`; with 409 when one of them has been merged already."""
+    board, ticket, into_board, into = both
+    for one in (ticket, into):
+        if one.merged_into_id is not None:
+            raise Refused(
+                N_("#%(number)s was merged into #%(other)s already."),
+                status=409,
+                number=one.id,
+                other=one.merged_into_id,
+            )
+    if ticket.customer_id != into.customer_id and not despite_customer:
+        raise Refused(
+            N_("#%(number)s is of another customer: %(name)s. Say that you want it all the same."),
+            field="customer",
+            number=into.id,
+            name=into.customer.name or "?",
+        )
+    messages.spare_automatic(board, ticket, now=now)
+    moved = _move(_messages(ticket), ticket, into, into_board)
+    _share(ticket, into, now)
+    for tag in list(ticket.tags):
+        if len(into.tags) < tickets.MOST_TAGS:
+            tickets.add_tag(into_board, into, tag.name, by=by, now=now)
+    into.unread, ticket.unread = into.unread or ticket.unread, False
+    for one in (ticket, into):
+        messages.recount(one)
+    tickets.changed(
+        into_board, into, "ticket.absorbed", by=by, now=now, other=[None, ticket.id], messages=moved
+    )
+    if into.closed_at is not None and ticket.closed_at is None:
+        tickets.move(into_board, into, to=into_board.column_for("open").id, by=by, now=now)
+    if ticket.state != "archived":
+        tickets.move(board, ticket, to=board.column_for("archived").id, by=by, now=now)
+    ticket.merged_into_id = into.id
+    tickets.changed(board, ticket, "ticket.merged", by=by, now=now, other=[None, into.id], messages=moved)
+    return into
+
+
+def split(board: Board, ticket: Ticket, message_id: int, *, subject: str, by: By, now: datetime) -> Ticket:
+    """A message and what follows it become a ticket of their own, which continues this one. Refused when nothing would
+    be left."""
+    subject = one_line(subject)
+    if not subject:
+        raise Refused(N_("Write a subject."), field="subject")
+    theirs = [id for id in _messages(ticket) if id >= message_id]
+    if message_id not in theirs:
+        raise Refused(N_("That message is not in this ticket any more."), status=409)
+    if len(theirs) == len(_messages(ticket)):
+        raise Refused(N_("With the first message nothing would be left here."), field="subject")
+    new = tickets.open_ticket(
+        board,
+        channel=ticket.channel,
+        customer=ticket.customer,
+        subject=subject,
+        by=by,
+        now=now,
+        priority=ticket.priority,
+        language=ticket.language,
+        confidence=ticket.language_confidence,
+        linked_id=ticket.id,
+    )
+    moved = _move(theirs, ticket, new, board)
+    for one in (ticket, new):
+        messages.recount(one)
+    tickets.changed(board, new, "ticket.split-off", by=by, now=now, other=[None, ticket.id], messages=moved)
+    tickets.changed(board, ticket, "ticket.split", by=by, now=now, other=[None, new.id], messages=moved)
+    if new.first_answered_at is not None:
+        tickets.move(board, new, to=board.column_for("open").id, by=by, now=now)
+    if ticket.assignee_id is not None:
+        tickets.assign(board, new, ticket.assignee_id, by=by, now=now)
+    return new
+
+
+def where_now(ticket_id: int, message_id: int | None) -> Ticket | None:
+    """The ticket in which a conversation goes on that was once in this one: where its message is, after all merging."""
+    message = db.session.get(Message, message_id) if message_id is not None else None
+    ticket = db.session.get(Ticket, message.ticket_id if message is not None else ticket_id)
+    for _ in range(LONGEST_CHAIN):
+        if ticket is None or ticket.merged_into_id is None:
+            break
+        ticket = db.session.get(Ticket, ticket.merged_into_id)
+    return ticket
+
+
+def _messages(ticket: Ticket) -> Sequence[int]:
+    return db.session.scalars(
+        select(Message.id).where(Message.ticket_id == ticket.id).order_by(Message.id)
+    ).all()
+
+
+def _move(ids: Sequence[int], ticket: Ticket, to: Ticket, board: Board) -> int:
+    """Gives these messages to another ticket, with what is searched and what is sent; returns how many."""
+    which = Message.ticket_id == ticket.id, Message.id >= min(ids, default=0)
+    theirs = select(Message.id).where(*which)
+    for statement in (
+        update(Delivery).where(Delivery.message_id.in_(theirs)).values(board_id=board.id),
+        update(Document)
+        .where(Document.ticket_id == ticket.id, Document.message_id.in_(theirs))
+        .values(ticket_id=to.id),
+        update(Message).where(*which).values(ticket_id=to.id),
+    ):
+        db.session.execute(statement.execution_options(synchronize_session=False))
+    db.session.expire_all()
+    return len(ids)
+
+
+def _share(ticket: Ticket, into: Ticket, now: datetime) -> None:
+    """Who followed the one follows the other."""
+    known = select(TicketFollower.person_id).where(TicketFollower.ticket_id == into.id)
+    theirs = select(TicketFollower.person_id).where(
+        TicketFollower.ticket_id == ticket.id, TicketFollower.person_id.not_in(known)
+    )
+    people = db.session.scalars(theirs).all()
+    if people:
+        rows = [{"ticket_id": into.id, "person_id": person, "at": now} for person in people]
+        db.session.execute(insert_new(TicketFollower).values(rows).on_conflict_do_nothing())
