@@ -38,6 +38,7 @@ STATIC = Path(__file__).parent / "static"
 
 # ASCII only: a Korean or Japanese particle follows an address without a blank, and browsers copy addresses as ASCII.
 _ADDRESS = re.compile(r"https?://[!#-;=?-~]+")
+_MENTION = Markup('<mark class="mention">{}</mark>')
 _LINK = Markup('<a href="{}" target="_blank" rel="noopener noreferrer nofollow">{}</a>')
 
 
@@ -84,8 +85,12 @@ def asset(path: str) -> str:
     return _address(path) if not current_app.debug else _fresh_address(path)
 
 
-def linked(text: str) -> Markup:
-    """A plain text, escaped, with links on its web addresses."""
+def linked(text: str, names: Sequence[str] = ()) -> Markup:
+    """A plain text, escaped, with links on its web addresses and marks on those of `names` that are called (@Kim)."""
+    if names:
+        called = re.compile(rf"((?<![\w/=@.])@(?:{'|'.join(map(re.escape, names))}))", re.IGNORECASE)
+        pieces = enumerate(called.split(text))
+        return Markup("").join(_MENTION.format(piece) if n % 2 else linked(piece) for n, piece in pieces)
     parts: list[Markup] = []
     end = 0
     for found in _ADDRESS.finditer(text):

@@ -32,6 +32,7 @@ class Sink:
         self.url = f"smtp://127.0.0.1:{port}"
         self.answer: str | None = None
         self.tires: tuple[int, bool] | None = None
+        self.refused: dict[str, str] = {}  # recipient -> the answer to it
         self.tries = 0
         self.connections = 0
         self.delivered: list[Delivered] = []
@@ -60,6 +61,14 @@ class Sink:
             return "421 4.7.0 Too many messages in this connection"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:

@@ -48,16 +48,16 @@ class Relay:
                 self._server.quit()
         self._drop()
 
-    def send(self, delivery: Delivery, files: Sequence[File] = ()) -> None:
-        """Hands one message over, with its files. Raises Temporary (Unreachable above all) or Permanent with the relay's own words."""
+    def send(self, delivery: Delivery, files: Sequence[File] = ()) -> str | None:
+        """Hands one message over, with its files; returns which copies were refused in the relay's words. Raises Temporary (Unreachable above all) or Permanent with the relay's own words."""
         try:
             data = raw(delivery, files)
         except ValueError as error:
             raise Permanent(str(error)) from error
         try:
-            self._hand_over(delivery, data)
+            refused = self._hand_over(delivery, data)
         except smtplib.SMTPRecipientsRefused as error:
-            code, text = next(iter(error.recipients.values()))
+            code, text = error.recipients.get(delivery.to_address) or next(iter(error.recipients.values()))
             raise _failure(code, text) from error
         except smtplib.SMTPResponseException as error:
             raise _failure(error.smtp_code, error.smtp_error) from error
@@ -66,19 +66,24 @@ class Relay:
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             raise Temporary(_words(error)) from error
+        if delivery.to_address in refused:
+            raise _failure(*refused[delivery.to_address])
+        return "; ".join(f"{address}: {_failure(*why)}" for address, why in refused.items()) or None
 
-    def _hand_over(self, delivery: Delivery, data: bytes) -> None:
-        options = () if (delivery.from_address + delivery.to_address).isascii() else ("SMTPUTF8",)
+    def _hand_over(self, delivery: Delivery, data: bytes) -> dict[str, tuple[int, bytes]]:
+        """What came of the recipients that were refused, where others were not."""
+        to = [delivery.to_address, *delivery.cc]
+        options = () if "".join([delivery.from_address, *to]).isascii() else ("SMTPUTF8",)
         server, is_new = self._connected()
         try:
-            server.sendmail(delivery.from_address, [delivery.to_address], data, options)
+            return server.sendmail(delivery.from_address, to, data, options)
         except smtplib.SMTPSenderRefused as error:
             if error.smtp_code != CLOSING or is_new:
                 raise
             # It has had enough of this connection, as some have after a hundred messages, and has taken nothing of this one.
             self._drop()
             server, _ = self._connected()
-            server.sendmail(delivery.from_address, [delivery.to_address], data, options)
+            return server.sendmail(delivery.from_address, to, data, options)
 
     def _connected(self) -> tuple[smtplib.SMTP, bool]:
         """A connection that a message can begin on, and whether it is a new one. Relays close those that are idle."""
@@ -141,6 +146,7 @@ def raw(delivery: Delivery, files: Sequence[File] = ()) -> bytes:
         language=delivery.language,
         automatic=delivery.automatic,
         answers=delivery.kind == "automatic",
+        cc=delivery.cc,
         files=files,
     )
 

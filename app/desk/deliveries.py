@@ -107,8 +107,9 @@ def cancel_pages(alert_id: int) -> None:
     )
 
 
-def mark_sent(delivery: Delivery, now: datetime) -> None:
-    delivery.state, delivery.sent_at, delivery.wake_at, delivery.error = "sent", now, None, None
+def mark_sent(delivery: Delivery, now: datetime, but: str | None = None) -> None:
+    """It has left; `but` says which copies did not, and why."""
+    delivery.state, delivery.sent_at, delivery.wake_at, delivery.error = "sent", now, None, but
     delivery.attempts += 1
 
 

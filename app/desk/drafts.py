@@ -20,6 +20,7 @@ from app.words import N_
 
 KEEP_FOR = timedelta(days=30)  # after which what was begun is taken for abandoned
 KINDS = ("reply", "note")
+LONGEST_CC = 5000
 AT_ONCE = 100  # files that are forgotten together
 MEGABYTE = 1024 * 1024
 
@@ -33,7 +34,17 @@ class Upload:
     content: bytes
 
 
-def save(ticket_id: int, text: str, *, kind: str, stamp: str, person: Person, now: datetime) -> str:
+def save(
+    ticket_id: int,
+    text: str,
+    *,
+    kind: str,
+    stamp: str,
+    to: str = "",
+    cc: str | None = None,
+    person: Person,
+    now: datetime,
+) -> str:
     """Keeps what a person has written so far and returns its new stamp; an empty text is no draft. Refused with 409
     when it was changed or sent since `stamp`, from another window of theirs."""
     if len(text) > LONGEST_TEXT:
@@ -45,6 +56,8 @@ def save(ticket_id: int, text: str, *, kind: str, stamp: str, person: Person, no
         "kind": kind if kind in KINDS else KINDS[0],
         "text": text.replace("\x00", ""),
         "changed_at": now,
+        "to_address": to[:320],
+        "cc": cc[:LONGEST_CC] if cc is not None else None,
     }
     known, new = own & (Draft.stamp == stamp), secrets.token_hex(8)
     key = {"person_id": person.id, "ticket_id": ticket_id}
@@ -120,8 +133,12 @@ def put_back(message: Message, since: str | None, *, now: datetime) -> None:
         draft = Draft(person_id=message.person_id, ticket_id=message.ticket_id, text="")
         db.session.add(draft)
     since = (draft.text if since is None else since).strip()
-    draft.kind, draft.text = message.kind, f"{message.text}\n\n{since}" if since else message.text
     draft.stamp, draft.changed_at = secrets.token_hex(8), now
+    draft.kind, draft.text = message.kind, f"{message.text}\n\n{since}" if since else message.text
+    if message.kind not in KINDS:  # what was for somebody else must not be sent to the customer
+        draft.kind = "note"
+        return
+    draft.to_address, draft.cc = message.to_address or "", ", ".join(message.cc)
     for file in message.attachments:
         db.session.add(
             DraftFile(

@@ -73,6 +73,7 @@ _FIELDS = {
     "ticket.unlinked": "other",
     "ticket.disputed": "rules",
     "ticket.bounced": "address",
+    "message.forwarded": "address",
     "ticket.bounce-cleared": "address",
 }
 # What an event of another kind has undone.

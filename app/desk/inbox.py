@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, trouble, words_of, writing
-from app.desk import access, acknowledgements, customers, merges, messages, tickets
+from app.desk import access, acknowledgements, customers, merges, messages, recipients, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -432,7 +432,9 @@ def _joins(board: Board, ticket: Ticket, message: Parsed, now: datetime) -> bool
         .join(Message, Delivery.message_id == Message.id)
         .where(Message.ticket_id == ticket.id, Delivery.to_address == sender)
     )
-    return bool(db.session.scalar(select(or_(took_part.exists(), was_told.exists()))))
+    return bool(
+        db.session.scalar(select(or_(took_part.exists(), was_told.exists())))
+    ) or sender in recipients.told(ticket.id)
 
 
 def _is_bounce(message: Parsed) -> bool:
@@ -458,6 +460,9 @@ def _add(board: Board, ticket: Ticket, arrival: _Arrival, kept_as: str, language
         language=language,
         automatic=message.automatic,
         raw_id=arrival.raw_id,
+        cc=recipients.others_of(
+            message, arrival.address, [channel.address for channel in arrival.channels if channel.address]
+        ),
         files=list(_files(message)),
     )
 

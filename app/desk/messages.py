@@ -10,7 +10,19 @@ from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 
 from app.config import settings
 from app.database import db, insert_new
-from app.desk import customers, deliveries, followers, guards, notices, search, signatures, snoozes, tickets
+from app.desk import (
+    customers,
+    deliveries,
+    followers,
+    guards,
+    mentions,
+    notices,
+    recipients,
+    search,
+    signatures,
+    snoozes,
+    tickets,
+)
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -62,6 +74,7 @@ def receive(
     language: str | None = None,
     automatic: str | None = None,
     raw_id: int | None = None,
+    cc: Sequence[str] = (),
     files: Iterable[File] = (),
 ) -> Message:
     """Adds a message of the customer's. A person's own message waits on us and opens the ticket again,
@@ -82,6 +95,7 @@ def receive(
         message_id=message_id,
         language=language,
         raw_id=raw_id,
+        cc=list(cc),
         at=now,
     )
     message.attachments = [attachment(file) for file in files]
@@ -112,19 +126,23 @@ def reply(
     seen: int | None,
     then: str = "wait",
     despite_bounce: bool = False,
+    to: str = "",
+    cc: str = "",
     files: Sequence[File] = (),
     now: datetime,
 ) -> Message:
     """Answers the customer: the mail leaves after UNDO_FOR, everything else is so at once.
 
     `seen` is the id of the newest message the writer has read: what was written since refuses with 409, None sends
-    anyway. An address from which mail came back refuses with 422 unless `despite_bounce`. `then` is a key of THEN.
+    anyway. An address from which mail came back refuses with 422 unless `despite_bounce`. `then` is a key of THEN;
+    `to` one of the customer's addresses (the usual one when empty), `cc` others as typed.
     """
     text = checked(text)
     if then not in THEN:
         raise Refused(N_("Choose what happens after sending."))
     _refuse_unseen(ticket, seen)
-    address = _address_of(ticket)
+    address = recipients.chosen(ticket, to, usual_address(ticket))
+    copies = recipients.cc(cc, but=address)
     if not despite_bounce and customers.bounced(ticket.customer_id, address):
         raise Refused(
             N_("Mail to %(address)s came back. Your answer may not arrive: choose to send it all the same."),
@@ -133,8 +151,8 @@ def reply(
         )
     state = THEN[then]
     spare_automatic(board, ticket, now=now)
-    message = _add(ticket, "reply", text, person, now, files)
-    message.message_id = _mint(message)
+    message = add(ticket, "reply", text, person, now, files)
+    message.message_id, message.to_address, message.cc = _mint(message), address, copies
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
     ticket.waiting_since = None
     ticket.first_answered_at = ticket.first_answered_at or now
@@ -154,6 +172,7 @@ def reply(
         person_id=person.id,
         from_name=f"{person.name} ({desk.name})" if desk else person.name,
         language=ticket.language or "en",
+        cc=copies,
     )
     if state is not None and ticket.state != state:
         tickets.move(board, ticket, to=board.column_for(state).id, by=by, now=now)
@@ -225,17 +244,47 @@ def note(
     board: Board, ticket: Ticket, text: str, *, person: Person, files: Sequence[File] = (), now: datetime
 ) -> Message:
     """Writes an internal note. It answers nothing and moves nothing."""
-    message = _add(ticket, "note", checked(text), person, now, files)
-    followers.join(ticket, person.id, now)
-    tickets.changed(board, ticket, "message.noted", by=By("person", person.id), now=now, message=message.id)
+    message = add(ticket, "note", checked(text), person, now, files)
+    message.mentions = mentions.found_in(message.text, board, now)
+    for person_id in (person.id, *message.mentions):
+        followers.join(ticket, person_id, now)
+    by, called = By("person", person.id), message.mentions
+    tickets.changed(board, ticket, "message.noted", by=by, now=now, message=message.id, mentioned=called)
     return message
+
+
+def send_forward(board: Board, ticket: Ticket, message: Message, *, person: Person, now: datetime) -> None:
+    """Queues what was sent on to its `to_address`. It continues no conversation there."""
+    desk, channel = the_desk(), sender(ticket.channel)
+    message.message_id = _mint(message)
+    deliveries.queue(
+        f"forward:{message.id}",
+        at=now + UNDO_FOR,
+        now=now,
+        kind="forward",
+        message_id=message.id,
+        board_id=board.id,
+        person_id=person.id,
+        from_name=f"{person.name} ({desk.name})" if desk else person.name,
+        from_address=(channel.address if channel else None) or notices.default_from(),
+        to_address=message.to_address,
+        subject=f"Fwd: {ticket.subject}",
+        text=message.full_text,
+        header_id=message.message_id,
+        language=person.locale,
+    )
 
 
 def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, now: datetime) -> Message:
     """Undo send: takes an answer back that has not left, and puts back what it moved, where nobody moved it since.
     What the desk was about to say by itself can be stopped the same way."""
     message = db.session.get(Message, message_id)
-    if message is None or message.ticket_id != ticket.id or message.kind != "reply" or message.withdrawn_at:
+    if (
+        message is None
+        or message.ticket_id != ticket.id
+        or message.kind not in ("reply", "forward")
+        or message.withdrawn_at
+    ):
         raise Refused(N_("There is no answer to take back."), status=409)
     if not deliveries.cancel(message.id):
         raise Refused(N_("Too late: this answer has left already."), status=409)
@@ -247,20 +296,28 @@ def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, n
         _give_back(ticket, message)
         told(board, ticket, "message.spared", by=by, now=now, message=message.id)
         return message
-    _resume_automatic(board, ticket, answered_at, now)
-    _recall(ticket)
-    move = _move_of(ticket, message)
-    if move is not None and move.changes["column"][1] == ticket.column_id:
-        tickets.move(board, ticket, to=move.changes["column"][0], by=by, now=now)
+    if message.kind == "reply":
+        _unanswer(board, ticket, message, answered_at, by=by, now=now)
     ticket.message_count -= 1
     tickets.changed(board, ticket, "message.withdrawn", by=by, now=now, message=message.id)
     return message
 
 
-def checked(text: str) -> str:
+def _unanswer(
+    board: Board, ticket: Ticket, message: Message, answered_at: datetime, *, by: By, now: datetime
+) -> None:
+    """What an answer that is taken back has moved is as it was, where nobody moved it since."""
+    _resume_automatic(board, ticket, answered_at, now)
+    _recall(ticket)
+    move = _move_of(ticket, message)
+    if move is not None and move.changes["column"][1] == ticket.column_id:
+        tickets.move(board, ticket, to=move.changes["column"][0], by=by, now=now)
+
+
+def checked(text: str, *, may_be_empty: bool = False) -> str:
     """What somebody wrote, ready to be kept. Refused when it is empty or too long."""
     text = text.replace("\r\n", "\n").replace("\x00", "").strip()
-    if not text:
+    if not text and not may_be_empty:
         raise Refused(N_("Write something first."), field="text")
     if len(text) > LONGEST_TEXT:
         raise Refused(
@@ -270,15 +327,17 @@ def checked(text: str) -> str:
 
 
 def store_blob(data: bytes, sha256: str) -> None:
-    """Keeps bytes once, whoever brings them again."""
+    """Keeps bytes once, whoever brings them again; held, so that nobody takes them away before they are named."""
+    kept = insert_new(Blob).values(sha256=sha256, size=len(data), data=data)
     db.session.execute(
-        insert_new(Blob).values(sha256=sha256, size=len(data), data=data).on_conflict_do_nothing()
+        kept.on_conflict_do_update(index_elements=["sha256"], set_={"size": kept.excluded.size})
     )
 
 
-def _add(
+def add(
     ticket: Ticket, kind: str, text: str, person: Person, now: datetime, files: Sequence[File] = ()
 ) -> Message:
+    """Adds what a person writes to the conversation, and nothing else."""
     message = Message(
         ticket_id=ticket.id,
         kind=kind,
@@ -419,10 +478,10 @@ def bounced_address(ticket: Ticket) -> CustomerAddress | None:
     """The address that the next answer goes to, when mail to it came back."""
     if not any(known.bounced_at for known in ticket.customer.addresses):
         return None
-    return customers.bounced(ticket.customer_id, _address_of(ticket))
+    return customers.bounced(ticket.customer_id, usual_address(ticket))
 
 
-def _address_of(ticket: Ticket) -> str:
+def usual_address(ticket: Ticket) -> str:
     """Where an answer goes: the address the customer wrote from last, else their first one."""
     last = db.session.scalars(
         select(Message.from_address)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
@@ -18,12 +18,12 @@ class Delivery(Base):
         CheckConstraint(
             "state IN ('queued', 'claimed', 'sent', 'held', 'failed', 'cancelled')", name="state"
         ),
-        CheckConstraint("kind IN ('reply', 'automatic', 'page', 'notice')", name="kind"),
+        CheckConstraint("kind IN ('reply', 'automatic', 'forward', 'page', 'notice')", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)  # of its cause, so that it is queued once
-    # reply: of a person to a customer; automatic: of the desk to a customer; page: about an alert; notice: other mail to a person
+    # reply: of a person to a customer; automatic: of the desk to a customer; forward: to somebody outside; page: about an alert; notice: other mail to a person
     kind: Mapped[str]
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id"), index=True)
@@ -49,5 +49,6 @@ class Delivery(Base):
     error: Mapped[str | None]
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
+    cc: Mapped[list[str]] = mapped_column(JSON, default=list)
 
     message: Mapped[Message | None] = relationship()

@@ -23,6 +23,8 @@ class Draft(Base):
     text: Mapped[str]
     stamp: Mapped[str]
     changed_at: Mapped[datetime] = mapped_column(index=True)
+    to_address: Mapped[str] = mapped_column(default="")  # empty: the usual one
+    cc: Mapped[str | None]  # as typed; None: as the page proposes
 
 
 class DraftFile(Base):

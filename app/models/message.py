@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
@@ -21,12 +21,14 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_ticket", "ticket_id", "id"),
-        CheckConstraint("kind IN ('customer', 'reply', 'note')", name="kind"),
+        CheckConstraint("kind IN ('customer', 'reply', 'note', 'forward')", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
-    kind: Mapped[str]  # customer: from the customer; reply: to the customer; note: internal
+    kind: Mapped[
+        str
+    ]  # customer: from the customer; reply: to the customer; note: internal; forward: to somebody else
     automatic: Mapped[
         str | None
     ]  # why it is taken for automatic mail; of a reply: what the desk says by itself
@@ -45,6 +47,9 @@ class Message(Base):
     raw_id: Mapped[int | None] = mapped_column(ForeignKey("raw_messages.id"), index=True)
     withdrawn_at: Mapped[datetime | None]  # "Undo send"
     at: Mapped[datetime]  # arrived or written
+    to_address: Mapped[str | None]  # of a reply or forward: where it goes
+    cc: Mapped[list[str]] = mapped_column(JSON, default=list)  # who else got it, ourselves left out
+    mentions: Mapped[list[int]] = mapped_column(JSON, default=list)  # people whom a note calls
 
     person: Mapped[Person | None] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.id")

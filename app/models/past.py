@@ -233,7 +233,8 @@ def _last_speaker(at: datetime) -> ColumnElement[str]:
     newest = (
         select(case((Message.kind == "reply", "us"), else_="customer"))
         .where(
-            _said(at), or_(Message.kind == "customer", Message.automatic.is_(None)), Message.kind != "note"
+            _said(at),
+            or_(Message.kind == "customer", and_(Message.kind == "reply", Message.automatic.is_(None))),
         )
         .order_by(Message.id.desc())
         .limit(1)

@@ -36,6 +36,8 @@ def save(number: int) -> Response:
             request.form.get("text", ""),
             kind=request.form.get("kind", "reply"),
             stamp=request.form.get("stamp", ""),
+            to=request.form.get("to", ""),
+            cc=request.form.get("cc"),
             person=signed_in_person(),
             now=now(),
         )

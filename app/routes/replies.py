@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from flask import Blueprint, request
+from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response
 
 from app.auth import acting, login_required, now, signed_in_person
-from app.desk import access, customers, drafts, messages
+from app.desk import access, customers, drafts, mentions, messages
 from app.desk.refused import Refused
 from app.html import wants_part
 from app.models.draft import files_of
@@ -33,6 +33,8 @@ def create(number: int) -> Response:
                 seen=draft.seen if draft.anyway is None else max(draft.seen, draft.anyway),
                 then=draft.then,
                 despite_bounce=draft.despite_bounce,
+                to=draft.to,
+                cc=draft.cc or "",
                 files=files,
                 now=now(),
             )
@@ -84,6 +86,14 @@ def note(number: int) -> Response:
     except Refused as error:
         return refused(number, error, draft)
     return changed(number, f"#message_{message.id}")
+
+
+@bp.get("/tickets/<int:number>/people")
+@login_required
+def people(number: int) -> Response:
+    """Who may be called in a note: everybody who may see the ticket."""
+    ticket = access.ticket_seen_by(signed_in_person(), number, now())
+    return jsonify(people=[person.name for person in mentions.may_be_called(ticket.board_id, now())])
 
 
 def _with_files(number: int, draft: Written) -> Written:

@@ -11,7 +11,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.auth import now, signed_in_person
 from app.config import settings
 from app.database import db, writing
-from app.desk import access, deadlines, history, messages, signatures, tickets
+from app.desk import (
+    access,
+    deadlines,
+    history,
+    mentions,
+    messages,
+    recipients,
+    signatures,
+    tickets,
+)
 from app.desk.refused import Refused
 from app.html import page, wants_part
 from app.models import conversation
@@ -107,6 +116,9 @@ def shown(
         newest=max((entry.message.id for entry in said_in_it), default=0),
         draft=draft or Written.kept(kept),
         kept=kept,
+        to=messages.usual_address(ticket) if ticket.customer.addresses else None,
+        cc=", ".join(recipients.reading_along(ticket)),
+        mentioned=mentions.names_of([entry.message for entry in said_in_it]),
         signature=signatures.below(person, messages.sender(ticket.channel)),
         files=files_of(person.id, number),
         limits=settings(),

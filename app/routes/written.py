@@ -19,6 +19,8 @@ class Written:
     seen: int = 0
     anyway: int | None = None
     despite_bounce: bool = False
+    to: str = ""
+    cc: str | None = None
     files: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     conflict: bool = False
@@ -33,10 +35,16 @@ class Written:
             seen=request.form.get("seen", 0, type=int),
             anyway=request.form.get("anyway", type=int),
             despite_bounce="despite_bounce" in request.form,
+            to=request.form.get("to", ""),
+            cc=request.form.get("cc"),
             files=tuple(request.form.getlist("file")),
         )
 
     @classmethod
     def kept(cls, draft: Draft | None) -> "Written":
         """What the server has kept of it, or nothing."""
-        return cls(text=draft.text, kind=draft.kind) if draft is not None else cls()
+        return (
+            cls(text=draft.text, kind=draft.kind, to=draft.to_address, cc=draft.cc)
+            if draft is not None
+            else cls()
+        )

@@ -59,13 +59,14 @@ def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, b
             deliveries.give_back(claimed[place:], claimant(), now)
             break
         error: smtp.Temporary | smtp.Permanent | None = unreachable
+        but: str | None = None
         if relay is not None and error is None:
             with _owing(partial(deliveries.give_back, claimed[place:], claimant(), now)):
                 files = _files_of(delivery)
-            error = _hand_over(delivery, files, relay)
+            error, but = _hand_over(delivery, files, relay)
             unreachable = error if isinstance(error, smtp.Unreachable) else None
         stream = streams[delivery.board_id]
-        mark = partial(_mark, stream, delivery.id, relay is None, error, _later(now, begun))
+        mark = partial(_mark, stream, delivery.id, relay is None, error, but, _later(now, begun))
         with _owing(mark, partial(deliveries.give_back, claimed[place + 1 :], claimant(), now)):
             counts[mark()] += 1  # what became of this one is known here alone
     return counts
@@ -134,12 +135,12 @@ def _files_of(delivery: Delivery) -> list[File]:
 
 def _hand_over(
     delivery: Delivery, files: Sequence[File], relay: smtp.Relay
-) -> smtp.Temporary | smtp.Permanent | None:
+) -> tuple[smtp.Temporary | smtp.Permanent | None, str | None]:
+    """What went wrong, and which copies were refused when the message itself was not."""
     try:
-        relay.send(delivery, files)
+        return None, relay.send(delivery, files)
     except (smtp.Temporary, smtp.Permanent) as failure:
-        return failure
-    return None
+        return failure, None
 
 
 def _mark(
@@ -147,6 +148,7 @@ def _mark(
     delivery_id: int,
     held: bool,
     error: smtp.Temporary | smtp.Permanent | None,
+    but: str | None,
     now: datetime,
 ) -> str:
     """Writes down what became of a delivery; returns its state, or "lost" when it is not this process' any more."""
@@ -157,7 +159,7 @@ def _mark(
         if held:
             deliveries.mark_held(delivery)
         elif error is None:
-            deliveries.mark_sent(delivery, now)
+            deliveries.mark_sent(delivery, now, but)
         else:
             deliveries.mark_failed(delivery, str(error), now, permanent=isinstance(error, smtp.Permanent))
         _tell_ticket(locked, delivery, now)
@@ -165,7 +167,7 @@ def _mark(
 
 
 def _tell_ticket(stream: Board | Desk, delivery: Delivery, now: datetime) -> None:
-    if not isinstance(stream, Board) or delivery.kind not in ("reply", "automatic"):
+    if not isinstance(stream, Board) or delivery.kind not in ("reply", "automatic", "forward"):
         return
     if delivery.state not in ("sent", "failed", "held"):
         return

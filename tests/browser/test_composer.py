@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
-from app.database import db
+from app.database import db, writing
 from app.models.message import Attachment
 from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
@@ -132,3 +132,34 @@ def test_a_draft_follows_its_writer_and_a_cut_network_loses_nothing(
     expect(composer(elsewhere)).to_have_value("")
     again.goto(f"/tickets/{number}")
     expect(composer(again)).to_have_value("")
+
+
+def test_a_colleague_is_called_in_korean(open_ticket: Any, desk: SmallDesk, number: int) -> None:
+    with writing(desk.row):
+        desk.alice.name = "김민지"
+    page = open_ticket(desk.bob)
+    field, offered = composer(page), page.locator(".calls").get_by_role("option")
+    field.fill("@")
+    expect(offered).to_have_count(0)  # not to the customer
+    page.get_by_text("Internal note").click()
+    field.fill("")
+    field.press_sequentially("Ask @김")
+    expect(offered).to_have_text(["김민지"])
+    field.evaluate(
+        """field => field.dispatchEvent(new KeyboardEvent("keydown",
+             { key: "Enter", isComposing: true, bubbles: true, cancelable: true }))"""
+    )
+    expect(offered).to_have_count(1)  # that Enter ended a syllable
+    field.press("Enter")
+    expect(field).to_have_value("Ask @김민지 ")
+    field.press_sequentially("and @wo")
+    expect(offered).to_have_text(["Dana Wolf"])
+    offered.click()
+    field.press_sequentially("or @")
+    expect(offered).to_have_count(3)
+    field.press("ArrowDown")
+    expect(page.locator(".calls [aria-selected=true]")).to_have_text("Dana Wolf")
+    field.press("Escape")
+    expect(offered).to_have_count(0)
+    field.press("Control+Enter")
+    expect(page.locator(".message-note mark")).to_have_text(["@김민지", "@Dana Wolf"])

@@ -7,7 +7,8 @@ const LARGEST = 60_000; // bytes that a browser sends for a page it leaves
 
 const wordsOf = (form) => form.querySelector("[data-draft-state]");
 const fieldOf = (form) => form.elements.text;
-const written = (form) => `${form.elements.kind.value}\n${fieldOf(form).value}`;
+const others = (form) => ["kind", "to", "cc"].map((name) => [name, form.elements[name]?.value ?? ""]);
+const written = (form) => [...others(form), fieldOf(form).value].join("\n");
 const keyOf = (form) => `draft:${document.documentElement.dataset.me}:${fieldOf(form).dataset.draft}`;
 
 let form = null; // the one that is shown
@@ -24,7 +25,7 @@ function begin() {
   form = document.querySelector(".composer[data-draft-url]");
   if (!form) return;
   const field = fieldOf(form);
-  saved = `${form.elements.kind.value}\n${field.defaultValue}`;
+  saved = [...others(form), field.defaultValue].join("\n");
   stamp = form.dataset.stamp;
   const local = localStorage.getItem(keyOf(form));
   if (local === null || local === field.defaultValue) return void localStorage.removeItem(keyOf(form));
@@ -53,7 +54,7 @@ async function save(from, keepalive = false) {
   timer = 0;
   if (!from || written(from) === saved || (from === form && isTold())) return;
   const sent = written(from);
-  const body = new URLSearchParams({ text: fieldOf(from).value, kind: from.elements.kind.value, stamp: from.dataset.stamp });
+  const body = new URLSearchParams([...others(from), ["text", fieldOf(from).value], ["stamp", from.dataset.stamp]]);
   let answer = null;
   let said = {};
   try {
