@@ -167,6 +167,7 @@ TABLE = {
     "POST /set-up": NOT_ANY_MORE,
     "GET /metrics": Row(PUBLIC),  # of this machine: see test_metrics
     "GET /health": Row(PUBLIC),
+    "GET /manifest.webmanifest": Row(PUBLIC),
     "GET /contact": Row(PUBLIC),
     "POST /contact": Row(PUBLIC),
     "GET /contact/sent": Row(PUBLIC),

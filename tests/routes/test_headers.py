@@ -165,7 +165,7 @@ def test_reading_is_open_to_links_from_elsewhere(desk: SmallDesk, browser_as: Ca
 @pytest.fixture
 def linked(desk: SmallDesk, settings: Any) -> Iterator[Any]:
     """An app with two endpoints that carry a token of their own: one by itself, one by its blueprint."""
-    bp = own_token(Blueprint("links", __name__, url_prefix="/links"))
+    bp = own_token(Blueprint("signed_links", __name__, url_prefix="/links"))
 
     @bp.route("/blueprint", methods=["GET", "POST"])
     def by_blueprint() -> str:

@@ -17,7 +17,7 @@ function settle() {
   if (leaving && isGone(leaving)) moveOn();
   if (!current?.isConnected || !current.checkVisibility()) current = itemsOf(board)[0];
   const here = current?.closest(".card") ?? current;
-  for (const stop of board.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here.contains(stop) ? 0 : -1);
+  for (const stop of board.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here?.contains(stop) ? 0 : -1);
   reach(board, current ? -1 : 0);
 }
 
