@@ -53,6 +53,7 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 CHANNEL = "nightdesk"  # what PostgreSQL's NOTIFY is sent on
+MAPPED = 256 * 1024 * 1024  # bytes of SQLite's file
 # How long a dead connection may look alive: a machine that is gone says nothing. Seconds, the last in milliseconds.
 POSTGRESQL = {
     "connect_timeout": 10,
@@ -393,7 +394,9 @@ def _prepare(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     connection.isolation_level = None
-    for pragma in ("journal_mode=wal", "busy_timeout=30000", "foreign_keys=on", "synchronous=full"):
+    # Mapped, pages are read where the system holds them already: SQLite's own cache of 2 MB is smaller than any desk.
+    mapped = f"mmap_size={MAPPED}"
+    for pragma in ("journal_mode=wal", "busy_timeout=30000", "foreign_keys=on", "synchronous=full", mapped):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -1,6 +1,6 @@
 """What a board shows: plain rows instead of mapped objects, a few statements whatever the number of tickets."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -10,21 +10,17 @@ from sqlalchemy import (
     ColumnElement,
     CursorResult,
     FromClause,
-    Integer,
-    ScalarSelect,
     Select,
     bindparam,
     exists,
     func,
-    literal,
-    not_,
     select,
     true,
     union_all,
 )
 
-from app.database import db
-from app.models import document, vocabulary
+from app.database import db, planned_for_its_values
+from app.models import document, filtered, vocabulary
 from app.models.alert import Alert
 from app.models.board import Column
 from app.models.channel import Channel
@@ -37,7 +33,6 @@ from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
 from rules.compile import possible_states
 from rules.query import And, Query
-from rules.vocabulary import STATES
 
 PER_COLUMN = 40
 MOST_COUNTED = 1000  # more is said as 999+
@@ -77,14 +72,16 @@ class View:
         return f"?sort={MANUAL}" if self.sort == MANUAL else ""
 
     def condition(
-        self, now: datetime, words: Callable[[str], ColumnElement[bool]] = document.words
+        self,
+        now: datetime,
+        words: Callable[[str], ColumnElement[bool]] = document.words,
+        *,
+        whole: bool = False,
     ) -> ColumnElement[bool]:
-        """The filter as it is at `now`; `words` as for vocabulary.binding()."""
-        return (
-            true()
-            if self.query == EVERYTHING
-            else vocabulary.matches(self.query, now, self.me, self.zone, words)
-        )
+        """The filter as it is at `now`; `words` and `whole` as for vocabulary.binding()."""
+        if self.query == EVERYTHING:
+            return true()
+        return vocabulary.matches(self.query, now, self.me, self.zone, words, whole=whole)
 
 
 class Card(NamedTuple):
@@ -140,7 +137,6 @@ class Head:
     wip_limit: int | None
     count: int
     late: int
-    hidden: int  # what the filter leaves out
 
     @property
     def count_said(self) -> str:
@@ -149,6 +145,16 @@ class Head:
     @property
     def late_said(self) -> str:
         return said(self.late)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A board through a view. `hidden` is what the filter leaves out of the shown columns, `first` the ids of the cards that
+    begin a column where they are known already."""
+
+    heads: list[Head]
+    hidden: int = 0
+    first: dict[int, list[int]] | None = None
 
 
 class Changes(NamedTuple):
@@ -173,11 +179,26 @@ def said(count: int) -> str:
     return f"{MOST_COUNTED - 1}+" if count >= MOST_COUNTED else str(count)
 
 
+def overview(view: View, now: datetime) -> Overview:
+    """Every column of the board in order, with its counts. One statement, whatever matches; see models.filtered."""
+    if view.query == EVERYTHING:
+        rows = _rows(_plain_heads(), board=view.board_id, now=now, most=MOST_COUNTED)
+        return Overview([Head(*row) for row in rows])
+    statement = planned_for_its_values(_filtered_heads(view, now))
+    bounds = {"most": MOST_COUNTED, "few": filtered.FEW, "first": PER_COLUMN + 1}
+    found = _rows(statement, board=view.board_id, now=now, **bounds).all()
+    heads = [Head(*row[:4], *(min(count, MOST_COUNTED) for count in row[4:6])) for row in found]
+    first = {row.id: [int(id) for id in row.first.split(",") if id] for row in found if row.first is not None}
+    return Overview(
+        heads,
+        min(MOST_COUNTED, max((row.hidden for row in found), default=0)),
+        first if len(first) == len(found) else None,
+    )
+
+
 def heads(view: View, now: datetime) -> list[Head]:
-    """Every column of the board in order, with its counts. One statement, at most MOST_COUNTED index rows a count."""
-    plain = view.query == EVERYTHING
-    statement = _plain_heads() if plain else _heads(view.condition(now), possible_states(view.query))
-    return [Head(*row) for row in _rows(statement, board=view.board_id, now=now, most=MOST_COUNTED)]
+    """The same without what is known beside it."""
+    return overview(view, now).heads
 
 
 def head_of(view: View, column_id: int, now: datetime) -> Head | None:
@@ -185,17 +206,24 @@ def head_of(view: View, column_id: int, now: datetime) -> Head | None:
     return next((head for head in heads(view, now) if head.id == column_id), None)
 
 
-def first_cards(view: View, columns: Sequence[int], now: datetime) -> dict[int, list[Card]]:
-    """Column id -> its first PER_COLUMN cards and one more when there are more. One statement for all columns."""
+def first_cards(
+    view: View, columns: Sequence[int], now: datetime, known: dict[int, list[int]] | None = None
+) -> dict[int, list[Card]]:
+    """Column id -> its first PER_COLUMN cards and one more when there are more. One statement for all columns. `known` is
+    what the overview has found out."""
     if not columns:
         return {}
     found: dict[int, list[Card]] = {column: [] for column in columns}
-    plain = view.query == EVERYTHING
-    statement = (
-        _unfiltered(tuple(columns), view.sort) if plain else _first(columns, view.condition(now), view.order)
-    )
+    if view.query == EVERYTHING:
+        statement = _unfiltered(tuple(columns), view.sort)
+    elif known is None:
+        statement = planned_for_its_values(_first(columns, view.condition(now), view.order))
+    else:
+        ids = [id for column in columns for id in known[column]]
+        statement = _cards(_tickets(Ticket.id.in_(ids)).subquery("t"), view.order)
     for card in _read(statement):
-        found[card.column_id].append(card)
+        if card.column_id in found:  # it may have been moved since then
+            found[card.column_id].append(card)
     return found
 
 
@@ -204,7 +232,8 @@ def more_cards(view: View, column_id: int, after: tuple[str, int] | None, now: d
     wanted = _tickets(view.condition(now)).where(Ticket.column_id == column_id)
     if after is not None:
         wanted = wanted.where(view.order.behind(*after))
-    return _read(_cards(_in_order(wanted, view.order).subquery("t"), view.order))
+    first = _in_order(wanted, view.order).subquery("t")
+    return _read(planned_for_its_values(_cards(first, view.order)))
 
 
 def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
@@ -260,44 +289,36 @@ _OF_TICKET = (
 )
 
 
-_ALL = true()
-
-
 @cache
 def _plain_heads() -> Select[*tuple[Any, ...]]:
     """The same for every board; to build it takes longer than to run it."""
-    return _heads(_ALL)
-
-
-def _heads(matches: ColumnElement[bool], states: Collection[str] = STATES) -> Select[*tuple[Any, ...]]:
-    """The counts are sub-selects of the one statement over the columns; each stops at what can be said. Its parameters
-    are the `board`, `now`, and the `most` that is counted. In columns of other than these states nothing matches."""
-    here = () if len(states) == len(STATES) else (Column.state.in_(sorted(states)),)
+    late = filtered.counted(Ticket.next_deadline_at <= bindparam("now"))
     return (
-        select(
-            Column.id,
-            Column.name,
-            Column.state,
-            Column.wip_limit,
-            _counted(matches, *here),
-            _counted(matches, *here, Ticket.next_deadline_at <= bindparam("now")),
-            literal(0) if matches is _ALL else _counted(not_(matches)),
-        )
+        select(Column.id, Column.name, Column.state, Column.wip_limit, filtered.counted(), late)
         .where(Column.board_id == bindparam("board"))
         .order_by(Column.position, Column.id)
     )
 
 
-def _counted(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    some = (
-        select(literal(1))
-        .select_from(Ticket)
-        .where(Ticket.column_id == Column.id, *conditions)
-        .correlate(Column)
-        .limit(bindparam("most", type_=Integer()))
-        .subquery()
+def _filtered_heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
+    if vocabulary.is_timeless(view.query):
+        return _timeless_heads(view.query, view.me, view.sort)
+    return _made_heads(view, now)
+
+
+@lru_cache(maxsize=256)
+def _timeless_heads(query: Query, me: int | None, sort: str) -> Select[*tuple[Any, ...]]:
+    return _made_heads(View(0, "", query, me=me, sort=sort), vocabulary.NEVER)
+
+
+def _made_heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
+    words = cache(document.words)  # it asks the database how frequent they are
+    return filtered.heads(
+        view.condition(now, words, whole=True),
+        view.condition(now, words),
+        possible_states(view.query),
+        view.order,
     )
-    return select(func.count()).select_from(some).scalar_subquery()
 
 
 @lru_cache(maxsize=256)

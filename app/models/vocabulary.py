@@ -122,9 +122,14 @@ def matches(
     whole: bool = False,
 ) -> ColumnElement[bool]:
     """The condition of a query; the arguments are those of binding(). What does not depend on the moment is kept."""
-    if changes_by_itself(tree) or any(isinstance(leaf, Words) for leaf in terms(tree)):
-        return condition(tree, binding(now, me, zone, words, whole=whole), now)
-    return _timeless(tree, me, whole)
+    if is_timeless(tree):
+        return _timeless(tree, me, whole)
+    return condition(tree, binding(now, me, zone, words, whole=whole), now)
+
+
+def is_timeless(tree: Query) -> bool:
+    """Whether its condition depends neither on the moment nor on how frequent a word is."""
+    return not changes_by_itself(tree) and not any(isinstance(leaf, Words) for leaf in terms(tree))
 
 
 @lru_cache(maxsize=512)

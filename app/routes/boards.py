@@ -15,7 +15,7 @@ from app.html import bounded, page
 from app.models import card as rows
 from app.models import order
 from app.models.board import Column
-from app.models.card import MOST_COUNTED, PER_COLUMN, View, said
+from app.models.card import PER_COLUMN, View, said
 from app.models.channel import channels_in_use
 from app.models.order import ORDERS, USUAL
 from app.models.person import Person
@@ -46,11 +46,13 @@ def show(board_id: int) -> AnyResponse:
     board = access.board_seen_by(person, board_id, at)
     asked = filters.read(request.args.get("q", ""), person)
     view = _view(board.id, asked, person, request.args)
-    heads = rows.heads(view, at)
-    columns = cards.shown(heads)
-    nothing_yet = not asked.text and not any(head.count for head in heads)
+    seen = rows.overview(view, at)
+    columns = cards.shown(seen.heads)
+    nothing_yet = not asked.text and not any(head.count for head in seen.heads)
     states = possible_states(view.query)
-    found = rows.first_cards(view, [column.id for column in columns if column.state in states], at)
+    found = rows.first_cards(
+        view, [column.id for column in columns if column.state in states], at, seen.first
+    )
     return page(
         "boards/show.html",
         status=422 if asked.error else 200,
@@ -59,9 +61,9 @@ def show(board_id: int) -> AnyResponse:
         orders=ORDERS,
         asked=asked,
         carried={name: request.args[name] for name in ("sort",) if request.args.get(name) in ORDERS},
-        hidden=said(min(MOST_COUNTED, sum(column.hidden for column in columns))),
+        hidden=said(seen.hidden),
         columns=[_column(column, found.get(column.id, []), view, at) for column in columns],
-        archived=[head for head in heads if head.state == "archived"],
+        archived=[head for head in seen.heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),
         stopped=clock_stopped(at),

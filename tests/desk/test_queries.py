@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from app.database import db, writing
 from app.desk import calendars, messages, tickets
-from app.models import vocabulary
+from app.models import card, filtered, vocabulary
 from app.models.alert import Alert
 from app.models.board import Board
 from app.models.calendar import Calendar
@@ -24,6 +24,7 @@ from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
 from app.models.event import CLOCK, By
 from app.models.message import Attachment, Blob, Message
+from app.models.order import ORDERS
 from app.models.past import as_of
 from app.models.rota import Shift
 from app.models.team import Team
@@ -93,6 +94,47 @@ def test_the_database_answers_as_the_reference_does(filled: Filled, tree: Query,
         select(Ticket.id, *columns([rule], bound, filled.now, reasons=True)).order_by(Ticket.id)
     )
     assert [row.id for row in rows if truth([rule], row._mapping)[1]] == expected
+    db.session.rollback()
+
+
+@given(
+    tree=trees(IDS, words=False),
+    few=st.sampled_from((0, 4, 20, 4_000)),
+    most=st.sampled_from((3, 12, 1_000)),
+    per_column=st.sampled_from((2, 40)),
+    sort=st.sampled_from(sorted(ORDERS)),
+)
+@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+def test_a_filtered_board_says_the_same_whichever_way_it_looks(
+    filled: Filled,
+    desk: SmallDesk,
+    monkeypatch: pytest.MonkeyPatch,
+    tree: Query,
+    few: int,
+    most: int,
+    per_column: int,
+    sort: str,
+) -> None:
+    """Few matches are gathered, many are met one by one; what counts as few decides how, never what."""
+    monkeypatch.setattr(filtered, "FEW", few)
+    monkeypatch.setattr(card, "MOST_COUNTED", most)
+    monkeypatch.setattr(card, "PER_COLUMN", per_column)
+    matching = set(filled.expected(tree, world_at(filled.now, filled.me, "Asia/Seoul")))
+    view = card.View(desk.board.id, "en", tree, me=filled.me, zone="Asia/Seoul", sort=sort)
+    seen = card.overview(view, filled.now)
+    tickets = db.session.scalars(select(Ticket).order_by(*view.order.by(Ticket))).all()
+    shown = {head.id for head in seen.heads if head.state != "archived"}
+    known = {column: seen.first[column] for column in shown} if seen.first is not None else None
+    assert (known is not None) == (len(matching) <= few)
+    found = card.first_cards(view, sorted(shown), filled.now, known)
+    for head in seen.heads:
+        here = [ticket for ticket in tickets if ticket.column_id == head.id and ticket.id in matching]
+        late = [one for one in here if one.next_deadline_at and one.next_deadline_at <= filled.now]
+        assert (head.count, head.late) == (min(most, len(here)), min(most, len(late)))
+        if head.id in shown:
+            assert [one.id for one in found[head.id]] == [one.id for one in here][: per_column + 1]
+    left_out = [one for one in tickets if one.column_id in shown and one.id not in matching]
+    assert seen.hidden == (min(most, len(left_out)) if tree != card.EVERYTHING else 0)
     db.session.rollback()
 
 
@@ -298,7 +340,7 @@ def _make_ticket(desk: SmallDesk, chance: random.Random, now: datetime) -> None:
         unread=chance.random() < 0.5,
         snoozed_until=None if closed else maybe((now + (now - ago()), now + DAY)),
         next_deadline_at=None if closed else maybe((now + (now - ago()), ago(), now + DAY)),
-        sort_key="",
+        sort_key=str(chance.randrange(10)),
     )
     db.session.add(ticket)
     db.session.flush()
