@@ -15,12 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, deliveries, load, pages, processes, query, receive, search, streams
+from bench import board, browser, deliveries, load, pages, processes, query, receive, search, streams
 from bench.figure import Figure
 from bench.places import place
 
 FIGURES = {
     "board": board.measure,
+    "browser": browser.measure,
     "load": load.measure,
     "pages": pages.measure,
     "processes": processes.measure,

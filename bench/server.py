@@ -58,6 +58,11 @@ class Client:
         )
         return "\r\n".join(lines).encode()
 
+    @property
+    def cookie(self) -> str:
+        """name=value"""
+        return self._cookie
+
     def close(self) -> None:
         self._connection.close()
 
