@@ -43,6 +43,7 @@ JOBS = (
     Job("messages", 15),
     Job("tickets", 1),
     Job("alerts", 2),
+    Job("notifications", 5),
     Job("shifts", 15),
     Job("deliveries", 1, leased=False),
     Job("tidy", 3600),

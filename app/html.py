@@ -210,6 +210,8 @@ def _shell() -> dict[str, Any]:
         "theme": person.theme if person else "system",
         "zone": person.zone if person else "UTC",
         "nav": nav(person, boards, _board_shown(), now) if person else [],
+        "unread": boards[0].notified if boards else 0,
+        "unread_said": said(boards[0].notified if boards else 0),
         "unread_mailboxes": boards[0].unread if boards and cares else 0,
         "key_table": keys.table(single=single),
         "keyed": partial(keys.attributes, single=single, mac=on_a_mac()),

@@ -19,6 +19,7 @@ from app.models.channel import Channel, channels_in_use
 from app.models.delivery import Delivery
 from app.models.desk import Desk
 from app.models.event import OPERATOR, By
+from app.models.notification import Notification
 from app.models.person import Person
 from app.models.policy import Policy
 from app.models.rota import Rota, RotaVersion
@@ -92,6 +93,9 @@ class _Story:
         db.session.execute(
             update(Delivery).values(state="sent", wake_at=None, attempts=1, sent_at=Delivery.created_at)
         )
+        db.session.execute(update(Notification).values(wake_at=None))
+        old = Notification.at < now - timedelta(days=1)
+        db.session.execute(update(Notification).where(old).values(read_at=Notification.at))
 
     def _of(self, number: int, ticket: Ticket, written_at: tuple[datetime, ...]) -> list[Happening]:
         """What happened to one ticket: its messages, and shortly after it came who took it and how it was marked."""

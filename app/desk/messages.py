@@ -17,6 +17,7 @@ from app.desk import (
     guards,
     mentions,
     notices,
+    notifications,
     recipients,
     search,
     signatures,
@@ -110,6 +111,8 @@ def receive(
         ticket.waiting_since = ticket.waiting_since or now
         ticket.customer_wrote_at = now
     tickets.changed(board, ticket, "message.received", by=by, now=now, message=message.id)
+    if automatic is None and ticket.message_count > 1:  # nobody has a ticket that is new
+        notifications.answered(ticket, message, by=by, now=now)
     if automatic is None:
         snoozes.end_for_message(board, ticket, now=now)
     if automatic is None and ticket.state in ("waiting", "resolved", "archived"):
@@ -250,6 +253,7 @@ def note(
         followers.join(ticket, person_id, now)
     by, called = By("person", person.id), message.mentions
     tickets.changed(board, ticket, "message.noted", by=by, now=now, message=message.id, mentioned=called)
+    notifications.mention(called, ticket, message, by=by, now=now)
     return message
 
 

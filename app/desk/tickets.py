@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, delete, insert, select, update
 
 from app.database import db, insert_new
-from app.desk import intervals, ranks, search
+from app.desk import intervals, notifications, ranks, search
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.headers import one_line
@@ -186,6 +186,7 @@ def assign(
     db.session.expire(ticket, ["assignee"])
     intervals.change(ticket, {"assignee": (old, person_id)}, now, undoes=undoes)
     changed(board, ticket, "ticket.assigned", by=by, now=now, undoes=undoes, assignee=[old, person_id])
+    notifications.assigned(ticket, old, by=by, now=now, undone=undoes is not None)
     return ticket
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, literal,
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import db
+from app.models import notification
 from app.models.alert import Alert
 from app.models.board import Board
 from app.models.card import MOST_COUNTED
@@ -17,7 +18,7 @@ from app.models.ticket import Ticket
 
 
 class Line(NamedTuple):
-    """A board and what waits on it; the last four are of all these boards together. Counts stop at MOST_COUNTED."""
+    """A board and what waits on it; the last five are of all these boards together. Counts stop at MOST_COUNTED."""
 
     id: int
     name: str
@@ -28,6 +29,7 @@ class Line(NamedTuple):
     undelivered: int
     failed: int
     unread: int  # mailboxes that cannot be read
+    notified: int  # what the person was told of and has not read
 
 
 def lines(boards: Select[int], **parameters: object) -> list[Line]:
@@ -50,6 +52,9 @@ def _lines(boards: Select[int]) -> Select[*tuple[Any, ...]]:
             _counted(Delivery.id, Delivery.state.in_(("held", "failed")), Delivery.board_id.in_(here)),
             _counted(RawMessage.id, RawMessage.state == "failed"),
             _counted(Mailbox.id, unread()),
+            select(func.count())
+            .select_from(notification.unread(boards, person).subquery())
+            .scalar_subquery(),
         )
         .where(Board.id.in_(here))
         .order_by(Board.id)

@@ -15,6 +15,7 @@ from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import page
+from app.models.notification import KINDS, WAYS, wanted_by
 from app.models.person import THEMES, Person
 from app.routes.people import Checkboxes, language_choices, zone_choices
 from app.routes.sign_ins import address
@@ -137,6 +138,9 @@ def _page(
             }
             for row in sign_ins.of(person, now())
         ],
+        kinds=KINDS,
+        ways=WAYS,
+        wanted=wanted_by([person.id])[person.id],
         now=now(),
         status=status,
     )

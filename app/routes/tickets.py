@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired, Length
 
 from app.auth import acting, login_required, now, signed_in_person
 from app.database import writing
-from app.desk import access, manual, tickets
+from app.desk import access, manual, notifications, tickets
 from app.desk.messages import LONGEST_TEXT
 from app.desk.refused import Refused
 from app.forms import Form
@@ -77,6 +77,7 @@ def read(number: int) -> Response:
     """Sent by script when the page is seen, for a GET changes nothing: tabs opened in the background, link previews."""
     with working_on(number) as (board, ticket):
         tickets.read(board, ticket, by=acting(), now=now())
+    notifications.read(signed_in_person(), number, now())
     if request.headers.get("HX-Request"):
         return Response(status=204)
     return redirect(url_for("tickets.show", number=number), code=303)

@@ -10,6 +10,7 @@ from datetime import datetime
 from app.sweeps.alerts import wake_alerts
 from app.sweeps.deliveries import send_due
 from app.sweeps.mail import fetch_mail, handle_left
+from app.sweeps.notifications import mail_people
 from app.sweeps.set_back import set_back
 from app.sweeps.shifts import hand_over
 from app.sweeps.tickets import judge_anew, wake_tickets
@@ -22,6 +23,7 @@ __all__ = [
     "hand_over",
     "handle_left",
     "judge_anew",
+    "mail_people",
     "send_due",
     "set_back",
     "tidy",
@@ -35,6 +37,7 @@ SWEEPS: Mapping[str, Callable[[datetime], Counter[str]]] = {
     "shifts": hand_over,  # first it is settled who is on call
     "tickets": wake_tickets,
     "alerts": wake_alerts,
+    "notifications": mail_people,
     "deliveries": send_due,
     "tidy": tidy,
 }

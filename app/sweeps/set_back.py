@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, literal, update
 
 from app.database import UTCDateTime, bookkeeping
-from app.desk import acknowledgements, alerts, deliveries, mailboxes
+from app.desk import acknowledgements, alerts, deliveries, mailboxes, notifications
 from app.models.alert import Alert
 from app.models.delivery import Delivery
 from app.models.mailbox import Mailbox
+from app.models.notification import Notification
 from app.sweeps.tickets import judge_anew
 
 
@@ -25,6 +26,8 @@ def set_back(now: datetime) -> None:
     bookkeeping(update(Mailbox).where(Mailbox.wake_at > look).values(wake_at=look))
     claim = _at(now, mailboxes.CLAIM_FOR)
     bookkeeping(update(Mailbox).where(Mailbox.claimed_until > claim).values(claimed_until=claim))
+    mail = _at(now, notifications.MAIL_EVERY)
+    bookkeeping(update(Notification).where(Notification.wake_at > mail).values(wake_at=mail))
     judge_anew(now)
 
 

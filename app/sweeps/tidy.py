@@ -6,18 +6,27 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from app.database import bookkeeping, db, writing
-from app.desk import calendars, drafts
+from app.desk import calendars, drafts, notifications
 from app.models.calendar import Calendar
 from app.models.desk import Desk
 from app.models.person import SignIn, Throttle
 
 
 def tidy(now: datetime) -> Counter[str]:
-    """Forgets sessions, throttles and files of drafts that have run out, and keeps the windows of opening hours a year ahead."""
+    """Forgets sessions, throttles, files of drafts and notifications that have run out, and keeps the windows of opening hours a year ahead."""
     signed_in = bookkeeping(delete(SignIn).where(SignIn.expires_at <= now)).count
     throttled = bookkeeping(delete(Throttle).where(Throttle.until <= now)).count
     files = drafts.forget_abandoned(now)
-    return Counter({"sessions": signed_in, "throttles": throttled, "files": files, "calendars": _extend(now)})
+    told = notifications.forget_old(now)
+    return Counter(
+        {
+            "sessions": signed_in,
+            "throttles": throttled,
+            "files": files,
+            "notifications": told,
+            "calendars": _extend(now),
+        }
+    )
 
 
 def _extend(now: datetime) -> int:

@@ -57,6 +57,7 @@ SIGNED_IN = (
     "/failed-messages/{failed}/ticket",
     "/profile",
     "/keys",
+    "/notifications",
     "/people",
     "/people/new",
     "/settings",

@@ -55,6 +55,12 @@ TABLE = {
     "GET /profile": Row(SIGNED_IN),
     "POST /profile": Row(SIGNED_IN),
     "POST /profile/password": Row(SIGNED_IN),
+    "POST /profile/notifications": Row(SIGNED_IN),
+    "GET /notifications": Row(SIGNED_IN),
+    "GET /notifications/count": Row(SIGNED_IN),
+    "POST /notifications/reading": Row(SIGNED_IN),
+    "POST /notifications/<int:notification_id>/reading": Row(SIGNED_IN),  # their own, see test_notifications
+    "POST /tickets/<int:number>/notifications/reading": Row(BOARD),
     "POST /profile/sign-ins/<sign_in_id>/end": Row(SIGNED_IN),
     "GET /people": Row(MANAGERS),
     "GET /people/new": Row(ADMINS, sees=MANAGERS),

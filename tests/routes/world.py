@@ -18,6 +18,7 @@ from app.models.desk import Desk
 from app.models.event import CLOCK
 from app.models.mailbox import Mailbox
 from app.models.message import Attachment, Message, RawMessage
+from app.models.notification import Notification
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule
@@ -44,6 +45,7 @@ class World:
     parts: dict[str, Any]
     tokens: dict[str, str]  # blueprint -> its <token>
     views: dict[str, int]  # one of each person's own
+    notifications: dict[str, int]  # as well
     raw: dict[str, int]  # a failed message for each actor, who may get it through
     now: datetime
 
@@ -62,6 +64,7 @@ class World:
             "token": self.tokens.get(endpoint.partition(".")[0]),
             "raw_id": self.raw[actor],
             "view_id": self.views.get(actor, 0),
+            "notification_id": self.notifications.get(actor, 0),
         }
 
 
@@ -125,7 +128,20 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "manager": desk.alice,
         "admin": desk.dana,
     }
-    return World(desk, people, rules, teams, tags, companies, parts, tokens, _views(people, now), raw, now)
+    return World(
+        desk,
+        people,
+        rules,
+        teams,
+        tags,
+        companies,
+        parts,
+        tokens,
+        _views(people, now),
+        _told(people, message.ticket_id, now),
+        raw,
+        now,
+    )
 
 
 def _views(people: dict[str, Person], now: datetime) -> dict[str, int]:
@@ -137,6 +153,25 @@ def _views(people: dict[str, Person], now: datetime) -> dict[str, int]:
         db.session.add_all(made.values())
         db.session.flush()
         return {actor: view.id for actor, view in made.items()}
+
+
+def _told(people: dict[str, Person], number: int, now: datetime) -> dict[str, int]:
+    with writing(db.session.get_one(Desk, 1)):
+        made = {
+            actor: Notification(
+                person_id=person.id,
+                kind="mentioned",
+                ticket_id=number,
+                by_kind="clock",
+                by_name="",
+                at=now,
+                shown=True,
+            )
+            for actor, person in people.items()
+        }
+        db.session.add_all(made.values())
+        db.session.flush()
+        return {actor: told.id for actor, told in made.items()}
 
 
 def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:

@@ -55,6 +55,7 @@ PAGES = (
     "/people/{person_id}",
     "/profile",
     "/keys",
+    "/notifications",
     "/deliveries",
     "/search",
     "/alerts",

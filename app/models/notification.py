@@ -1,0 +1,123 @@
+"""What somebody who works here is told of a ticket, and which of it they want to be told in which way."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, func, literal, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, db
+from app.models.card import MOST_COUNTED
+from app.models.person import Person
+from app.models.ticket import Ticket
+from app.words import N_
+
+KINDS = {
+    "assigned": N_("A ticket is assigned to me"),
+    "mentioned": N_("Somebody mentions me"),
+    "answered": N_("The customer writes on a ticket that I have or follow"),
+}
+WAYS = {"page": N_("Here"), "mail": N_("By e-mail")}
+# Until somebody says otherwise. Customers write often, and the board shows it: a mail for each would teach to read none.
+USUAL = {(kind, way): (kind, way) != ("answered", "mail") for kind in KINDS for way in WAYS}
+PER_PAGE = 50
+
+
+class Notification(Base):
+    __tablename__ = "notifications"
+    __table_args__ = (
+        CheckConstraint("kind IN ('assigned', 'mentioned', 'answered')", name="kind"),
+        Index("ix_notifications_person", "person_id", "id"),
+        Index("ix_notifications_ticket", "ticket_id", "person_id"),
+        Index(
+            "ix_notifications_unread",
+            "person_id",
+            "ticket_id",
+            sqlite_where=text("read_at IS NULL"),
+            postgresql_where=text("read_at IS NULL"),
+        ),
+        Index("ix_notifications_wake", "wake_at", "person_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
+    kind: Mapped[str]
+    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    message_id: Mapped[int | None]  # where on the ticket's page it is
+    by_kind: Mapped[str]  # who did it, as in an event
+    by_name: Mapped[str]  # of the person or customer at that time
+    at: Mapped[datetime] = mapped_column(index=True)
+    shown: Mapped[bool]  # in the page; else it only waits to be mailed
+    read_at: Mapped[datetime | None]
+    wake_at: Mapped[datetime | None]  # when a mail is due, unless it was read by then
+    mailed_at: Mapped[datetime | None]
+
+
+class NotificationChoice(Base):
+    """What a person has said of one kind and one way."""
+
+    __tablename__ = "notification_choices"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    way: Mapped[str] = mapped_column(primary_key=True)
+    wanted: Mapped[bool]
+
+
+class Told(NamedTuple):
+    """A notification with the subject of its ticket."""
+
+    notification: Notification
+    subject: str
+
+
+def of(person: Person, boards: Select[int], before: int | None = None) -> tuple[list[Told], int | None]:
+    """PER_PAGE of what a person was told of tickets on these boards, the newest first, and the cursor of those behind."""
+    found = (
+        select(Notification, Ticket.subject)
+        .join(Ticket, Ticket.id == Notification.ticket_id)
+        .where(
+            Notification.person_id == person.id,
+            Notification.shown,
+            Ticket.board_id.in_(boards.order_by(None)),
+        )
+        .order_by(Notification.id.desc())
+        .limit(PER_PAGE + 1)
+    )
+    if before is not None:
+        found = found.where(Notification.id < before)
+    rows = [Told(*row) for row in db.session.execute(found)]
+    return rows[:PER_PAGE], rows[PER_PAGE - 1].notification.id if len(rows) > PER_PAGE else None
+
+
+def unread(boards: Select[int], person: object) -> Select[int]:
+    """The statement that gives a row for each of a person's notifications that waits to be read, until MOST_COUNTED."""
+    return (
+        select(literal(1))
+        .select_from(Notification)
+        .join(Ticket, Ticket.id == Notification.ticket_id)
+        .where(
+            Notification.person_id == person,
+            Notification.read_at.is_(None),
+            Notification.shown,
+            Ticket.board_id.in_(boards.order_by(None)),
+        )
+        .limit(MOST_COUNTED)
+    )
+
+
+def unread_count(person: Person, boards: Select[int]) -> int:
+    waiting = unread(boards, person.id).subquery()
+    return db.session.scalar(select(func.count()).select_from(waiting)) or 0
+
+
+def wanted_by(people: Sequence[int]) -> dict[int, dict[tuple[str, str], bool]]:
+    """Of each of these people, (kind, way) -> whether they want it."""
+    found = {person: dict(USUAL) for person in people}
+    for choice in db.session.scalars(
+        select(NotificationChoice).where(NotificationChoice.person_id.in_(people))
+    ):
+        if (choice.kind, choice.way) in USUAL:
+            found[choice.person_id][choice.kind, choice.way] = choice.wanted
+    return found

@@ -1,0 +1,55 @@
+// The bell in the head: how many notifications wait, there, in the title and on the app's icon. Asked for when the board
+// changes, but for what is shown already at most every ten seconds, when the tab comes back, and once a minute. A ticket that
+// is looked at has been read.
+const bell = document.querySelector("[data-bell]");
+const badge = bell?.querySelector("[data-count]");
+const title = document.querySelector("title");
+
+const PAUSE = 10_000;
+const POLL = 60_000;
+
+let askedAt = 0;
+let waiting = null;
+let ticket = "";
+
+function show(count, said) {
+  badge.dataset.count = count;
+  badge.textContent = count ? said : "";
+  bell.setAttribute("aria-label", count ? bell.dataset.some.replace("{n}", said) : bell.dataset.none);
+  name();
+  navigator.setAppBadge?.(count).catch(() => {}); // where the page is not installed
+}
+
+function name() {
+  const count = Number(badge.dataset.count);
+  const wanted = (count ? `(${badge.textContent}) ` : "") + document.title.replace(/^\(\d+\+?\) /, "");
+  if (document.title !== wanted) document.title = wanted;
+}
+
+async function ask(seen = "") {
+  askedAt = Date.now();
+  const answer = await fetch(seen ? `/tickets/${seen}/notifications/reading` : "/notifications/count", {
+    method: seen ? "POST" : "GET", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000),
+  }).catch(() => null);
+  if (!answer?.ok) return;
+  const { count, said } = await answer.json();
+  show(count, said);
+  if (count && ticket && !seen && !document.hidden) ask(ticket);
+}
+
+function soon() {
+  waiting ??= setTimeout(() => { waiting = null; ask(); }, Math.max(0, askedAt + PAUSE - Date.now()));
+}
+
+if (bell) {
+  show(Number(badge.dataset.count), badge.textContent);
+  new MutationObserver(name).observe(title, { childList: true });
+  document.addEventListener("board:delta", soon);
+  document.addEventListener("ticket:begun", ({ detail }) => {
+    ticket = detail.number;
+    if (Number(badge.dataset.count)) ask(ticket);
+  });
+  document.addEventListener("panel:closed", () => { ticket = ""; });
+  document.addEventListener("visibilitychange", () => document.hidden || soon());
+  setInterval(() => document.hidden || soon(), POLL);
+}
