@@ -485,23 +485,33 @@ def bounced_address(ticket: Ticket) -> CustomerAddress | None:
     return customers.bounced(ticket.customer_id, usual_address(ticket))
 
 
-def usual_address(ticket: Ticket) -> str:
-    """Where an answer goes: the address the customer wrote from last, else their first one."""
-    last = db.session.scalars(
-        select(Message.from_address)
-        .join(CustomerAddress, CustomerAddress.address == Message.from_address)
-        .where(
-            Message.ticket_id == ticket.id,
-            Message.kind == "customer",
-            CustomerAddress.customer_id == ticket.customer_id,
-        )
-        .order_by(Message.id.desc())
-        .limit(1)
-    ).one_or_none()
-    address = last or next((known.address for known in ticket.customer.addresses), None)
+def usual_address(ticket: Ticket, known: Sequence[Message] = ()) -> str:
+    """Where an answer goes: the address the customer wrote from last, else their first one. `known` are the newest
+    messages of the ticket, oldest first, as far as they have been read."""
+    theirs = [address.address for address in ticket.customer.addresses]
+    wrote = (m.from_address for m in reversed(known) if m.kind == "customer" and m.from_address in theirs)
+    last = next(wrote, None) or db.session.scalar(
+        _wrote_last(), {"ticket": ticket.id, "customer": ticket.customer_id}
+    )
+    address = last or next(iter(theirs), None)
     if address is None:
         raise Refused(N_("This customer has no address to answer to."), field="text")
     return address
+
+
+@cache
+def _wrote_last() -> Select[str]:
+    return (
+        select(Message.from_address)
+        .join(CustomerAddress, CustomerAddress.address == Message.from_address)
+        .where(
+            Message.ticket_id == bindparam("ticket"),
+            Message.kind == "customer",
+            CustomerAddress.customer_id == bindparam("customer"),
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
 
 
 def _queue(

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Collection, Sequence
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from app.database import db
 from app.desk import addresses
@@ -60,16 +61,27 @@ def others_of(message: Parsed, sender: str, own: Collection[str]) -> list[str]:
     return [one for one in dict.fromkeys(boxes) if one and one not in ours][:MOST_CC]
 
 
-def reading_along(ticket: Ticket) -> list[str]:
-    """Who got the customer's newest mail beside us: the next answer goes to them too, unless its writer thinks again."""
-    newest = db.session.scalars(
+def reading_along(ticket: Ticket, known: Sequence[Message] = ()) -> list[str]:
+    """Who got the customer's newest mail beside us: the next answer goes to them too, unless its writer thinks again.
+    `known` are the newest messages of the ticket, oldest first, as far as they have been read."""
+    wrote = (m.cc for m in reversed(known) if m.kind == "customer" and m.automatic is None)
+    newest = next(wrote, None)
+    if newest is None:
+        newest = db.session.scalar(_newest_copies(), {"ticket": ticket.id})
+    theirs = {address.address for address in ticket.customer.addresses}
+    return [address for address in newest or () if address not in theirs]
+
+
+@cache
+def _newest_copies() -> Select[list[str]]:
+    return (
         select(Message.cc)
-        .where(Message.ticket_id == ticket.id, Message.kind == "customer", Message.automatic.is_(None))
+        .where(
+            Message.ticket_id == bindparam("ticket"), Message.kind == "customer", Message.automatic.is_(None)
+        )
         .order_by(Message.id.desc())
         .limit(1)
-    ).one_or_none()
-    theirs = {known.address for known in ticket.customer.addresses}
-    return [address for address in newest or () if address not in theirs]
+    )
 
 
 def told(ticket_id: int) -> set[str]:

@@ -5,13 +5,25 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Select, bindparam, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import joinedload, selectinload
 
 from app.database import UTCDateTime, db
 from app.models.board import Board, BoardPerson, Column
 from app.models.customer import Customer
 from app.models.event import Event
+from app.models.follower import TicketFollower
 from app.models.message import Message
 from app.models.person import Person
 from app.models.rota import Shift
@@ -32,11 +44,18 @@ SHOWN_WITH = (
 )
 
 
-class Choices(NamedTuple):
-    """(number, name) of the teams, and the names of the tags, each by name."""
+class Named(NamedTuple):
+    id: int
+    name: str
 
-    teams: list[tuple[int, str]]
-    tags: list[str]
+
+class Choices(NamedTuple):
+    """Who may be given a ticket, who follows it, the teams and the tags there are; each by name."""
+
+    people: list[Named]
+    followers: list[Named]
+    teams: list[Named]
+    tags: list[Named]
 
 
 class Said(NamedTuple):
@@ -54,13 +73,6 @@ class Earlier(NamedTuple):
     language: str | None
     column: str
     created_at: datetime
-
-
-class Colleague(NamedTuple):
-    """Somebody who may be given a ticket."""
-
-    id: int
-    name: str
 
 
 class Firing(NamedTuple):
@@ -102,19 +114,21 @@ def earlier_tickets(ticket: Ticket, boards: Select[int], **asked: object) -> lis
     return [Earlier._make(row) for row in db.session.execute(_earlier(boards), these)]
 
 
-def people_of(board: Board, also: int | None, now: datetime) -> list[Colleague]:
-    """Who may be given a ticket of this board: its people and who is on call, by name; and `also`, who has it now."""
-    asked = {"board": board.id, "rota": board.rota_id, "also": also, "now": now}
-    return [Colleague._make(row) for row in db.session.execute(_people(), asked)]
-
-
-def choices() -> Choices:
-    """Every team and tag there is, to choose from. One statement."""
-    rows = db.session.execute(_choices()).all()
-    teams = [(id, name) for kind, id, name in rows if kind == "team"]
-    return Choices(
-        sorted(teams, key=lambda team: team[1].casefold()), [name for kind, _, name in rows if kind == "tag"]
-    )
+def choices(board: Board, ticket: Ticket, now: datetime) -> Choices:
+    """What to choose from on the page of a ticket. It may be given to the people of its board and to who is on call; who
+    has it now is among them. One statement."""
+    asked = {
+        "board": board.id,
+        "rota": board.rota_id,
+        "also": ticket.assignee_id,
+        "now": now,
+        "ticket": ticket.id,
+    }
+    found: dict[str, list[Named]] = {"people": [], "followers": [], "teams": [], "tags": []}
+    for kind, id, name in db.session.execute(_choices(), asked):
+        found[kind].append(Named(id, name))
+    found["teams"].sort(key=lambda team: team.name.casefold())
+    return Choices(**found)
 
 
 # Statements are made once: to build one takes longer than to run it.
@@ -172,7 +186,20 @@ def _earlier(boards: Select[int]) -> Select[*tuple[Any, ...]]:
 
 
 @cache
-def _people() -> Select[*tuple[Any, ...]]:
+def _choices() -> CompoundSelect[str, int, str]:
+    tags = select(Tag.id, Tag.name).order_by(Tag.name).limit(MOST_TAGS).subquery()
+    followed = exists().where(
+        TicketFollower.ticket_id == bindparam("ticket"), TicketFollower.person_id == Person.id
+    )
+    return union_all(
+        select(literal("people").label("kind"), Person.id, Person.name.label("name")).where(_may_be_given()),
+        select(literal("followers"), Person.id, Person.name).where(followed, Person.deactivated_at.is_(None)),
+        select(literal("teams"), Team.id, Team.name),
+        select(literal("tags"), tags.c.id, tags.c.name),
+    ).order_by("kind", "name", "id")
+
+
+def _may_be_given() -> ColumnElement[bool]:
     now = bindparam("now", type_=UTCDateTime())
     belongs = exists().where(BoardPerson.board_id == bindparam("board"), BoardPerson.person_id == Person.id)
     on_call = exists().where(
@@ -182,17 +209,4 @@ def _people() -> Select[*tuple[Any, ...]]:
         Shift.ends_at > now,
     )
     works_here = Person.deactivated_at.is_(None) & or_(Person.ends_at.is_(None), Person.ends_at > now)
-    return (
-        select(Person.id, Person.name)
-        .where(or_(works_here & or_(belongs, on_call), Person.id == bindparam("also")))
-        .order_by(Person.name, Person.id)
-    )
-
-
-@cache
-def _choices() -> CompoundSelect[str, int, str]:
-    some = select(Tag.id, Tag.name).order_by(Tag.name).limit(MOST_TAGS).subquery()
-    return union_all(
-        select(literal("team").label("kind"), Team.id, Team.name.label("name")),
-        select(literal("tag"), some.c.id, some.c.name),
-    ).order_by("kind", "name")
+    return or_(works_here & or_(belongs, on_call), Person.id == bindparam("also"))

@@ -7,6 +7,7 @@ from app.auth import acting, login_required, now, signed_in_person
 from app.database import db
 from app.desk import access, tickets
 from app.desk.refused import Refused
+from app.models.desk import the_desk
 from app.models.person import Person
 from app.models.ticket import PRIORITIES, Ticket
 from app.routes import ticket_page, told
@@ -69,7 +70,7 @@ def set_language(number: int) -> Response:
     language = request.form.get("language") or None
     try:
         with working_on(number) as (board, ticket):
-            if language is not None and language not in language_choices(ticket):
+            if language is not None and language not in language_choices(ticket, the_desk()):
                 raise _not_offered()
             tickets.set_language(board, ticket, language, by=acting(), now=now())
     except Refused as error:

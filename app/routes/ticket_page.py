@@ -25,9 +25,8 @@ from app.desk.refused import Refused
 from app.html import page, wants_part
 from app.models import conversation
 from app.models.board import Board
-from app.models.desk import the_desk
+from app.models.desk import Desk, the_desk
 from app.models.draft import draft_of, files_of
-from app.models.follower import followers_of
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
 from app.routes import shown_promises, timeline, told
@@ -78,13 +77,14 @@ def shown(
     beside: bool = False,
 ) -> Response:
     """The ticket's page, or all its parts, or what is shown `beside` a board. `said` is why something was refused."""
-    at, person = now(), signed_in_person()
+    at, person, desk = now(), signed_in_person(), the_desk()
     ticket = access.ticket_seen_by(person, number, at, *conversation.SHOWN_WITH)
     if status == 200 and (way := lead(ticket, person, at, beside=beside)):
         return way
     board = db.session.get_one(Board, ticket.board_id)
     everything = "all" in request.args
     said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
+    known = [entry.message for entry in said_in_it]
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
     promised = [shown_promises.told(deadline, found, person.zone, at) for deadline in found]
@@ -100,10 +100,9 @@ def shown(
         deliveries=messages.deliveries_of(ticket),
         deadlines=promised,
         due=next((deadline for deadline in promised if deadline.is_next), None),
-        people=conversation.people_of(board, ticket.assignee_id, at),
-        choices=conversation.choices(),
+        choices=conversation.choices(board, ticket, at),
         priorities=PRIORITIES,
-        languages=_languages(ticket),
+        languages=_languages(ticket, desk),
         customer=ticket.customer,
         earlier=conversation.earlier_tickets(
             ticket, access.boards_of(person.role), **access.asked_by(person, at)
@@ -111,14 +110,13 @@ def shown(
         bounced=messages.bounced_address(ticket),
         links=links_of(ticket, access.boards_of(person.role), **access.asked_by(person, at)),
         relations=RELATIONS,
-        followers=followers_of(number),
         firings=conversation.firings_of(number),
         newest=max((entry.message.id for entry in said_in_it), default=0),
         draft=draft or Written.kept(kept),
         kept=kept,
-        to=messages.usual_address(ticket) if ticket.customer.addresses else None,
-        cc=", ".join(recipients.reading_along(ticket)),
-        mentioned=mentions.names_of([entry.message for entry in said_in_it]),
+        to=messages.usual_address(ticket, known) if ticket.customer.addresses else None,
+        cc=", ".join(recipients.reading_along(ticket, known)),
+        mentioned=mentions.names_of(known),
         signature=signatures.below(person, messages.sender(ticket.channel)),
         files=files_of(person.id, number),
         limits=settings(),
@@ -128,11 +126,10 @@ def shown(
     )
 
 
-def language_choices(ticket: Ticket) -> list[str]:
+def language_choices(ticket: Ticket, desk: Desk | None) -> list[str]:
     """The codes that a ticket's language may be set to."""
-    desk = the_desk()
     return list(dict.fromkeys([*(desk.languages if desk else ()), *filter(None, [ticket.language])]))
 
 
-def _languages(ticket: Ticket) -> list[tuple[str, str]]:
-    return [(code, language_name(code)) for code in language_choices(ticket)]
+def _languages(ticket: Ticket, desk: Desk | None) -> list[tuple[str, str]]:
+    return [(code, language_name(code)) for code in language_choices(ticket, desk)]
