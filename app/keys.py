@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from app.words import N_, gettext
+from app.words import N_, gettext, locale
 
 # Where keys act; the heading of each part of the help.
 SCOPES = {
@@ -77,6 +78,7 @@ def is_single(key: str) -> bool:
     return any(len(stroke.removeprefix("Shift+")) == 1 for stroke in key.split(" "))
 
 
+@cache
 def table(*, single: bool) -> Markup:
     """What the browser binds, as JSON: [id, key, key, ...] of each."""
     found = ((key.id, *key.bound(single=single)) for key in KEYS if key.scope != "composer")
@@ -106,6 +108,11 @@ def strokes(key: str, *, mac: bool) -> list[list[str]]:
 
 def attributes(id: str, *, single: bool, mac: bool) -> Markup:
     """What an element says that its key presses: to the script, in its tooltip and to screen readers."""
+    return _attributes(id, single, mac, locale())
+
+
+@cache
+def _attributes(id: str, single: bool, mac: bool, _said_in: str) -> Markup:
     key = BY_ID[id]
     bound = key.bound(single=single)
     if not bound:

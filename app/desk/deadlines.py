@@ -27,8 +27,8 @@ class Promises:
     """The policy and calendars of a board, read once for many tickets, or for one alone."""
 
     def __init__(self, board: Board, alone: Ticket | None = None) -> None:
-        with_calendar = [joinedload(Policy.calendar)]
-        policy = db.session.get(Policy, board.policy_id, options=with_calendar) if board.policy_id else None
+        asked = {"policy": board.policy_id}
+        policy = db.session.scalars(_with_calendar(), asked).one_or_none() if board.policy_id else None
         self._policy = _policy(policy) if policy else None
         self._default = _calendar(policy.calendar) if policy else None
         self._calendars: dict[int, dict[str, Any]] = {}
@@ -73,6 +73,14 @@ def of(
         else _been_in((e.id, e.changes, e.at) for e in known if e.kind in STATES)
     )
     return Promises(board, ticket).of(ticket, states, now)
+
+
+# Statements are made once: to build one takes longer than to run it.
+
+
+@cache
+def _with_calendar() -> Select[Policy]:
+    return select(Policy).where(Policy.id == bindparam("policy")).options(joinedload(Policy.calendar))
 
 
 @cache

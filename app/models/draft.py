@@ -46,7 +46,7 @@ class DraftFile(Base):
 
 
 def draft_of(person_id: int, ticket_id: int) -> Draft | None:
-    return db.session.get(Draft, (person_id, ticket_id))
+    return db.session.scalars(_draft(), {"person": person_id, "ticket": ticket_id}).one_or_none()
 
 
 def tickets_with_drafts(person_id: int) -> list[int]:
@@ -60,9 +60,16 @@ def files_of(person_id: int, ticket_id: int) -> Sequence[DraftFile]:
     return db.session.scalars(_files(), {"person": person_id, "ticket": ticket_id}).all()
 
 
+# Statements are made once: to build one takes longer than to run it.
+
+
+@cache
+def _draft() -> Select[Draft]:
+    return select(Draft).where(Draft.person_id == bindparam("person"), Draft.ticket_id == bindparam("ticket"))
+
+
 @cache
 def _files() -> Select[DraftFile]:
-    """Made once: to build it takes longer than to run it."""
     return (
         select(DraftFile)
         .where(DraftFile.person_id == bindparam("person"), DraftFile.ticket_id == bindparam("ticket"))
