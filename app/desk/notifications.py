@@ -29,7 +29,13 @@ DID = {
     "mentioned": N_("%(who)s mentioned you"),
     "answered": N_("%(who)s wrote"),
 }
-NOBODY = {"rule": N_("A rule"), "customer": N_("The customer"), "person": N_("Somebody")}
+NOBODY = {
+    "rule": N_("A rule"),
+    "customer": N_("The customer"),
+    "person": N_("Somebody"),
+    "clock": N_("The desk"),
+    "operator": N_("The desk"),
+}
 
 
 def assigned(ticket: Ticket, before: int | None, *, by: By, now: datetime, undone: bool = False) -> None:
@@ -162,7 +168,7 @@ def forget_old(now: datetime) -> int:
 
 def said(notification: Notification) -> str:
     """What happened, in the reader's language."""
-    who = notification.by_name or gettext(NOBODY.get(notification.by_kind, N_("The desk")))
+    who = notification.by_name or gettext(NOBODY[notification.by_kind])
     return gettext(DID[notification.kind], who=who)
 
 

@@ -108,7 +108,7 @@ def test_a_mail_comes_when_it_was_not_read_and_says_nothing_of_what_was_written(
     sweeps.mail_people(now + 30 * SECOND)
     (mail,) = mails()
     assert (mail.to_address, mail.language, mail.board_id) == (desk.bob.email, "ko", desk.board.id)
-    assert "Alice Moor 님이 티켓을 배정했습니다" in mail.text
+    assert "나에게 배정 · Alice Moor" in mail.text
     assert f"/tickets/{ticket.id}" in mail.text
     assert mail.text.startswith(f"#{ticket.id} Where is my lamp\n")
     assert "4711" not in mail.text + mail.subject
