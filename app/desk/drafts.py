@@ -134,8 +134,11 @@ def put_back(message: Message, since: str | None, *, now: datetime) -> None:
         db.session.add(draft)
     since = (draft.text if since is None else since).strip()
     draft.stamp, draft.changed_at = secrets.token_hex(8), now
-    draft.kind, draft.text = message.kind, f"{message.text}\n\n{since}" if since else message.text
-    if message.kind not in KINDS:  # what was for somebody else must not be sent to the customer
+    draft.kind, draft.text = (
+        "reply" if message.kind == "later" else message.kind,
+        f"{message.text}\n\n{since}" if since else message.text,
+    )
+    if message.kind == "forward":  # what was for somebody else must not be sent to the customer
         draft.kind = "note"
         return
     draft.to_address, draft.cc = message.to_address or "", ", ".join(message.cc)

@@ -15,6 +15,7 @@ from app.desk import (
     deliveries,
     followers,
     guards,
+    held,
     mentions,
     notices,
     notifications,
@@ -114,6 +115,7 @@ def receive(
     if automatic is None and ticket.message_count > 1:  # nobody has a ticket that is new
         notifications.answered(ticket, message, by=by, now=now)
     if automatic is None:
+        held.hold_back(board, ticket, but=None, now=now)
         snoozes.end_for_message(board, ticket, now=now)
     if automatic is None and ticket.state in ("waiting", "resolved", "archived"):
         tickets.move(board, ticket, to=board.column_for("open").id, by=by, now=now)
@@ -132,9 +134,10 @@ def reply(
     to: str = "",
     cc: str = "",
     files: Sequence[File] = (),
+    undo_for: timedelta = UNDO_FOR,
     now: datetime,
 ) -> Message:
-    """Answers the customer: the mail leaves after UNDO_FOR, everything else is so at once.
+    """Answers the customer: the mail leaves after `undo_for`, everything else is so at once.
 
     `seen` is the id of the newest message the writer has read: what was written since refuses with 409, None sends
     anyway. An address from which mail came back refuses with 422 unless `despite_bounce`. `then` is a key of THEN;
@@ -143,7 +146,7 @@ def reply(
     text = checked(text)
     if then not in THEN:
         raise Refused(N_("Choose what happens after sending."))
-    _refuse_unseen(ticket, seen)
+    refuse_unseen(ticket, seen)
     address = recipients.chosen(ticket, to, usual_address(ticket))
     copies = recipients.cc(cc, but=address)
     if not despite_bounce and customers.bounced(ticket.customer_id, address):
@@ -155,6 +158,7 @@ def reply(
     state = THEN[then]
     spare_automatic(board, ticket, now=now)
     message = add(ticket, "reply", text, person, now, files)
+    held.hold_back(board, ticket, but=person.id, now=now)
     message.message_id, message.to_address, message.cc = _mint(message), address, copies
     ticket.last_message_at, ticket.last_speaker, ticket.unread = now, "us", False
     ticket.waiting_since = None
@@ -170,7 +174,7 @@ def reply(
         address,
         key=f"reply:{message.id}",
         kind="reply",
-        at=now + UNDO_FOR,
+        at=now + undo_for,
         now=now,
         person_id=person.id,
         from_name=f"{person.name} ({desk.name})" if desk else person.name,
@@ -248,6 +252,7 @@ def note(
 ) -> Message:
     """Writes an internal note. It answers nothing and moves nothing."""
     message = add(ticket, "note", checked(text), person, now, files)
+    held.hold_back(board, ticket, but=person.id, now=now)
     message.mentions = mentions.found_in(message.text, board, now)
     for person_id in (person.id, *message.mentions):
         followers.join(ticket, person_id, now)
@@ -341,7 +346,7 @@ def store_blob(data: bytes, sha256: str) -> None:
 def add(
     ticket: Ticket, kind: str, text: str, person: Person, now: datetime, files: Sequence[File] = ()
 ) -> Message:
-    """Adds what a person writes to the conversation, and nothing else."""
+    """Adds what a person writes to the conversation, and nothing else; what has not left is no part of it yet."""
     message = Message(
         ticket_id=ticket.id,
         kind=kind,
@@ -355,8 +360,9 @@ def add(
     message.attachments = [attachment(file) for file in files]
     db.session.add(message)
     db.session.flush()
-    search.index_message(ticket, message)
-    ticket.message_count += 1
+    if kind != "later":
+        search.index_message(ticket, message)
+        ticket.message_count += 1
     return message
 
 
@@ -400,7 +406,9 @@ def recount(ticket: Ticket) -> None:
     standing = Message.ticket_id == ticket.id, Message.withdrawn_at.is_(None)
     ticket.message_count = (
         db.session.scalar(
-            select(func.count()).select_from(Message).where(*standing, or_(_counts(), Message.kind == "note"))
+            select(func.count())
+            .select_from(Message)
+            .where(*standing, or_(_counts(), Message.kind.in_(("note", "forward"))))
         )
         or 0
     )
@@ -459,7 +467,8 @@ def _move_of(ticket: Ticket, message: Message) -> Event | None:
     return None
 
 
-def _refuse_unseen(ticket: Ticket, seen: int | None) -> None:
+def refuse_unseen(ticket: Ticket, seen: int | None) -> None:
+    """Refused with 409 when something was written after the message `seen`; None is everything."""
     if seen is None:
         return
     unseen = db.session.scalar(

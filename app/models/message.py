@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
@@ -21,14 +21,20 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_ticket", "ticket_id", "id"),
-        CheckConstraint("kind IN ('customer', 'reply', 'note', 'forward')", name="kind"),
+        Index(
+            "ix_messages_leaves",
+            "leaves_at",
+            sqlite_where=text("leaves_at IS NOT NULL"),
+            postgresql_where=text("leaves_at IS NOT NULL"),
+        ),
+        CheckConstraint("kind IN ('customer', 'reply', 'note', 'forward', 'later')", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
     kind: Mapped[
         str
-    ]  # customer: from the customer; reply: to the customer; note: internal; forward: to somebody else
+    ]  # customer: from the customer; reply: to the customer; note: internal; forward: to somebody else; later: a reply that has not left
     automatic: Mapped[
         str | None
     ]  # why it is taken for automatic mail; of a reply: what the desk says by itself
@@ -50,6 +56,8 @@ class Message(Base):
     to_address: Mapped[str | None]  # of a reply or forward: where it goes
     cc: Mapped[list[str]] = mapped_column(JSON, default=list)  # who else got it, ourselves left out
     mentions: Mapped[list[int]] = mapped_column(JSON, default=list)  # people whom a note calls
+    leaves_at: Mapped[datetime | None]  # of one that leaves later; None: it is held back
+    then: Mapped[str | None]  # what happens when it leaves
 
     person: Mapped[Person | None] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.id")

@@ -117,6 +117,7 @@ def _said(at: datetime) -> ColumnElement[bool]:
     return and_(
         Message.ticket_id == Ticket.id,
         Message.at <= at,
+        Message.kind != "later",
         or_(Message.withdrawn_at.is_(None), Message.withdrawn_at > at),
     )
 

@@ -1,5 +1,7 @@
 """The files of what somebody is writing: they are uploaded as they are chosen and go with the message."""
 
+from dataclasses import replace
+
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
@@ -22,7 +24,7 @@ bp = Blueprint("files", __name__)
 def create(number: int) -> Response:
     access.ticket_seen_by(signed_in_person(), number, now())
     try:
-        drafts.attach(number, uploads(), person=signed_in_person(), now=now())
+        drafts.attach(number, _uploads(), person=signed_in_person(), now=now())
     except RequestEntityTooLarge:
         most = settings().attachments_mb
         error = Refused(N_("The files of one message may have %(most)s MB together."), status=413, most=most)
@@ -43,7 +45,7 @@ def remove(number: int, token: str) -> Response:
     return shown(number, draft=Written.sent(request.form.get("kind", "reply")))
 
 
-def uploads() -> list[drafts.Upload]:
+def _uploads() -> list[drafts.Upload]:
     """The files in the request."""
     found = []
     for file in request.files.getlist("files"):
@@ -51,6 +53,20 @@ def uploads() -> list[drafts.Upload]:
             found.append(drafts.Upload(file.filename, file.mimetype, file.read()))
         file.close()
     return found
+
+
+def with_files(number: int, draft: Written) -> Written:
+    """The draft with what was chosen and, without script, comes with the message itself. It is kept before anything is
+    refused, so that it need not be chosen again."""
+    sent = _uploads()
+    if not sent:
+        return draft
+    person = signed_in_person()
+    access.ticket_seen_by(person, number, now())
+    before = {file.token for file in files_of(person.id, number)}
+    drafts.attach(number, sent, person=person, now=now())
+    new = [file.token for file in files_of(person.id, number) if file.token not in before]
+    return replace(draft, files=(*draft.files, *new))
 
 
 def _list(number: int, error: Refused | None = None) -> Response:

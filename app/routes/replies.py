@@ -1,7 +1,5 @@
 """Answers to the customer, the seconds in which they can be taken back, and internal notes."""
 
-from dataclasses import replace
-
 from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response
 
@@ -9,8 +7,7 @@ from app.auth import acting, login_required, now, signed_in_person
 from app.desk import access, customers, drafts, mentions, messages
 from app.desk.refused import Refused
 from app.html import wants_part
-from app.models.draft import files_of
-from app.routes.files import uploads
+from app.routes.files import with_files
 from app.routes.ticket_page import changed, refused, shown, working_on
 from app.routes.written import Written
 
@@ -22,7 +19,7 @@ bp = Blueprint("replies", __name__)
 def create(number: int) -> Response:
     draft = Written.sent("reply")
     try:
-        draft = _with_files(number, draft)
+        draft = with_files(number, draft)
         with working_on(number) as (board, ticket):
             files = drafts.take(number, draft.files, person=signed_in_person())
             message = messages.reply(
@@ -77,7 +74,7 @@ def clear_bounce(number: int) -> Response:
 def note(number: int) -> Response:
     draft = Written.sent("note")
     try:
-        draft = _with_files(number, draft)
+        draft = with_files(number, draft)
         with working_on(number) as (board, ticket):
             files = drafts.take(number, draft.files, person=signed_in_person())
             message = messages.note(
@@ -94,17 +91,3 @@ def people(number: int) -> Response:
     """Who may be called in a note: everybody who may see the ticket."""
     ticket = access.ticket_seen_by(signed_in_person(), number, now())
     return jsonify(people=[person.name for person in mentions.may_be_called(ticket.board_id, now())])
-
-
-def _with_files(number: int, draft: Written) -> Written:
-    """The draft with what was chosen and, without script, comes with the message itself. It is kept before anything is
-    refused, so that it need not be chosen again."""
-    sent = uploads()
-    if not sent:
-        return draft
-    person = signed_in_person()
-    access.ticket_seen_by(person, number, now())
-    before = {file.token for file in files_of(person.id, number)}
-    drafts.attach(number, sent, person=person, now=now())
-    new = [file.token for file in files_of(person.id, number) if file.token not in before]
-    return replace(draft, files=(*draft.files, *new))

@@ -14,11 +14,13 @@ from app.database import db, writing
 from app.desk import (
     access,
     deadlines,
+    explanations,
     history,
     mentions,
     messages,
     recipients,
     signatures,
+    snoozes,
     tickets,
 )
 from app.desk.refused import Refused
@@ -117,6 +119,10 @@ def shown(
         to=messages.usual_address(ticket, known) if ticket.customer.addresses else None,
         cc=", ".join(recipients.reading_along(ticket, known)),
         mentioned=mentions.names_of(known),
+        later=[
+            (one.key, one.label, explanations.instant(one.until, person.zone, at))
+            for one in snoozes.choices(at, person.zone)
+        ],
         signature=signatures.below(person, messages.sender(ticket.channel)),
         files=files_of(person.id, number),
         limits=settings(),

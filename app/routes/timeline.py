@@ -26,15 +26,19 @@ def entries(said: Sequence[Said], events: Sequence[Event], zone: str, at: dateti
     )
     undos = undo.offers(lines, at)
     first = said[0].message.at if said else None
-    entries: list[tuple[datetime, int, int, tuple[str, Any]]] = [
-        *((entry.message.at, 0, entry.message.id, ("message", entry)) for entry in said),
+    entries: list[tuple[bool, datetime, int, int, tuple[str, Any]]] = [
+        # what has not left stands behind everything
         *(
-            (line.at, 1, line.id, ("event", _happened(line, undos)))
+            (entry.message.kind == "later", entry.message.at, 0, entry.message.id, ("message", entry))
+            for entry in said
+        ),
+        *(
+            (False, line.at, 1, line.id, ("event", _happened(line, undos)))
             for line in lines
             if first is None or line.at >= first
         ),
     ]
-    return [entry for *_, entry in sorted(entries, key=lambda entry: entry[:3])]
+    return [entry for *_, entry in sorted(entries, key=lambda entry: entry[:4])]
 
 
 def _happened(line: history.Line, undos: Mapping[tuple[int, int], str]) -> Happened:

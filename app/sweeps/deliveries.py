@@ -23,6 +23,7 @@ from app.models.desk import Desk
 from app.models.event import CLOCK
 from app.models.message import Attachment, Blob, Message
 from app.models.ticket import Ticket
+from app.sweeps.later import leave_due
 from app.sweeps.process import bury, claimant
 from app.words import N_
 
@@ -35,6 +36,7 @@ def send_due(now: datetime) -> Counter[str]:
     """Sends what is due: claims a few deliveries at a time, hands each to the relay and marks it, so that a process
     that dies has sent at most one that it does not know of. Any number of processes do this side by side."""
     _write_down_what_is_owed()
+    leave_due(now)
     bury(lambda dead: deliveries.abandon(dead, now))
     counts: Counter[str] = Counter()
     begun = time.monotonic()
