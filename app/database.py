@@ -53,7 +53,7 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 CHANNEL = "nightdesk"  # what PostgreSQL's NOTIFY is sent on
-MAPPED = 256 * 1024 * 1024  # bytes of SQLite's file
+MAPPED = 1024 * 1024 * 1024  # bytes of SQLite's file, at most
 # How long a dead connection may look alive: a machine that is gone says nothing. Seconds, the last in milliseconds.
 POSTGRESQL = {
     "connect_timeout": 10,

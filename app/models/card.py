@@ -184,7 +184,7 @@ def overview(view: View, now: datetime) -> Overview:
     if view.query == EVERYTHING:
         rows = _rows(_plain_heads(), board=view.board_id, now=now, most=MOST_COUNTED)
         return Overview([Head(*row) for row in rows])
-    statement = planned_for_its_values(_filtered_heads(view, now))
+    statement = _filtered_heads(view, now)
     bounds = {"most": MOST_COUNTED, "few": filtered.FEW, "first": PER_COLUMN + 1}
     found = _rows(statement, board=view.board_id, now=now, **bounds).all()
     heads = [Head(*row[:4], *(min(count, MOST_COUNTED) for count in row[4:6])) for row in found]
@@ -313,12 +313,13 @@ def _timeless_heads(query: Query, me: int | None, sort: str) -> Select[*tuple[An
 
 def _made_heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
     words = cache(document.words)  # it asks the database how frequent they are
-    return filtered.heads(
+    statement = filtered.heads(
         view.condition(now, words, whole=True),
         view.condition(now, words),
         possible_states(view.query),
         view.order,
     )
+    return planned_for_its_values(statement)
 
 
 @lru_cache(maxsize=256)
