@@ -62,6 +62,9 @@ POSTGRESQL = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,
 }
+# Pages are asked for by many at once: a query that takes other cores to itself, or compiles itself first, makes the others
+# wait longer than it saves, and both are planned for by guesses.
+AS_MANY_ASK = {"max_parallel_workers_per_gather": 0, "jit": "off"}
 SEARCH_INDEX = (
     "search_index"  # SQLite's full-text table; it keeps what it knows in others whose names begin with this
 )
@@ -392,6 +395,9 @@ def waking() -> tuple[Executable, ...]:
 @event.listens_for(Engine, "connect")
 def _prepare(connection: Any, _record: Any) -> None:
     if not isinstance(connection, sqlite3.Connection):
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(f"SET {name} = {value}" for name, value in AS_MANY_ASK.items()))
+        connection.commit()
         return
     connection.isolation_level = None
     # Mapped, pages are read where the system holds them already: SQLite's own cache of 2 MB is smaller than any desk.

@@ -12,7 +12,7 @@ from app.database import db, newest_in_index, planned_for_its_values
 from app.models.board import Board, Column
 from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
-from app.models.document import FREQUENT, Document, in_text, share, words_in_texts
+from app.models.document import Document, in_text, share, words_in_texts
 from app.models.message import Message
 from app.models.ticket import Ticket
 from app.models.vocabulary import binding
@@ -23,6 +23,7 @@ from rules.tokens import Phrase, phrase
 MOST = 1_000  # places that are ranked
 MOST_RANKED = 8  # words of a query by which they are
 LOOKED_UP = 5_000  # newest places that the index names, when something else is asked of them, too
+OFTEN = 0.1  # of the newest documents: then reading finds MOST of them sooner than the index does
 READ = 200_000  # newest documents that are read for a frequent word, when other terms refuse what holds it
 LONGEST_TEXT = 20_000  # characters of a message in which its place is shown
 EVERYTHING = And(())
@@ -172,7 +173,7 @@ def _looked_for(tree: Query) -> Iterator[Words]:
 
 def _places(words: Phrase, held: float, *, alone: bool) -> tuple[tuple[ColumnElement[bool], ...], bool]:
     """(the conditions on the documents to look at, whether others are left out). `alone`: nothing else is asked."""
-    if held < FREQUENT:
+    if held < OFTEN:
         most = MOST if alone else LOOKED_UP
         ids = newest_in_index(words, most, held)
         return (Document.id.in_(ids),), len(ids) == most

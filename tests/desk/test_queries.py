@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app.database import db, writing
+from app.database import AS_MANY_ASK, MAPPED, db, writing
 from app.desk import calendars, messages, tickets
 from app.models import card, filtered, vocabulary
 from app.models.alert import Alert
@@ -182,6 +182,17 @@ def test_what_is_gone_finds_nothing_in_either_way(filled: Filled, name: str) -> 
     )
     assert broken(either, vocabulary.names()) == (f"tag:#{GONE}",)
     assert to_text(either, names=vocabulary.names()) == f"is:open OR -tag:#{GONE}"
+
+
+def test_a_query_is_read_as_many_ask(desk: SmallDesk) -> None:
+    """From the mapped file on SQLite; on PostgreSQL by one process, as it is written."""
+    on_sqlite = db.engine.dialect.name == "sqlite"
+    wanted = (
+        {"PRAGMA mmap_size": MAPPED} if on_sqlite else {f"SHOW {name}": v for name, v in AS_MANY_ASK.items()}
+    )
+    for asked, value in wanted.items():
+        assert str(db.session.connection().exec_driver_sql(asked).scalar()) == str(value)
+    db.session.rollback()
 
 
 def test_every_example_of_the_reference_runs(filled: Filled, desk: SmallDesk, now: datetime) -> None:
