@@ -293,6 +293,12 @@ def nav(person: Person, boards: Sequence[Line], board_id: int | None, now: datet
     return entries
 
 
+def ways(person: Person, now: datetime) -> list[tuple[str, str]]:
+    """(address, name) of the boards and pages that this person may open."""
+    boards = lines(access.boards_of(person.role), **access.asked_by(person, now))
+    return [(entry.url, entry.label) for entry in nav(person, boards, None, now)]
+
+
 def _board(board: Line, key: str) -> Entry:
     path = f"/boards/{board.id}"
     return Entry(path, board.name, said(board.unresolved), _is_here(path), key=key)

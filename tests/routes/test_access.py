@@ -124,6 +124,8 @@ TABLE = {
     "GET /queries/form": Row(SIGNED_IN),
     "POST /queries/form": Row(SIGNED_IN),
     "GET /keys": Row(SIGNED_IN),
+    "GET /palette": Row(SIGNED_IN),
+    "GET /tickets/<int:number>/choices/<any(assignee,column,priority,tags):noun>": Row(BOARD),
     "GET /views": Row(SIGNED_IN),
     "GET /views/new": Row(SIGNED_IN),
     "POST /views/new": Row(SIGNED_IN),

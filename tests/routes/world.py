@@ -98,6 +98,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         changed = (board.id, board.seq, board.seq)
     parts = {
         "filename": "icon.svg",
+        "noun": "assignee",
         "person_id": desk.bob.id,
         "board_id": desk.board.id,
         "column_id": desk.columns["open"].id,

@@ -42,6 +42,8 @@ PARAMETERS = (
     "company",
     "at",
     "email",
+    "recent",
+    "scope",
 )
 PAGES = (
     "/tickets",
@@ -119,6 +121,8 @@ def test_parameters_of_every_page(world: World, app: Any, browser_as: Callable[.
         f"/columns/{column}/cards",
         "/failed-messages",
         "/rota",
+        "/palette",
+        *(f"/tickets/{world.parts['number']}/choices/{noun}" for noun in ("assignee", "tags")),
         f"/messages/{world.parts['message_id']}/html",
     ]
     for page in pages:

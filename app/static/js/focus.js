@@ -9,7 +9,7 @@ const focused = () => board.contains(document.activeElement) && itemOf(document.
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 let current = null; // where Tab leads
-let leaving = null; // { card, column, next }: what is being moved from under the focus
+let leaving = null; // { card, column, place }: what is being moved from under the focus
 
 // ---- One stop of Tab -------------------------------------------------------------------------------------------------
 
@@ -83,25 +83,62 @@ function shift(by) {
   emit("board:move", { number: card.dataset.id, column: target.dataset.column, expected: card.dataset.column });
 }
 
-document.addEventListener("board:move", ({ detail }) => leave(detail.number));
+document.addEventListener("board:move", ({ detail }) => {
+  const card = document.getElementById(`ticket_${detail.number}`);
+  if (card?.contains(document.activeElement)) leaving = { card, ...placeOf(card) };
+});
 
-function leave(number) {
-  const card = document.getElementById(`ticket_${number}`);
-  if (!card?.contains(document.activeElement)) return;
+// Where a card stands, to know which is the next one when it has gone.
+function placeOf(card) {
   const column = card.closest(".column");
-  const items = itemsOf(column).filter((item) => item.closest(".card"));
-  const place = items.indexOf(itemOf(card));
-  leaving = { card, column, next: items[place + 1] ?? items[place - 1] };
+  return { column, place: cardsOf(column).indexOf(card) };
 }
 
+const cardsOf = (column) => itemsOf(column).map((item) => item.closest(".card")).filter(Boolean);
 const isGone = ({ card, column }) => !card.isConnected || card.closest(".column") !== column || card.matches(".is-leaving");
 
 function moveOn() {
-  const { card, next } = leaving;
+  const { card } = leaving;
+  if (card.contains(document.activeElement) || document.activeElement === document.body) follow(leaving);
   leaving = null;
-  if (!card.contains(document.activeElement) && document.activeElement !== document.body) return;
-  if (next?.isConnected) go(next);
+}
+
+// The card after it; the one before, where it was the last.
+function follow({ card, column, place }) {
+  const cards = cardsOf(column);
+  const now = cards.indexOf(card);
+  const next = now < 0 ? cards[place] ?? cards[place - 1] : cards[now + 1] ?? cards[now - 1];
+  if (next) go(itemOf(next));
   else if (!card.isConnected) go(itemsOf(board)[0]);
+}
+
+// What was sent or snoozed may have left before one hears that it is done: where it stood is remembered as it is opened.
+let opened = null;
+
+document.addEventListener("panel:opened", ({ detail }) => {
+  const card = document.getElementById(`ticket_${detail.number}`);
+  opened = card && { card, ...placeOf(card) };
+});
+document.addEventListener("ticket:done", ({ detail }) => {
+  const card = document.getElementById(`ticket_${detail.number}`);
+  if (detail.then === "keep") return;
+  if (opened?.card.dataset.id === String(detail.number)) follow(opened);
+  else if (card) follow({ card, ...placeOf(card) });
+});
+
+// ---- Looking ---------------------------------------------------------------------------------------------------------
+
+// The panel opens and the focus stays on the card; once more closes it.
+function peek() {
+  const here = focused();
+  if (!here?.closest(".card") || document.activeElement !== here) return false;
+  const close = here.closest(".is-open") && document.querySelector("#panel:not([hidden]) [data-shuts]");
+  if (close) return close.click();
+  const { id } = here.closest(".card").dataset;
+  document.addEventListener("panel:opened", ({ detail }) => {
+    if (String(detail.number) === id) setTimeout(() => here.focus());
+  }, { once: true });
+  emit("panel:open", { number: Number(id) });
 }
 
 settle();
@@ -111,6 +148,7 @@ emit("keys:actions", {
   left: (event) => side(-1, event),
   right: (event) => side(1, event),
   open,
+  peek,
   back: () => shift(-1),
   forward: () => shift(1),
 });
