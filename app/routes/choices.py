@@ -33,9 +33,7 @@ def index(number: int, noun: str) -> Response:
 
 
 def _people(ticket: Ticket) -> Iterable[Choice]:
-    board = db.session.get_one(Board, ticket.board_id)
-    people = [(one.id, one.name) for one in conversation.people_of(board, ticket.assignee_id, now())]
-    for id, name in [*people, ("", gettext("Nobody"))]:
+    for id, name in [*_offered(ticket).people, ("", gettext("Nobody"))]:
         hint = gettext("current") if (id or None) == ticket.assignee_id else ""
         yield _choice(name, hint, "assignee", person=id, expected=ticket.assignee_id or "")
 
@@ -55,13 +53,17 @@ def _priorities(ticket: Ticket) -> Iterable[Choice]:
 def _tags(ticket: Ticket, typed: str) -> Iterable[Choice]:
     """Those it has, to be removed; the others; at last the one that was typed, when there is none."""
     had = [tag.name for tag in ticket.tags]
-    others = [name for name in conversation.choices().tags if name not in had]
+    others = [tag.name for tag in _offered(ticket).tags if tag.name not in had]
     known = [_choice(name, gettext("Remove"), "tags/removal", tag=name) for name in had]
     known += [_choice(name, "", "tags", tag=name) for name in others]
     found = list(matching(typed, known, MOST))
     if typed and typed.casefold() not in (*had, *others):
         found.append(_choice(typed, gettext("New tag"), "tags", tag=typed))
     return found
+
+
+def _offered(ticket: Ticket) -> conversation.Choices:
+    return conversation.choices(db.session.get_one(Board, ticket.board_id), ticket, now())
 
 
 def _choice(label: str, hint: str, post: str, **values: object) -> Choice:
