@@ -26,7 +26,7 @@ T = TypeVar("T", Person, Customer, Ticket)
 
 
 def lines() -> Iterator[str]:
-    """Everything, as it stood at one moment: people, then customers, then tickets, each by number."""
+    """Everything, as it stood at one moment: people, then customers, then tickets that are not deleted, each by number."""
     with snapshot() as connection, Session(connection) as session:
         for people in _batches(session, Person):
             yield from (_line("person", _person(each)) for each in people)
@@ -53,7 +53,11 @@ def _batches(session: Session, kind: type[T], *options: Any) -> Iterator[Sequenc
     while True:
         session.expunge_all()
         found = session.scalars(
-            select(kind).where(kind.id > after).order_by(kind.id).limit(AT_ONCE).options(*options)
+            select(kind)
+            .where(kind.id > after, *([Ticket.deleted_at.is_(None)] if kind is Ticket else []))
+            .order_by(kind.id)
+            .limit(AT_ONCE)
+            .options(*options)
         ).all()
         if not found:
             return

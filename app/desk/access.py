@@ -296,6 +296,11 @@ VERBS = {
     # on a board
     "see_board": Verb(_board),
     "work_board": Verb(_board),  # read, reply, note, move, assign, tag, prioritise, open a ticket
+    "delete_tickets": Verb(
+        lambda person, board, now: _managers(person, None, now) and _board(person, board, now),
+        seen_with="see_board",
+    ),
+    "see_deleted": Verb(_managers),
     # on customers and companies
     "see_customers": Verb(_on_a_board),  # those whose tickets they may see
     "work_customer": Verb(_customer),

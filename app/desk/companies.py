@@ -131,8 +131,10 @@ def adopt(desk: Desk, company_id: int, *, by: By, now: datetime) -> int:
     access.demand(by, "work_company", company, now)
     found = db.session.scalars(_to_adopt(company, by, now).order_by(Customer.id).limit(MOST_AT_ONCE)).all()
     ids = [customer.id for customer in found]
-    theirs = select(Ticket.customer_id, Ticket.board_id).where(Ticket.customer_id.in_(ids)).distinct()
-    pairs = db.session.execute(theirs).all()
+    theirs = select(Ticket.customer_id, Ticket.board_id).where(
+        Ticket.customer_id.in_(ids), Ticket.deleted_at.is_(None)
+    )
+    pairs = db.session.execute(theirs.distinct()).all()
     for customer in found:
         customer.company_id = company.id
         streams: list[Desk | Board] = [held[board] for one, board in pairs if one == customer.id]

@@ -348,7 +348,11 @@ def _thread(arrival: _Arrival) -> Ticket | None:
     return db.session.scalars(
         select(Ticket)
         .join(Message, Message.ticket_id == Ticket.id)
-        .where(Message.message_id == arrival.message.message_id, Message.from_address == arrival.address)
+        .where(
+            Message.message_id == arrival.message.message_id,
+            Message.from_address == arrival.address,
+            Ticket.deleted_at.is_(None),
+        )
     ).one_or_none()
 
 

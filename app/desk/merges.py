@@ -98,14 +98,15 @@ def split(board: Board, ticket: Ticket, message_id: int, *, subject: str, by: By
 
 
 def where_now(ticket_id: int, message_id: int | None) -> Ticket | None:
-    """The ticket in which a conversation goes on that was once in this one: where its message is, after all merging."""
+    """The ticket in which a conversation goes on that was once in this one: where its message is, after all merging. None
+    for one that is deleted."""
     message = db.session.get(Message, message_id) if message_id is not None else None
     ticket = db.session.get(Ticket, message.ticket_id if message is not None else ticket_id)
     for _ in range(LONGEST_CHAIN):
         if ticket is None or ticket.merged_into_id is None:
             break
         ticket = db.session.get(Ticket, ticket.merged_into_id)
-    return ticket
+    return ticket if ticket is None or ticket.deleted_at is None else None
 
 
 def _messages(ticket: Ticket) -> Sequence[int]:

@@ -92,7 +92,8 @@ def effects_of(tag: Tag) -> Effects:
     """What changes when this tag is removed."""
     views = uses.views_with("tag", tag.id)
     named = uses.rules_with("tag", tag.id)
-    on = select(func.count()).select_from(TicketTag).join(Ticket).where(TicketTag.tag_id == tag.id)
+    on = select(func.count()).select_from(TicketTag).join(Ticket)
+    on = on.where(TicketTag.tag_id == tag.id, Ticket.deleted_at.is_(None))
     return Effects(
         unresolved=db.session.scalar(on.where(Ticket.closed_at.is_(None))) or 0,
         tickets=db.session.scalar(on) or 0,

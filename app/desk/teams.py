@@ -103,7 +103,12 @@ def found(team_id: int) -> Team:
 
 
 def _tickets(team: Team, *conditions: Any) -> int:
-    return db.session.scalar(select(func.count()).where(Ticket.team_id == team.id, *conditions)) or 0
+    return (
+        db.session.scalar(
+            select(func.count()).where(Ticket.team_id == team.id, Ticket.deleted_at.is_(None), *conditions)
+        )
+        or 0
+    )
 
 
 def _name(name: str, team: Team | None) -> str:

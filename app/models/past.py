@@ -72,7 +72,7 @@ def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Bindi
         unresolved=None,
         tagged=None,
         waits=None,
-        scope=Ticket.created_at <= at,
+        scope=and_(Ticket.created_at <= at, Ticket.deleted_at.is_(None)),
     )
 
 

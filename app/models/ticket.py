@@ -49,8 +49,9 @@ class Ticket(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id"))
-    column_id: Mapped[int] = mapped_column(ForeignKey("columns.id"))
+    # NULL in both while it is deleted: what is on no board is seen by nobody, see desk/removals.py.
+    board_id: Mapped[int] = mapped_column(ForeignKey("boards.id"), nullable=True)
+    column_id: Mapped[int] = mapped_column(ForeignKey("columns.id"), nullable=True)
     state: Mapped[str]  # of its column
     state_since: Mapped[datetime]
     subject: Mapped[str]
@@ -97,6 +98,8 @@ class Ticket(Base):
     merged_into_id: Mapped[int | None] = mapped_column(
         ForeignKey("tickets.id"), index=True
     )  # where it goes on
+    deleted_at: Mapped[datetime | None]
+    deleted_from_id: Mapped[int | None] = mapped_column(ForeignKey("boards.id"), index=True)
 
     column: Mapped[Column] = relationship()
     customer: Mapped[Customer] = relationship()

@@ -29,6 +29,13 @@ SECTIONS = (
         "own_profile",
     ),
     (
+        "removals.index",
+        "trash",
+        N_("Deleted tickets"),
+        N_("What was deleted in the last 30 days, to take back"),
+        "see_deleted",
+    ),
+    (
         "settings.desk",
         "globe",
         N_("Desk"),

@@ -43,7 +43,7 @@ def index() -> Response:
     counted = (
         select(Tag.id, Tag.name, func.count(Ticket.id).label("tickets"), unresolved.label("unresolved"))
         .outerjoin(TicketTag, TicketTag.tag_id == Tag.id)
-        .outerjoin(Ticket, Ticket.id == TicketTag.ticket_id)
+        .outerjoin(Ticket, (Ticket.id == TicketTag.ticket_id) & Ticket.deleted_at.is_(None))
         .group_by(Tag.id, Tag.name)
         .order_by(Tag.name)
     )

@@ -127,6 +127,7 @@ def shown(
         files=files_of(person.id, number),
         limits=settings(),
         said=said,
+        may_delete=access.can(person, "delete_tickets", board, at),
         may_see_raw=access.can(person, "see_failed_messages", None, at),
         now=at,
     )

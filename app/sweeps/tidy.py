@@ -6,27 +6,40 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from app.database import bookkeeping, db, writing
-from app.desk import calendars, drafts, notifications
+from app.desk import calendars, drafts, notifications, removals
+from app.models.board import Board
 from app.models.calendar import Calendar
 from app.models.desk import Desk
 from app.models.person import SignIn, Throttle
 
 
 def tidy(now: datetime) -> Counter[str]:
-    """Forgets sessions, throttles, files of drafts and notifications that have run out, and keeps the windows of opening hours a year ahead."""
+    """Forgets sessions, throttles, files of drafts and notifications that have run out, tickets deleted long ago, and keeps the windows of opening hours a year ahead."""
     signed_in = bookkeeping(delete(SignIn).where(SignIn.expires_at <= now)).count
     throttled = bookkeeping(delete(Throttle).where(Throttle.until <= now)).count
     files = drafts.forget_abandoned(now)
     told = notifications.forget_old(now)
+    forgotten = _forget_deleted(now)
     return Counter(
         {
             "sessions": signed_in,
             "throttles": throttled,
             "files": files,
             "notifications": told,
+            "deleted": forgotten,
             "calendars": _extend(now),
         }
     )
+
+
+def _forget_deleted(now: datetime) -> int:
+    due = removals.due(now)
+    db.session.rollback()
+    forgotten = 0
+    for number, board_id in due:
+        with writing(Board(id=board_id)) as board:
+            forgotten += removals.forget(board, number, now)
+    return forgotten
 
 
 def _extend(now: datetime) -> int:

@@ -27,6 +27,8 @@ MAY = {
     "own_profile": EVERYBODY,
     "see_board": ON_BOARD,
     "work_board": ON_BOARD,
+    "delete_tickets": MANAGERS,
+    "see_deleted": MANAGERS,
     "keep_views": EVERYBODY,
     "edit_views": MANAGERS,
     "see_customers": AGENTS,  # of those on their boards
@@ -83,7 +85,7 @@ def second_board(desk: SmallDesk, person: Person, now: datetime) -> Board:
 
 def thing_of(desk: SmallDesk, verb: str, now: datetime) -> Any:
     """What a verb is asked about: the board, or a customer with a ticket on it, or that customer's company."""
-    if verb.endswith("_board"):
+    if verb.endswith("_board") or verb == "delete_tickets":
         return desk.board
     if not verb.endswith(("_customer", "_company")):
         return None

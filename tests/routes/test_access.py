@@ -86,6 +86,11 @@ TABLE = {
     "POST /tickets/<int:number>/merge": Row(BOARD),
     "GET /messages/<int:message_id>/split": Row(BOARD),
     "POST /messages/<int:message_id>/split": Row(BOARD),
+    "POST /tickets/<int:number>/spam": Row(BOARD),
+    "GET /tickets/<int:number>/deletion": Row(MANAGERS, sees=BOARD),
+    "POST /tickets/<int:number>/deletion": Row(MANAGERS, sees=BOARD),
+    "GET /tickets/deleted": Row(MANAGERS),
+    "POST /tickets/<int:number>/restoration": Row(frozenset()),  # it is not deleted
     "GET /tickets/<int:number>/snooze": Row(BOARD),
     "POST /tickets/<int:number>/snooze": Row(BOARD),
     "POST /tickets/<int:number>/snooze/removal": Row(BOARD),

@@ -51,6 +51,8 @@ PAGES = (
     "/tickets/{number}/move",
     "/tickets/{number}/snooze",
     "/tickets/{number}/merge",
+    "/tickets/{number}/deletion",
+    "/tickets/deleted",
     "/messages/{message_id}/split",
     "/tickets/new",
     "/people/new",
