@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from app.database import db, insert_new
-from app.desk import messages, tickets
+from app.desk import held, messages, tickets
 from app.desk.links import Both
 from app.desk.refused import Refused
 from app.mail.headers import one_line
@@ -42,6 +42,8 @@ def merge(both: Both, *, despite_customer: bool = False, by: By, now: datetime) 
             name=into.customer.name or "?",
         )
     messages.spare_automatic(board, ticket, now=now)
+    for one_board, one in ((board, ticket), (into_board, into)):
+        held.hold_back(one_board, one, but=None, now=now)
     moved = _move(_messages(ticket), ticket, into, into_board)
     _share(ticket, into, now)
     for tag in list(ticket.tags):

@@ -12,7 +12,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy import exists, or_, select, update
 
 from app.database import Base, db
-from app.desk import access, alerts, intervals, messages, tickets
+from app.desk import access, alerts, held, intervals, messages, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.alert import Alert
@@ -60,6 +60,7 @@ def delete(board: Board, ticket: Ticket, *, by: By, now: datetime) -> None:
         .values(state="cancelled", wake_at=None)
         .execution_options(synchronize_session=False)
     )
+    held.hold_back(board, ticket, but=None, now=now)
     alerts.close_others(board, alerts.of_tickets([ticket.id])[ticket.id], set(), now)
     closed_at = ticket.closed_at.isoformat() if ticket.closed_at else None
     record(

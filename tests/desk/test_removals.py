@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from app import sweeps
 from app.database import Base, db, writing
-from app.desk import alerts, history, inbox, messages, removals, tickets
+from app.desk import alerts, history, inbox, later, messages, removals, tickets
 from app.desk.refused import Refused
 from app.export import lines
 from app.models import conversation, vocabulary
@@ -74,6 +74,8 @@ def test_it_is_gone_from_boards_counts_queries_and_exports(desk: SmallDesk, now:
 def test_nothing_more_is_sent_and_nobody_is_called(desk: SmallDesk, now: datetime) -> None:
     number = kim_writes(now)
     ours = answer(desk, number, now)
+    with writing(desk.board) as board:
+        later.schedule(board, fresh(number), "And then?", person=desk.bob, seen=None, at=now + DAY, now=now)
     with writing(desk.board):
         db.session.add(
             Alert(
@@ -90,6 +92,7 @@ def test_nothing_more_is_sent_and_nobody_is_called(desk: SmallDesk, now: datetim
     assert db.session.scalars(select(Delivery.state).where(Delivery.message_id == ours.id)).all() == [
         "cancelled"
     ]
+    assert db.session.scalars(select(Message.id).where(Message.leaves_at.is_not(None))).all() == []
     assert [alert.state for alert in alerts.of_tickets([number])[number]] == ["closed"]
 
 
