@@ -18,6 +18,7 @@ from sqlalchemy import select
 from app.database import db
 from app.desk import rotas
 from app.models import card as cards
+from app.models import group
 from app.models.board import Board
 from app.models.card import MOST_COUNTED, Card, Head, View
 from app.words import speaking
@@ -62,8 +63,13 @@ def draw_one(card: Card, view: View, now: datetime) -> str:
     """A card. What it says of the time is part of what it is kept by, so a kept card is never out of date."""
     since = _rounded((now - card.last_message_at).total_seconds())
     due = _rounded((card.next_deadline_at - now).total_seconds()) if card.next_deadline_at else 0
-    slot = Slot(str(card.column_id), view.order.key(card), view.asks_to_move)
+    slot = Slot(column_of(card, view), view.order.key(card), view.asks_to_move)
     return _drawn(card, since, card.deadline_state(now), due, slot, view.locale)
+
+
+def column_of(card: Card, view: View) -> str:
+    """The key of the column in which a view shows this card."""
+    return group.key(view.grouped.key(card)) if view.grouped else str(card.column_id)
 
 
 def cursor(card: Card, view: View) -> str:
@@ -71,15 +77,16 @@ def cursor(card: Card, view: View) -> str:
     return f"{view.order.key(card)}.{card.id}"
 
 
-def address_of(view: View, column: int) -> str:
+def address_of(view: View, column: int | str) -> str:
     """Where the cards of a column are, as this view shows them; what to show of them may be added."""
-    return f"/columns/{column}/cards?{urlencode(view.asks)}"
+    there = f"/boards/{view.board_id}/groups/{column}/cards" if view.grouped else f"/columns/{column}/cards"
+    return f"{there}?{urlencode(view.asks)}"
 
 
 @lru_cache(maxsize=512)
-def draw_head(head: Head, locale: str) -> Markup:
+def draw_head(head: Head, by: str, locale: str) -> Markup:
     with speaking(locale):
-        return cast(Markup, _macros("boards/_head.html").head(head))
+        return cast(Markup, _macros("boards/_head.html").head(head, by))
 
 
 def draw_on_call(rota_id: int | None, now: datetime) -> Markup:
@@ -99,9 +106,9 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
     if touched.reload:
         return Delta(since, board.seq, reload=True)
     heads = shown(cards.heads(view, now))
-    columns = {head.id for head in heads}
+    columns = {str(head.id) for head in heads}
     found = cards.cards_of(view, touched.tickets, now) if touched.tickets else []
-    there = [card for card in found if card.column_id in columns]
+    there = [card for card in found if column_of(card, view) in columns]
     gone = set(touched.tickets) - {card.id for card in there}
     with speaking(view.locale):
         on_call = draw_on_call(board.rota_id, now)
@@ -110,7 +117,7 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
         seq=board.seq,
         cards=[{"id": card.id, "html": draw_one(card, view, now)} for card in there],
         gone=sorted(gone),
-        heads=[{"id": head.id, "html": draw_head(head, view.locale)} for head in heads],
+        heads=[{"id": head.id, "html": draw_head(head, view.group, view.locale)} for head in heads],
         on_call=on_call,
     )
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from app.database import db, planned_for_its_values
 from app.models import document, filtered, vocabulary
+from app.models import group as groups
 from app.models.alert import Alert
 from app.models.board import Column
 from app.models.channel import Channel
@@ -31,6 +32,7 @@ from app.models.order import MANUAL, ORDERS, USUAL, Order
 from app.models.person import Person
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
+from app.words import speaking
 from rules.compile import possible_states
 from rules.query import And, Query
 
@@ -56,19 +58,28 @@ class View:
     me: int | None = None
     zone: str = "UTC"
     sort: str = USUAL  # a key of models.order.ORDERS
+    group: str = groups.STATE  # by what its columns are made: that, or a key of models.groups.GROUPS
 
     @property
     def order(self) -> Order:
         return ORDERS[self.sort]
 
     @property
+    def grouped(self) -> groups.Group | None:
+        """How its columns are made; None when they are those of the board."""
+        return groups.GROUPS.get(self.group)
+
+    @property
     def asks(self) -> dict[str, str]:
         """What an address must say besides the board, to ask for this view."""
-        return {name: value for name, value in (("q", self.text), ("sort", self.sort)) if value}
+        said = (("q", self.text), ("sort", self.sort), ("group", self.group))
+        return {name: value for name, value in said if value}
 
     @property
     def asks_to_move(self) -> str:
         """The part of it that the dialog of a move must know, as the end of its address."""
+        if self.grouped and self.grouped.form:
+            return f"?group={self.group}"
         return f"?sort={MANUAL}" if self.sort == MANUAL else ""
 
     def condition(
@@ -111,6 +122,7 @@ class Card(NamedTuple):
     customer_name: str
     company_name: str | None
     channel_kind: str
+    channel_id: int
     assignee_id: int | None
     assignee_name: str | None
     team_name: str | None
@@ -131,9 +143,9 @@ class Card(NamedTuple):
 class Head:
     """A column with what it holds. Both counts stop at MOST_COUNTED; `late` are tickets whose deadline has passed."""
 
-    id: int
+    id: int | str
     name: str
-    state: str
+    state: str  # "" where the columns are not those of the board
     wip_limit: int | None
     count: int
     late: int
@@ -180,7 +192,15 @@ def said(count: int) -> str:
 
 
 def overview(view: View, now: datetime) -> Overview:
-    """Every column of the board in order, with its counts. One statement, whatever matches; see models.filtered."""
+    """Every column of the board in order, with its counts. One statement, whatever matches; see models.filtered. Of columns
+    that are made of something else up to three; see models.group."""
+    if by := view.grouped:
+        with speaking(view.locale):
+            made = groups.counts(by, view.board_id, view.condition(now), now)
+        hidden = min(MOST_COUNTED, sum(column[4] for column in made))
+        return Overview(
+            [Head(key, name, "", None, count, late) for key, name, count, late, _ in made], hidden
+        )
     if view.query == EVERYTHING:
         rows = _rows(_plain_heads(), board=view.board_id, now=now, most=MOST_COUNTED)
         return Overview([Head(*row) for row in rows])
@@ -201,7 +221,7 @@ def heads(view: View, now: datetime) -> list[Head]:
     return overview(view, now).heads
 
 
-def head_of(view: View, column_id: int, now: datetime) -> Head | None:
+def head_of(view: View, column_id: int | str, now: datetime) -> Head | None:
     """One column of the view's board, or None when it has no such column."""
     return next((head for head in heads(view, now) if head.id == column_id), None)
 
@@ -227,13 +247,33 @@ def first_cards(
     return found
 
 
-def more_cards(view: View, column_id: int, after: tuple[str, int] | None, now: datetime) -> list[Card]:
+def first_of_groups(view: View, now: datetime) -> dict[str, list[Card]]:
+    """The same for a board whose columns are made by something else: their keys -> cards."""
+    by = view.grouped
+    if by is None:
+        raise ValueError(view.group)
+    order = view.order.by(Ticket)
+    few = groups.first_of_each(by, view.board_id, view.condition(now), order, PER_COLUMN + 1)
+    found: dict[str, list[Card]] = {}
+    for card in _read(_cards(_tickets(Ticket.id.in_(few)).subquery("t"), view.order)):
+        found.setdefault(groups.key(by.key(card)), []).append(card)
+    for there in found.values():
+        there.sort(key=lambda card: (view.order.key(card), card.id))
+    return found
+
+
+def more_cards(view: View, column_id: int | str, after: tuple[str, int] | None, now: datetime) -> list[Card]:
     """The cards of a column behind a cursor: PER_COLUMN and one more when there are more."""
-    wanted = _tickets(view.condition(now)).where(Ticket.column_id == column_id)
+    wanted = _tickets(view.condition(now))
+    if by := view.grouped:
+        wanted = wanted.where(groups.within(view.board_id), groups.is_of(by, str(column_id)))
+    else:
+        wanted = wanted.where(Ticket.column_id == column_id)
     if after is not None:
         wanted = wanted.where(view.order.behind(*after))
-    first = _in_order(wanted, view.order).subquery("t")
-    return _read(planned_for_its_values(_cards(first, view.order)))
+    first = _in_order(wanted, view.order, one_column=not by).subquery("t")
+    found = _read(planned_for_its_values(_cards(first, view.order)))
+    return sorted(found, key=lambda card: (view.order.key(card), card.id))
 
 
 def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
@@ -241,6 +281,8 @@ def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
     wanted = _tickets(view.condition(now, document.words_in_texts)).where(
         Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets))
     )
+    if view.grouped:
+        wanted = wanted.where(groups.within(view.board_id))
     return _read(_cards(wanted.subquery("t"), view.order))
 
 
@@ -343,10 +385,13 @@ def _tickets(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     ).where(matches)
 
 
-def _in_order(wanted: Select[*tuple[Any, ...]], order: Order) -> Select[*tuple[Any, ...]]:
-    """The first of them; `wanted` are of one column."""
-    if not order.parts:
-        return wanted.order_by(Ticket.column_id, *order.by(Ticket)).limit(PER_COLUMN + 1)
+def _in_order(
+    wanted: Select[*tuple[Any, ...]], order: Order, *, one_column: bool = True
+) -> Select[*tuple[Any, ...]]:
+    """The first of them; `wanted` are of one column of the board, or of one that is made of several."""
+    if not order.parts or not one_column:
+        column = (Ticket.column_id,) if one_column else ()
+        return wanted.order_by(*column, *order.by(Ticket)).limit(PER_COLUMN + 1)
     each = [
         select(wanted.where(part).order_by(*order.by(Ticket)).limit(PER_COLUMN + 1).subquery())
         for part in order.parts
@@ -369,6 +414,7 @@ def _cards(t: FromClause, order: Order) -> Select[Any]:
             Customer.name,
             Company.name,
             Channel.kind,
+            Channel.id,
             Person.id,
             Person.name,
             Team.name,

@@ -14,13 +14,14 @@ from app.desk import access, looks
 from app.html import bounded, page
 from app.models import card as rows
 from app.models import order
-from app.models.board import Column
+from app.models.board import Board, Column
 from app.models.card import PER_COLUMN, View, said
 from app.models.channel import channels_in_use
-from app.models.order import ORDERS, USUAL
+from app.models.group import GROUPS, STATE
+from app.models.order import MANUAL, ORDERS, USUAL
 from app.models.person import Person
 from app.models.presence import present_on
-from app.words import locale
+from app.words import N_, locale
 from rules.compile import possible_states
 from rules.query import QueryError
 
@@ -49,18 +50,16 @@ def show(board_id: int) -> AnyResponse:
     seen = rows.overview(view, at)
     columns = cards.shown(seen.heads)
     nothing_yet = not asked.text and not any(head.count for head in seen.heads)
-    states = possible_states(view.query)
-    found = rows.first_cards(
-        view, [column.id for column in columns if column.state in states], at, seen.first
-    )
+    found = _first(view, columns, at, seen.first)
     return page(
         "boards/show.html",
         status=422 if asked.error else 200,
         board=board,
         view=view,
         orders=ORDERS,
+        groups={STATE: N_("State"), **{name: by.label for name, by in GROUPS.items()}},
         asked=asked,
-        carried={name: request.args[name] for name in ("sort",) if request.args.get(name) in ORDERS},
+        carried={name: request.args[name] for name in ("sort", "group") if request.args.get(name)},
         hidden=said(seen.hidden),
         columns=[_column(column, found.get(column.id, []), view, at) for column in columns],
         archived=[head for head in seen.heads if head.state == "archived"],
@@ -79,15 +78,33 @@ def column(column_id: int) -> AnyResponse:
     found = db.session.get(Column, column_id)
     if found is None:
         raise access.not_found()
-    board = access.board_seen_by(person, found.board_id, at)
+    return _more(access.board_seen_by(person, found.board_id, at), column_id, STATE)
+
+
+@bp.get("/boards/<int:board_id>/groups/<key>/cards")
+@login_required
+@bounded
+def of_group(board_id: int, key: str) -> AnyResponse:
+    """The same for a column that is made of what `group` says, else of people."""
+    board = access.board_seen_by(signed_in_person(), board_id, now())
+    by = request.args.get("group", "assignee")
+    if by not in GROUPS:
+        raise access.not_found()
+    return _more(board, key, by)
+
+
+def _more(board: Board, key: int | str, by: str) -> AnyResponse:
+    person, at = signed_in_person(), now()
     text = request.args.get("q", "").strip()
     try:
-        view = view_of(board.id, text, person, request.args)
+        view = view_of(board.id, text, person, {**request.args, "group": by})
         after = order.cursor(request.args["after"]) if "after" in request.args else None
     except (QueryError, ValueError):
         raise access.not_found() from None
-    head = rows.head_of(view, column_id, at)
-    there = rows.more_cards(view, column_id, after, at)
+    head = rows.head_of(view, key, at)
+    if head is None:
+        raise access.not_found()
+    there = rows.more_cards(view, key, after, at)
     return page(
         "boards/column.html",
         part="boards/_more_cards.html",
@@ -97,7 +114,7 @@ def column(column_id: int) -> AnyResponse:
         first=after is None,
         cards=cards.draw(there[:PER_COLUMN], view, at),
         empty=not there,
-        address=cards.address_of(view, column_id),
+        address=cards.address_of(view, key),
         more=cards.cursor(there[PER_COLUMN - 1], view) if len(there) > PER_COLUMN else None,
     )
 
@@ -127,8 +144,22 @@ def view_of(board_id: int, text: str, person: Person, asked: Mapping[str, str]) 
 def _view(board_id: int, found: filters.Filter, person: Person, asked: Mapping[str, str]) -> View:
     before = looks.at_board(person, board_id)
     sort = next((at["sort"] for at in (asked, before) if at.get("sort") in ORDERS), USUAL)
+    by = next((at["group"] for at in (asked, before) if at.get("group") in (STATE, *GROUPS)), STATE)
+    if sort == MANUAL and by != STATE:
+        sort = USUAL  # people arrange the columns of the board
     text = "" if found.error else found.text
-    return View(board_id, locale(), found.query, text, found.me, found.zone, sort=sort)
+    return View(board_id, locale(), found.query, text, found.me, found.zone, sort=sort, group=by)
+
+
+def _first(
+    view: View, columns: list[rows.Head], at: datetime, known: dict[int, list[int]] | None
+) -> dict[Any, list[rows.Card]]:
+    """The first cards of these columns; `known` is what the overview has found out."""
+    if view.grouped:
+        return dict(rows.first_of_groups(view, at))
+    states = possible_states(view.query)
+    wanted = [column.id for column in columns if column.state in states and isinstance(column.id, int)]
+    return dict(rows.first_cards(view, wanted, at, known))
 
 
 def clock_stopped(at: datetime) -> bool:
@@ -146,7 +177,7 @@ def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -
         "name": head.name,
         "late": head.late,
         "count_said": head.count_said,
-        "head": cards.draw_head(head, view.locale),
+        "head": cards.draw_head(head, view.group, view.locale),
         "cards": cards.draw(first, view, at),
         "empty": not first,
         "address": cards.address_of(view, head.id),

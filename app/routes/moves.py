@@ -16,6 +16,7 @@ from app.forms import Form
 from app.html import page, wants_part
 from app.models.board import Board
 from app.models.card import PER_COLUMN, View, first_cards
+from app.models.group import GROUPS
 from app.models.order import MANUAL
 from app.models.ticket import Ticket
 from app.routes import ticket_page, told
@@ -87,6 +88,19 @@ def create(number: int) -> AnyResponse:
 
 
 def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = None) -> Response:
+    by = GROUPS.get(request.values.get("group", ""))
+    if by and by.form:
+        held = by.key(ticket)
+        return page(
+            "boards/move.html",
+            part="boards/_move.html",
+            ticket=ticket,
+            dialog=wants_part(),
+            by=by,
+            path=request.values["group"],
+            held="" if held is None else held,
+            choices=by.names(ticket.board_id, {held}, now()),
+        )
     columns = db.session.get_one(Board, ticket.board_id).columns
     wanted = wanted if wanted in {column.id for column in columns} else ticket.column_id
     by_hand = request.values.get("sort") == MANUAL

@@ -56,7 +56,8 @@ def prioritise(number: int) -> Response:
     try:
         with working_on(number) as (board, ticket):
             priority = request.form.get("priority", -1, type=int)
-            tickets.prioritise(board, ticket, priority, by=acting(), now=now())
+            expected = request.form.get("expected", type=int)
+            tickets.prioritise(board, ticket, priority, expected=expected, by=acting(), now=now())
     except Refused as error:
         return _refused(number, error)
     name = gettext(PRIORITIES[ticket.priority])
@@ -72,7 +73,8 @@ def set_language(number: int) -> Response:
         with working_on(number) as (board, ticket):
             if language is not None and language not in language_choices(ticket, the_desk()):
                 raise _not_offered()
-            tickets.set_language(board, ticket, language, by=acting(), now=now())
+            expected = (request.form["expected"] or None) if "expected" in request.form else "any"
+            tickets.set_language(board, ticket, language, expected=expected, by=acting(), now=now())
     except Refused as error:
         return _refused(number, error)
     name = language_name(ticket.language) if ticket.language else gettext("Unknown")

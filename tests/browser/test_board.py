@@ -115,6 +115,24 @@ def test_two_order_a_column_by_hand(open_board: Any, desk: Any, now: Any) -> Non
     assert column_of(second) == open_.id
 
 
+def test_columns_of_people_are_live(open_board: Any, desk: Any, now: Any) -> None:
+    """Whoever drags a card to a person assigns it; the other one sees it, in columns of people or of the board."""
+    ticket = ticket_in(desk, "new", "Whose is it?", now)
+    alice, bob = open_board(desk.alice, "?group=assignee"), open_board(desk.bob, "?group=assignee")
+    other = open_board(desk.alice)
+    drag(alice, ticket, desk.bob)
+    card(alice, ticket, desk.bob).wait_for()
+    card(bob, ticket, desk.bob).wait_for()
+    expect(bob.locator(f"#column_{desk.bob.id}_head .count")).to_have_text("1")
+    expect(other.locator(f"#ticket_{ticket.id}[data-person='{desk.bob.id}']")).to_have_count(1)
+    bob.locator(f"#o{ticket.id}").click()
+    bob.get_by_label("Assignee").select_option(label="Nobody")
+    bob.get_by_role("button", name="Apply", exact=True).last.click()
+    expect(alice.locator(f"#column_none #ticket_{ticket.id}")).to_have_count(1)
+    drag(other, ticket, desk.columns["resolved"])
+    expect(alice.locator(f"#ticket_{ticket.id}")).to_have_count(0)
+
+
 def test_a_card_put_by_hand_returns_when_it_is_refused(open_board: Any, desk: Any, now: Any) -> None:
     made = [ticket_in(desk, "new", f"Number {number}", now) for number in range(3)]
     bob = open_board(desk.bob, "?sort=manual")

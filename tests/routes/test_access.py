@@ -75,6 +75,7 @@ TABLE = {
     "GET /boards/<int:board_id>/delta": Row(BOARD),
     "GET /boards/<int:board_id>/stream": Row(BOARD),
     "POST /boards/<int:board_id>/look": Row(BOARD),
+    "GET /boards/<int:board_id>/groups/<key>/cards": Row(BOARD),
     "GET /columns/<int:column_id>/cards": Row(BOARD),
     "GET /tickets/<int:number>/move": Row(BOARD),
     "POST /tickets/<int:number>/column": Row(BOARD),

@@ -13,6 +13,7 @@ from app.desk import tickets
 from app.desk.ranks import Place
 from app.models.board import Board
 from app.models.event import CLOCK
+from app.models.group import GROUPS
 from app.models.order import ORDERS
 from app.models.person import Person
 from app.models.ticket import Ticket
@@ -38,7 +39,10 @@ class Watching:
 
     def __init__(self, browser: Any, url: str, asked: dict[str, str]) -> None:
         self.browser, self.url, self.asked = browser, url, asked
-        html = browser.get(url, query_string=asked).text
+        self.open()
+
+    def open(self) -> None:
+        html = self.browser.get(self.url, query_string=self.asked).text
         self.columns = set(shown(html))
         self.seq = int(re.search(r'data-seq="(\d+)"', html)[1])  # type: ignore[index]
         self.cards: dict[int, tuple[str, str]] = {}
@@ -49,14 +53,16 @@ class Watching:
             self.cards[int(number)] = (column, SORT.search(rest)[1])  # type: ignore[index]
 
     def catch_up(self) -> None:
+        """As board.js does it: the page is read again when there is a column that it does not know."""
         asked = {**self.asked, "since": self.seq}
         delta = self.browser.get(f"{self.url}/delta", query_string=asked, headers=JSON).json
-        assert not delta["reload"]
+        if delta["reload"] or {str(head["id"]) for head in delta["heads"]} != self.columns:
+            self.open()
+            return
         for entry in delta["cards"]:
             self.take(entry["html"])
         for number in delta["gone"]:
             self.cards.pop(number, None)
-        assert {str(head["id"]) for head in delta["heads"]} == self.columns
         self.seq = delta["seq"]
 
     @property
@@ -90,7 +96,11 @@ def change_something(chance: random.Random, desk: Any, now: Any) -> None:
                 fill(board, desk, "new", "One more", now)
 
 
-VIEWS: list[dict[str, str]] = [{"sort": sort} for sort in ORDERS]
+VIEWS: list[dict[str, str]] = [
+    *({"sort": sort} for sort in ORDERS),
+    *({"group": by} for by in GROUPS),
+    {"group": "assignee", "sort": "newest", "q": "-priority:low"},
+]
 
 
 @pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(asked.values()))
@@ -148,7 +158,7 @@ def test_each_order_page_by_page(sort: str, desk: Any, browser_as: Any, now: Any
 def test_the_display_is_remembered_and_said_in_the_address(desk: Any, browser_as: Any, now: Any) -> None:
     browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
     chosen = browser.post(f"{url}/look", data={"sort": "newest", "cards": "compact", "q": "is:open"})
-    assert (chosen.status_code, chosen.location) == (303, f"{url}?q=is:open&sort=newest")
+    assert (chosen.status_code, chosen.location) == (303, f"{url}?q=is:open&sort=newest&group=state")
     html = browser.get(url).text
     assert '<option value="newest" selected>' in html
     assert "is-compact" in html
@@ -158,7 +168,7 @@ def test_the_display_is_remembered_and_said_in_the_address(desk: Any, browser_as
     browser.post(f"{url}/look", data={"sort": "nonsense"})
     assert db.session.get_one(Person, desk.bob.id).looks == {
         "compact": False,
-        "boards": {str(desk.board.id): {"sort": "due"}},
+        "boards": {str(desk.board.id): {"sort": "due", "group": "state"}},
     }
 
 
@@ -208,3 +218,65 @@ def test_every_view_takes_at_most_eight_statements(
         event.remove(Engine, "before_cursor_execute", listen)
     assert len(told) <= 8, "\n".join(told)
     assert db.session.get_one(Board, desk.board.id).seq
+
+
+def test_columns_of_people(desk: Any, browser_as: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        mine, nobodys, done = (fill(board, desk, "new", f"Number {number}", now) for number in range(3))
+        tickets.assign(board, mine, desk.bob.id, by=CLOCK, now=now)
+        tickets.move(board, done, to=desk.columns["resolved"].id, by=CLOCK, now=now)
+        number, other = mine.id, nobodys.id
+    browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}?group=assignee"
+    html = browser.get(url).text
+    people = [str(person.id) for person in (desk.alice, desk.bob, desk.dana)]
+    assert shown(html) == {"none": [other], **{key: [] for key in people}, str(desk.bob.id): [number]}
+    assert list(shown(html)) == ["none", *people]
+    dialog = browser.get(f"/tickets/{number}/move?group=assignee").text
+    assert f'<option value="{desk.bob.id}" selected>Bob Reyes' in dialog
+    data = {"person": desk.alice.id, "expected": desk.bob.id, "group": "assignee", "since": 0}
+    moved = browser.post(f"/tickets/{number}/assignee", data=data, headers=JSON)
+    (card,) = [card for card in moved.json["delta"]["cards"] if card["id"] == number]
+    assert f'data-column="{desk.alice.id}"' in card["html"]
+    again = browser.post(f"/tickets/{number}/assignee", data={**data, "person": ""}, headers=JSON)
+    assert again.status_code == 409
+
+
+def test_columns_of_languages_and_priorities_are_set_as_they_were_seen(
+    desk: Any, browser_as: Any, now: Any
+) -> None:
+    with writing(desk.board) as board:
+        number = fill(board, desk, "new", "One", now, language="ja").id
+    browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    assert shown(browser.get(f"{url}?group=language").text)["ja"] == [number]
+    for path, data, status in (
+        ("language", {"language": "en", "expected": "de"}, 409),
+        ("language", {"language": "en", "expected": "ja"}, 200),
+        ("priority", {"priority": 3, "expected": 0}, 409),
+        ("priority", {"priority": 3, "expected": 1}, 200),
+    ):
+        answer = browser.post(f"/tickets/{number}/{path}", data=data, headers=JSON)
+        assert (path, data, answer.status_code) == (path, data, status)
+    assert shown(browser.get(f"{url}?group=language").text)["en"] == [number]
+    assert shown(browser.get(f"{url}?group=priority").text)["3"] == [number]
+    assert 'data-field=""' in browser.get(f"{url}?group=channel").text
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_page_by_page(group: str, desk: Any, browser_as: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        made = [
+            fill(board, desk, ("new", "open")[number % 2], f"{number}", now, language="ko").id
+            for number in range(50)
+        ]
+    browser = browser_as(desk.bob)
+    html = browser.get(f"/boards/{desk.board.id}", query_string={"group": group}).text
+    seen = [int(number) for number, _, _ in CARD.findall(html)]
+    more = re.search(r'class="show-more"[^>]* href="([^"]+)"', html)
+    assert more
+    address = more[1].replace("&amp;", "&")
+    seen += [int(number) for number, _, _ in CARD.findall(browser.get(address).text)]
+    assert sorted(seen) == made
+    for wrong in ("x", "999", "-1", "²", "9" * 30):
+        url = f"/boards/{desk.board.id}/groups/{wrong}/cards?group={group}"
+        assert (wrong, browser.get(url).status_code) == (wrong, 404)
+    assert browser.get(f"/boards/{desk.board.id}/groups/none/cards?group=x").status_code == 404

@@ -101,6 +101,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "noun": "assignee",
         "person_id": desk.bob.id,
         "board_id": desk.board.id,
+        "key": "none",
         "column_id": desk.columns["open"].id,
         "number": message.ticket_id,
         "customer_id": db.session.get_one(Ticket, message.ticket_id).customer_id,

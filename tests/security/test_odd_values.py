@@ -36,6 +36,7 @@ PARAMETERS = (
     "from",
     "page",
     "sort",
+    "group",
     "columns",
     "board",
     "vip",

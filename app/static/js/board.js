@@ -38,6 +38,9 @@ document.addEventListener("board:release", () => {
 });
 
 function apply(delta) {
+  // A person or a language may have got a column, or have none any more.
+  const known = board.querySelectorAll(".column").length === delta.heads.length && delta.heads.every((head) => columnOf(head.id));
+  if (!known) return reload();
   const changed = delta.cards.map((entry) => parse(entry.html)).filter(place);
   for (const id of delta.gone) remove(id);
   for (const head of delta.heads) showHead(head);

@@ -9,7 +9,7 @@ const byHand = "manual" in board.dataset;
 let dragged = null; // { card, from, to, cancelled, back } while a card is in the hand
 
 // A sorted column has no place to drop at: the whole column is the target, so Sortable never puts the card anywhere.
-for (const list of board.querySelectorAll("[data-cards]")) {
+for (const list of board.dataset.field === "" ? [] : board.querySelectorAll("[data-cards]")) {
   Sortable.create(list, {
     group: "cards",
     draggable: ".card",

@@ -9,17 +9,21 @@ document.addEventListener("board:move", ({ detail }) => move(detail.number, deta
 
 // `expected` is the column the card was seen in; `place`, `after` and `before` say where in the other it shall stand;
 // `back` puts a card that was refused where it was.
-async function move(number, column, expected, { place = "", after = "", before = "", back } = {}) {
+// Where columns are made of something else (`texts.group`) a move sets that, at an address of its own.
+async function move(number, column, expected, { place = "", after = "", before = "", back, field = texts.field, path = texts.group ?? "column" } = {}) {
+  if (field === "") return;
   const card = document.getElementById(`ticket_${number}`);
   card?.classList.add("is-busy");
-  const at = { place, after, before };
+  const at = { place, after, before, field, path };
+  const set = (name, value) => value !== undefined && [[name, field && value === "none" ? "" : value]] || [];
   const again = () => move(number, column, expected, at);
   let answer;
   try {
-    answer = await fetch(`/tickets/${number}/column`, {
+    answer = await fetch(`/tickets/${number}/${path}`, {
       method: "POST",
       headers: { Accept: "application/json" },
-      body: new URLSearchParams({ column, expected, ...at, since: board.dataset.seq, ...view() }),
+      body: new URLSearchParams([...set(field ?? "column", column), ...set("expected", expected),
+        ...Object.entries({ place, after, before, since: board.dataset.seq, ...view() })]),
       signal: AbortSignal.timeout(15_000),
     });
   } catch {
@@ -58,8 +62,9 @@ document.addEventListener("submit", (event) => {
   if (!form || event.defaultPrevented) return;
   event.preventDefault();
   form.closest("dialog")?.close();
-  const { column, expected, place } = form.elements;
+  const { field = null, path = "column", moves: number } = form.dataset;
+  const { [field ?? "column"]: column, expected, place } = form.elements;
   document.dispatchEvent(new CustomEvent("board:move", {
-    detail: { number: form.dataset.moves, column: column.value, expected: expected.value, place: place?.value },
+    detail: { number, column: column.value, expected: expected.value, place: place?.value, field, path },
   }));
 });

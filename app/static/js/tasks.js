@@ -36,7 +36,7 @@ async function change(number, noun, values) {
 }
 
 function move(number, column, expected) {
-  if (document.getElementById(`ticket_${number}`)) return emit("board:move", { number, column, expected });
+  if (document.getElementById(`ticket_${number}`)) return emit("board:move", { number, column, expected, field: null, path: "column" });
   return change(number, "column", { column, ...(expected && { expected }) });
 }
 
@@ -122,7 +122,7 @@ emit("keys:actions", {
   move: ask("move"),
   resolve: on((number) => {
     const card = document.getElementById(`ticket_${number}`);
-    return move(number, (card ? board() : shown()).dataset.resolved, card?.dataset.column);
+    return move(number, (card ? board() : shown()).dataset.resolved, board()?.dataset.group ? undefined : card?.dataset.column);
   }),
   copy: on(copy),
   reply: () => write("reply"),
