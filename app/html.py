@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from app import keys, logs, words
+from app import keys, logs, scripts, words
 from app.database import TookTooLong, Trouble, db, trouble, within, words_of
 from app.desk import access
 from app.desk.refused import Refused
@@ -332,4 +332,5 @@ _address = cache(_fresh_address)
 
 
 def _digest(path: str) -> str:
-    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:10]
+    data = scripts.served(path) or (STATIC / path).read_bytes()
+    return hashlib.sha256(data).hexdigest()[:10]

@@ -78,7 +78,7 @@ def test_opens_beside_the_board_and_back_closes_it(open_page: Any, desk: SmallDe
     expect(title(page)).to_have_text("Number 3")
     page.get_by_role("button", name="Next ticket").click()
     expect(title(page)).to_have_text("Number 4")
-    page.get_by_role("button", name="Close").click()
+    panel(page).get_by_role("button", name="Close").click()
     expect(subject(page, made[4])).to_be_focused()
     assert page.url == board_at
 
@@ -121,7 +121,7 @@ def test_both_are_live_and_work(open_page: Any, desk: SmallDesk, now: datetime) 
     bob.get_by_role("button", name="Next ticket").click()  # of the column where it stood
     expect(title(bob)).to_have_text("The next one")
     bob.get_by_role("textbox", name="Message").fill("Another half")
-    bob.get_by_role("button", name="Close").click()
+    panel(bob).get_by_role("button", name="Close").click()
     for number, text in ((ticket.id, "We have paid it back"), (other.id, "Another half")):
         subject(bob, number).click()
         expect(bob.get_by_role("textbox", name="Message")).to_have_value(text)
