@@ -117,7 +117,8 @@ document.addEventListener("ticket:begun", () => { save(form, true); begin(); });
 
 // While it is being sent it is not saved, and it is sent when it is not being saved: else it would be a draft again.
 document.addEventListener("htmx:confirm", (event) => {
-  if (!form || event.detail.elt !== form) return;
+  // what is taken back comes into the draft, too
+  if (!form || (event.detail.elt !== form && !event.detail.elt.matches("[hx-include^='#text_']"))) return;
   clearTimeout(timer);
   say("");
   if (!flying) return;
@@ -125,6 +126,7 @@ document.addEventListener("htmx:confirm", (event) => {
   flying.catch(() => {}).then(() => setTimeout(() => event.detail.issueRequest(true)));
 });
 document.addEventListener("htmx:afterSettle", () => {
+  form?.querySelector(".menu")?.removeAttribute("open");
   if (!form?.isConnected || fieldOf(form).value !== fieldOf(form).defaultValue) return;
   if (fieldOf(form).value && form.dataset.stamp === stamp) return later(); // refused: it may be newer than the draft
   stamp = form.dataset.stamp;
