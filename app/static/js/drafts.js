@@ -28,7 +28,11 @@ function begin() {
   saved = [...others(form), field.defaultValue].join("\n");
   stamp = form.dataset.stamp;
   const local = localStorage.getItem(keyOf(form));
-  if (local === null || local === field.defaultValue) return void localStorage.removeItem(keyOf(form));
+  // What was taken back stands above what was being written: the server has all of it.
+  if (local === null || field.defaultValue.endsWith(local)) {
+    field.value = field.defaultValue;
+    return void localStorage.removeItem(keyOf(form));
+  }
   field.value = local; // typed where the server could not be reached
   if (field.defaultValue) tell({ text: field.defaultValue, stamp: form.dataset.stamp, kind: form.elements.kind.value });
   else save(form);
@@ -116,23 +120,27 @@ document.addEventListener("panel:closed", () => { save(form, true); form = null;
 document.addEventListener("ticket:begun", () => { save(form, true); begin(); });
 
 // While it is being sent it is not saved, and it is sent when it is not being saved: else it would be a draft again.
+// What is taken back comes into the draft, too.
+const concerns = (elt) => form && (elt === form || elt.matches("[hx-include^='#text_']"));
+
 document.addEventListener("htmx:confirm", (event) => {
-  // what is taken back comes into the draft, too
-  if (!form || (event.detail.elt !== form && !event.detail.elt.matches("[hx-include^='#text_']"))) return;
+  if (!concerns(event.detail.elt)) return;
   clearTimeout(timer);
   say("");
   if (!flying) return;
   event.preventDefault();
   flying.catch(() => {}).then(() => setTimeout(() => event.detail.issueRequest(true)));
 });
-document.addEventListener("htmx:afterSettle", () => {
-  form?.querySelector(".menu")?.removeAttribute("open");
-  if (!form?.isConnected || fieldOf(form).value !== fieldOf(form).defaultValue) return;
+document.addEventListener("htmx:afterRequest", ({ detail }) => { if (concerns(detail.elt)) setTimeout(settle); });
+
+function settle() {
+  if (!form?.isConnected) return;
+  form.querySelector(".menu")?.removeAttribute("open");
   if (fieldOf(form).value && form.dataset.stamp === stamp) return later(); // refused: it may be newer than the draft
   stamp = form.dataset.stamp;
   saved = written(form);
   localStorage.removeItem(keyOf(form));
   document.dispatchEvent(new CustomEvent("draft:saved"));
-});
+}
 
 begin();
