@@ -25,19 +25,25 @@ from app.words import gettext as _
 
 bp = Blueprint("moves", __name__)
 
+RESOLVED = "resolved"
 _ID = NumberRange(1, 2**31 - 1)  # what a database knows as a number of a row
 
 
 class MoveForm(Form):
-    """`expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile. `after` and
+    """`column` is the number of one, or `resolved` for the one where the board puts what is. `expected` is the column the ticket was seen in; without it the move is made whatever happened meanwhile. `after` and
     `before` are the tickets between which it was put by hand; `place` is what the dialog has for them: top, bottom, or the
     number of the ticket above."""
 
-    column = IntegerField(N_("Column"), [InputRequired(), _ID])
+    column = StringField(N_("Column"), [InputRequired(), Regexp(f"({RESOLVED}|[1-9][0-9]{{0,8}})\\Z")])
     expected = IntegerField(N_("Column"), [Optional(), _ID])
     after = IntegerField(N_("Place"), [Optional(), _ID])
     before = IntegerField(N_("Place"), [Optional(), _ID])
     place = StringField(N_("Place"), [Optional(), Regexp("(top|bottom|[1-9][0-9]{0,8})\\Z")])
+
+    def where(self, board: Board) -> int:
+        """The column of this board that was asked for."""
+        said = self.column.data
+        return board.column_for(RESOLVED).id if said == RESOLVED else int(said)
 
     def wanted(self) -> Place | None:
         """Where in the column it shall stand; None when that was not said."""
@@ -70,12 +76,12 @@ def create(number: int) -> AnyResponse:
         with writing(Board(id=ticket.board_id)) as board:
             ticket = access.ticket_seen_by(person, number, at)
             left = ticket.column_id
-            to, place = form.column.data, form.wanted()
+            to, place = form.where(board), form.wanted()
             tickets.move(board, ticket, to=to, expected=form.expected.data, place=place, by=person.by, now=at)
     except Refused as error:
         if _from_its_page():
             return ticket_page.refused(number, error)
-        return _refused(access.ticket_seen_by(person, number, at), form, error)
+        return _refused(access.ticket_seen_by(person, number, at), error)
     text = ""  # who puts a card elsewhere in its column sees it there
     if left != ticket.column_id:
         text = _("#%(number)s moved to %(column)s", number=number, column=ticket.column.name)
@@ -120,13 +126,13 @@ def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = N
     )
 
 
-def _refused(ticket: Ticket, form: MoveForm, error: Refused) -> AnyResponse:
+def _refused(ticket: Ticket, error: Refused) -> AnyResponse:
     """Nothing was changed: the reason, and where the ticket truly is."""
     if error.status not in (409, 422):
         raise error
     if told.by_script():
         return told.answer(ticket, error.said(), status=error.status, column=ticket.column_id, left=None)
-    return _dialog(ticket, form.column.data, error)
+    return _dialog(ticket, request.form.get("column", type=int), error)
 
 
 def _from_its_page() -> bool:

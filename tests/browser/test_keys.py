@@ -53,7 +53,9 @@ def column_of(ticket: Ticket) -> int:
     return db.session.get_one(Ticket, ticket.id, populate_existing=True).column_id
 
 
-def test_the_focus_walks_over_the_board_which_is_one_stop_of_tab(open_page: Any, desk: Any, now: Any) -> None:
+def test_the_focus_walks_over_the_board_where_each_column_is_one_stop_of_tab(
+    open_page: Any, desk: Any, now: Any
+) -> None:
     with writing(desk.board) as board:
         for name in ("New 1", "New 2", "New 3"):
             fill(board, desk, "new", name, now)
@@ -70,7 +72,7 @@ def test_the_focus_walks_over_the_board_which_is_one_stop_of_tab(open_page: Any,
     stops = page.evaluate(
         "[...document.querySelectorAll('.card a, .show-more')].filter(a => a.tabIndex === 0).map(a => a.id)"
     )
-    assert stops == ["s2", "o2"]
+    assert stops == ["s2", "o2", "s4", "o4"]
     press(page, "Tab")
     expect(page.locator("#o2")).to_be_focused()
     press(page, "j")

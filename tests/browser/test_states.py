@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from sqlalchemy import update
 
 from app.database import bookkeeping, db, writing
-from app.desk import messages, sign_ins
+from app.desk import messages, removals, sign_ins
 from app.models.clock import Heartbeat
 from app.models.ticket import Ticket
 from tests.server import Server
@@ -196,14 +196,13 @@ def test_a_ticket_that_cannot_be_opened_says_so_and_offers_to_try_again(
     expect(board.locator("h2#panel_title")).to_have_text("Where is my parcel?")
 
 
-def test_what_is_deleted_while_it_is_open_keeps_the_text(board: Page, ticket: Ticket) -> None:
+def test_what_is_deleted_while_it_is_open_keeps_the_text(
+    board: Page, desk: SmallDesk, ticket: Ticket, now: Any
+) -> None:
     board.locator(f"#s{ticket.id}").click()
     composer(board).fill("Half an answer")
-    board.route(f"**/tickets/{ticket.id}", lambda route: route.fulfill(status=404))
-    board.evaluate(
-        "number => document.dispatchEvent(new CustomEvent('board:delta', { detail: { seq: 1e9, gone: [number], cards: [], heads: [] } }))",
-        ticket.id,
-    )
+    with writing(desk.board) as locked:
+        removals.delete(locked, db.session.get_one(Ticket, ticket.id), by=desk.alice.by, now=now)
     expect(board.get_by_role("dialog").get_by_role("alert")).to_contain_text(
         "This ticket is not here any more"
     )

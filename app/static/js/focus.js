@@ -1,5 +1,5 @@
-// Walks over the board by keys. The board is one stop of Tab: the card that had the focus last, with what is on it. After a
-// move of one's own the next card has the focus.
+// Walks over the board by keys. Each column is one stop of Tab: the card that had the focus last, else its first, with what
+// is on it. After a move of one's own the next card has the focus.
 
 const board = document.getElementById("board");
 const ITEM = ".card-subject a, .show-more";
@@ -16,8 +16,11 @@ let leaving = null; // { card, column, place }: what is being moved from under t
 function settle() {
   if (leaving && isGone(leaving)) moveOn();
   if (!current?.isConnected || !current.checkVisibility()) current = itemsOf(board)[0];
-  const here = current?.closest(".card") ?? current;
-  for (const stop of board.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here?.contains(stop) ? 0 : -1);
+  for (const column of board.querySelectorAll(".column")) {
+    const item = column.contains(current) ? current : itemsOf(column)[0];
+    const here = item?.closest(".card") ?? item;
+    for (const stop of column.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here?.contains(stop) ? 0 : -1);
+  }
   reach(board, current ? -1 : 0);
 }
 

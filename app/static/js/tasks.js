@@ -122,7 +122,7 @@ emit("keys:actions", {
   move: ask("move"),
   resolve: on((number) => {
     const card = document.getElementById(`ticket_${number}`);
-    return move(number, (card ? board() : shown()).dataset.resolved, board()?.dataset.group ? undefined : card?.dataset.column);
+    return move(number, "resolved", board()?.dataset.group ? undefined : card?.dataset.column);
   }),
   copy: on(copy),
   reply: () => write("reply"),
