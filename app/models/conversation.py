@@ -114,15 +114,15 @@ def earlier_tickets(ticket: Ticket, boards: Select[int], **asked: object) -> lis
     return [Earlier._make(row) for row in db.session.execute(_earlier(boards), these)]
 
 
-def choices(board: Board, ticket: Ticket, now: datetime) -> Choices:
-    """What to choose from on the page of a ticket. It may be given to the people of its board and to who is on call; who
+def choices(board: Board, ticket: Ticket | None, now: datetime) -> Choices:
+    """What to choose from on the page of a ticket, or for tickets of a board. It may be given to the people of its board and to who is on call; who
     has it now is among them. One statement."""
     asked = {
         "board": board.id,
         "rota": board.rota_id,
-        "also": ticket.assignee_id,
+        "also": ticket.assignee_id if ticket else None,
         "now": now,
-        "ticket": ticket.id,
+        "ticket": ticket.id if ticket else None,
     }
     found: dict[str, list[Named]] = {"people": [], "followers": [], "teams": [], "tags": []}
     for kind, id, name in db.session.execute(_choices(), asked):

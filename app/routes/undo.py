@@ -30,7 +30,7 @@ def create(token: str) -> Response:
     back = f"/undo/{undo.token(outcome.stretches)}" if done else None
     if told.by_script():
         return told.answer_on(told.board_asking(), _text(done, outcome), undo=back)
-    return told.tell(redirect(_page_before(), code=303), _text(done, outcome), back)
+    return told.tell(redirect(page_before(), code=303), _text(done, outcome), back)
 
 
 def _taken_back(events: Mapping[int, Sequence[Event]]) -> steps.Outcome:
@@ -59,7 +59,7 @@ def _deeds(events: Sequence[Event]) -> str:
     return history.deeds(events[::-1], signed_in_person().zone, now())
 
 
-def _page_before() -> str:
+def page_before() -> str:
     """Where the form stood."""
     page = urlsplit(request.referrer or "")
     return local_path(page.path + (f"?{page.query}" if page.query else "")) or "/"

@@ -104,7 +104,7 @@ def test_undone_newest_first_a_ticket_is_as_it_was(
 
 
 CHANGES = [
-    ("move", "resolved", "open", "%s has moved this to Open meanwhile."),
+    ("move", "resolved", "open", "%s moved this to Open 1 min ago."),
     ("assign", "bob", "alice", "%s has changed who has this meanwhile."),
     ("team", 0, 1, "%s has changed the team of this ticket meanwhile."),
     ("prioritise", 3, 2, "%s has changed the priority of this ticket meanwhile."),

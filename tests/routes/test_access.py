@@ -124,6 +124,8 @@ TABLE = {
     "POST /tickets/<int:number>/tags": Row(BOARD),
     "POST /tickets/<int:number>/tags/removal": Row(BOARD),
     "POST /undo/<token>": Row(BOARD),
+    "GET /tickets/bulk": Row(SIGNED_IN),
+    "POST /tickets/bulk": Row(SIGNED_IN),  # of each ticket it asks by itself, see test_bulk
     "GET /tickets": Row(SIGNED_IN),
     "GET /tickets.csv": Row(SIGNED_IN),
     "GET /queries/completion": Row(SIGNED_IN),

@@ -24,6 +24,7 @@ TEXTS = (
 ODD = (*NUMBERS, *TEXTS)
 PARAMETERS = (
     "q",
+    "ids",
     "since",
     "after",
     "before",
@@ -48,6 +49,8 @@ PARAMETERS = (
 )
 PAGES = (
     "/tickets",
+    "/tickets/bulk",
+    "/tickets/bulk?ids={number}",
     "/tickets/{number}",
     "/tickets/{number}/move",
     "/tickets/{number}/snooze",
