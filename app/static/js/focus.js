@@ -129,6 +129,20 @@ document.addEventListener("ticket:done", ({ detail }) => {
   else if (card) follow({ card, ...placeOf(card) });
 });
 
+// ---- Selecting -------------------------------------------------------------------------------------------------------
+
+function select(mode) {
+  const number = focused()?.closest(".card")?.dataset.id;
+  if (!number) return false;
+  emit("board:select", { number, mode });
+}
+
+function extend(by) {
+  if (select("extend") === false) return false;
+  step(by);
+  select("extend");
+}
+
 // ---- Looking ---------------------------------------------------------------------------------------------------------
 
 // The panel opens and the focus stays on the card; once more closes it.
@@ -152,6 +166,9 @@ emit("keys:actions", {
   right: (event) => side(1, event),
   open,
   peek,
+  select: () => select("toggle"),
+  select_up: () => extend(-1),
+  select_down: () => extend(1),
   back: () => shift(-1),
   forward: () => shift(1),
 });

@@ -40,8 +40,17 @@ function move(number, column, expected) {
   return change(number, "column", { column, ...(expected && { expected }) });
 }
 
+// With tickets selected it is for all of them: the menu of the bar.
+function pickForAll(noun) {
+  const menu = document.querySelector(`#bulk.is-on [data-menu="${noun}"]`);
+  if (!menu) return false;
+  menu.open = true;
+  menu.querySelector("input, button").focus();
+  return true;
+}
+
 function pick(noun) {
-  return on((number) => emit("palette:open", {
+  const forOne = on((number) => emit("palette:open", {
     address: `/tickets/${number}/choices/${noun}`,
     label: `${texts[noun]} · #${number}`,
     then({ post, values }) {
@@ -50,6 +59,7 @@ function pick(noun) {
       else change(number, post, values);
     },
   }));
+  return () => pickForAll(noun) || forOne();
 }
 
 // ---- In the sheet ------------------------------------------------------------------------------------------------------
@@ -62,6 +72,8 @@ const ask = (noun) => on((number) => {
   link.href = `/tickets/${number}/${noun}`;
   link.click();
 });
+
+const askForSnooze = ask("snooze");
 
 document.addEventListener("sheet:done", ({ detail }) => {
   if (link.pathname === `/tickets/${detail.ticket}/snooze`) emit("ticket:done", { number: detail.ticket });
@@ -118,7 +130,7 @@ emit("keys:actions", {
   column: pick("column"),
   priority: pick("priority"),
   tags: pick("tags"),
-  snooze: ask("snooze"),
+  snooze: () => pickForAll("snooze") || askForSnooze(),
   move: ask("move"),
   resolve: on((number) => {
     const card = document.getElementById(`ticket_${number}`);
