@@ -322,6 +322,7 @@ VERBS = {
     "see_policies": Verb(_agents),
     "edit_policies": Verb(_managers, seen_with="see_policies"),  # calendars too
     "see_failed_messages": Verb(_managers),
+    "block_senders": Verb(_managers),
     "see_people": Verb(_managers),
     "edit_people": Verb(_admins, seen_with="see_people"),
     "edit_boards": Verb(_admins),

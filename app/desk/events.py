@@ -83,6 +83,8 @@ KINDS = {
     "desk.set-up": Kind(N_("The desk was set up")),
     "desk.changed": Kind(N_("changed the settings"), deed=True),
     "mail.discarded": Kind(N_("discarded a failed message: %(new)s"), deed=True),
+    "sender.blocked": Kind(N_("blocked the sender %(new)s"), deed=True),
+    "sender.unblocked": Kind(N_("unblocked the sender %(old)s"), deed=True),
     "board.added": Kind(N_("added the board %(new)s"), deed=True),
     "board.people": Kind(N_("changed who belongs to the board %(new)s"), deed=True),
     "person.added": Kind(N_("added %(new)s"), deed=True),

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, trouble, words_of, writing
-from app.desk import access, acknowledgements, customers, merges, messages, recipients, tickets
+from app.desk import access, acknowledgements, blocked, customers, merges, messages, recipients, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
@@ -25,6 +25,7 @@ from app.mail.headers import one_line
 from app.mail.language import detect
 from app.mail.parse import Message as Parsed
 from app.mail.parse import ParseError, parse
+from app.models.blocked import is_blocked
 from app.models.board import Board
 from app.models.channel import Channel, channels_in_use
 from app.models.delivery import Delivery
@@ -217,6 +218,9 @@ def _take(raw_id: int, data: bytes, source: str, sent_to: str | None, now: datet
         if message.automatic == "own-message" or address in own:
             _mark(raw_id, "ignored")
             return _receipt("ignored", message, automatic=message.automatic or "own-message")
+        if is_blocked({address, message.from_address}):
+            _mark(raw_id, "ignored", blocked.REASON)
+            return _receipt("ignored", message, error=blocked.REASON)
         return _deliver(_Arrival(raw_id, message, name, address, channels, source, sent_to, now))
     except ParseError as error:
         return _failed(raw_id, str(error))

@@ -2,6 +2,7 @@
 
 from app.models import (
     alert,
+    blocked,
     board,
     calendar,
     channel,
@@ -31,6 +32,7 @@ from app.models import (
 
 __all__ = [
     "alert",
+    "blocked",
     "board",
     "calendar",
     "channel",

@@ -1,5 +1,5 @@
 """What arrived and could not be handled: listed, read, downloaded, tried again, made a ticket by hand, or
-discarded."""
+discarded. And what was ignored because its sender is blocked."""
 
 from typing import Any
 
@@ -42,15 +42,16 @@ class ByHandForm(NewTicketForm):
 @allowed("see_failed_messages")
 def index() -> Response:
     before = request.args.get("before", type=int)
-    state = "discarded" if "discarded" in request.args else "failed"
+    state = next((other for other in ("discarded", "ignored") if other in request.args), "failed")
     found = failed.failed(state, before)
     return page(
         "failed_messages/index.html",
         messages=[_told(one) for one in found[:PER_PAGE]],
         older=found[PER_PAGE - 1].raw.id if len(found) > PER_PAGE else None,
         first=before is None,
-        discarded=state == "discarded",
-        discarded_count=failed.discarded_count(),
+        state=state,
+        discarded_count=failed.count("discarded"),
+        ignored_count=failed.count("ignored"),
         now=now(),
     )
 
@@ -76,11 +77,14 @@ def source(raw_id: int) -> Response:
 @bp.post("/failed-messages/<int:raw_id>/attempt")
 @allowed("see_failed_messages")
 def attempt(raw_id: int) -> AnyResponse:
-    receipt = inbox.handle(_found(raw_id, "failed").raw.id, now=now())
+    """Again, from the beginning: what is ignored may have been sent by somebody who is not blocked any more."""
+    receipt = inbox.handle(_found(raw_id, "failed", "ignored").raw.id, now=now())
     if receipt.action == "failed":
         flash(gettext("It failed again: %(error)s", error=_said(receipt.error)), "error")
         return redirect(url_for("failed_messages.index"), code=303)
-    if receipt.ticket is None:
+    if receipt.error:
+        flash(_said(receipt.error), "error")
+    elif receipt.ticket is None:
         flash(gettext("The message needs no ticket; it is kept in the archive."))
     else:
         flash(gettext("The message is in ticket #%(number)s now.", number=receipt.ticket))
@@ -136,9 +140,9 @@ def make_ticket(raw_id: int) -> AnyResponse:
     return redirect(url_for("tickets.show", number=ticket.id), code=303)
 
 
-def _found(raw_id: int, state: str | None = None) -> Failed:
+def _found(raw_id: int, *states: str) -> Failed:
     found = failed_message(raw_id)
-    if found is None or state not in (None, found.raw.state):
+    if found is None or (states and found.raw.state not in states):
         raise access.not_found()
     return found
 
@@ -167,6 +171,7 @@ def _told(found: Failed) -> dict[str, Any]:
     head, _ = headers.split(found.head)
     return {
         "id": found.raw.id,
+        "ignored": found.raw.state == "ignored",
         "error": _said(found.raw.error),
         "received_at": found.raw.received_at,
         "to": found.raw.sent_to or head.text("to"),

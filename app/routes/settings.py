@@ -36,6 +36,13 @@ SECTIONS = (
         "see_deleted",
     ),
     (
+        "blocked.index",
+        "shield",
+        N_("Blocked senders"),
+        N_("Whose mail becomes no ticket"),
+        "block_senders",
+    ),
+    (
         "settings.desk",
         "globe",
         N_("Desk"),

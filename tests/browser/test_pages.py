@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
 from app.demo import fill
-from app.desk import inbox
+from app.desk import blocked, inbox
 from app.desk.setup import ensure_desk
 from app.models.channel import channels_in_use
 from app.models.company import Company
@@ -38,6 +38,10 @@ SIGNED_IN = (
     "/tickets/new",
     "/tickets/{ticket}",
     "/tickets/{ticket}/move",
+    "/tickets/{ticket}/snooze",
+    "/tickets/{ticket}/merge",
+    "/tickets/{ticket}/block",
+    "/tickets/deleted",
     "/search",
     "/search?q=lamp",
     "/search?q=tag:",
@@ -53,6 +57,7 @@ SIGNED_IN = (
     "/deliveries",
     "/failed-messages",
     "/failed-messages?discarded=",
+    "/failed-messages?ignored=",
     "/failed-messages/{failed}",
     "/failed-messages/{failed}/ticket",
     "/profile",
@@ -82,6 +87,7 @@ SIGNED_IN = (
     "/companies/{company}",
     "/settings/teams",
     "/settings/teams/{team}",
+    "/settings/blocked",
     "/settings/tags",
     "/settings/tags/1",
 )
@@ -110,6 +116,8 @@ def demo(app: Any, now: Any) -> dict[str, int]:
     first, second = failed
     with writing(ensure_desk(now)) as row:
         inbox.discard(row, second, "It says nothing.", by=OPERATOR, now=now)
+        blocked.block(row, "lottery.example", by=OPERATOR, now=now)
+    inbox.receive(b"From: eve@lottery.example\r\nSubject: You won\r\n\r\nA lamp.", now=now, source="command")
     return {
         "board": board.id,
         "archived": board.column_for("archived").id,

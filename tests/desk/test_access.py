@@ -47,6 +47,7 @@ MAY = {
     "see_policies": AGENTS,
     "edit_policies": MANAGERS,
     "see_failed_messages": MANAGERS,
+    "block_senders": MANAGERS,
     "see_people": MANAGERS,
     "edit_people": ADMINS,
     "edit_boards": ADMINS,

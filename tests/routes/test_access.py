@@ -91,6 +91,8 @@ TABLE = {
     "GET /tickets/<int:number>/deletion": Row(MANAGERS, sees=BOARD),
     "POST /tickets/<int:number>/deletion": Row(MANAGERS, sees=BOARD),
     "GET /tickets/deleted": Row(MANAGERS),
+    "GET /tickets/<int:number>/block": Row(MANAGERS),
+    "POST /tickets/<int:number>/block": Row(MANAGERS),
     "POST /tickets/<int:number>/restoration": Row(frozenset()),  # it is not deleted
     "GET /tickets/<int:number>/snooze": Row(BOARD),
     "POST /tickets/<int:number>/snooze": Row(BOARD),
@@ -243,6 +245,9 @@ TABLE = {
     "POST /settings/tags/<int:tag_id>": Row(MANAGERS, sees=AGENTS),
     "POST /settings/tags/<int:tag_id>/merging": Row(MANAGERS, sees=AGENTS),
     "POST /settings/tags/<int:tag_id>/removal": Row(MANAGERS, sees=AGENTS),
+    "GET /settings/blocked": Row(MANAGERS),
+    "POST /settings/blocked": Row(MANAGERS),
+    "POST /settings/blocked/<int:blocked_id>/removal": Row(MANAGERS),
     "GET /settings/policies": Row(AGENTS),
     "GET /settings/policies/<int:policy_id>": Row(AGENTS),
     "POST /settings/policies/<int:policy_id>": Row(MANAGERS, sees=AGENTS),

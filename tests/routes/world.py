@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
-from app.desk import alerts, inbox, invitations, sign_ins, tickets, undo
+from app.desk import alerts, blocked, inbox, invitations, sign_ins, tickets, undo
 from app.models.alert import Alert
 from app.models.board import Board, BoardPerson
 from app.models.company import Company
@@ -46,6 +46,7 @@ class World:
     tokens: dict[str, str]  # blueprint -> its <token>
     views: dict[str, int]  # one of each person's own
     notifications: dict[str, int]  # as well
+    blocked: dict[str, int]  # a blocked sender as well
     raw: dict[str, int]  # a failed message for each actor, who may get it through
     now: datetime
 
@@ -62,6 +63,7 @@ class World:
             "company_id": self.companies[actor].id,
             "sign_in_id": own[0].id if own else "0",
             "token": self.tokens.get(endpoint.partition(".")[0]),
+            "blocked_id": self.blocked[actor],
             "raw_id": self.raw[actor],
             "view_id": self.views.get(actor, 0),
             "notification_id": self.notifications.get(actor, 0),
@@ -141,6 +143,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         tokens,
         _views(people, now),
         _told(people, message.ticket_id, now),
+        _blocked(desk, now),
         raw,
         now,
     )
@@ -174,6 +177,14 @@ def _told(people: dict[str, Person], number: int, now: datetime) -> dict[str, in
         db.session.add_all(made.values())
         db.session.flush()
         return {actor: told.id for actor, told in made.items()}
+
+
+def _blocked(desk: SmallDesk, now: datetime) -> dict[str, int]:
+    with writing(desk.row) as row:
+        return {
+            actor: blocked.block(row, f"{actor.replace(' ', '.')}@spam.example", by=CLOCK, now=now).id
+            for actor in ACTORS
+        }
 
 
 def _on_call(desk: SmallDesk, now: datetime) -> tuple[Person, Shift]:
