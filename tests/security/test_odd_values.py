@@ -50,7 +50,6 @@ PARAMETERS = (
 PAGES = (
     "/tickets",
     "/tickets/bulk",
-    "/tickets/bulk?ids={number}",
     "/tickets/{number}",
     "/tickets/{number}/move",
     "/tickets/{number}/snooze",
