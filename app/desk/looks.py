@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import update
 
 from app.database import bookkeeping
+from app.models.board import Board
 from app.models.person import Person
 
 
@@ -14,6 +15,20 @@ def at_board(person: Person, board_id: int) -> Mapping[str, Any]:
     """What this person has chosen for a board."""
     found = person.looks.get("boards", {}).get(str(board_id), {})
     return found if isinstance(found, dict) else {}
+
+
+def collapsed(person: Person, board_id: int) -> frozenset[int]:
+    """The columns of the board that this person has collapsed."""
+    return frozenset(at_board(person, board_id).get("collapsed", ()))
+
+
+def collapse(person: Person, board: Board, column_id: int, *, collapsed: bool) -> None:
+    """Collapses a column of the board, or expands it. Columns that are gone are forgotten."""
+    kept = {
+        column.id for column in board.columns if column.id in at_board(person, board.id).get("collapsed", ())
+    }
+    kept = kept | {column_id} if collapsed else kept - {column_id}
+    remember(person, board.id, collapsed=sorted(kept) or None)
 
 
 def remember(person: Person, board_id: int, *, compact: bool | None = None, **chosen: Any) -> None:

@@ -49,8 +49,9 @@ def show(board_id: int) -> AnyResponse:
     view = _view(board.id, asked, person, request.args)
     seen = rows.overview(view, at)
     columns = cards.shown(seen.heads)
+    folded = frozenset() if view.grouped else looks.collapsed(person, board.id)
     nothing_yet = not asked.text and not any(head.count for head in seen.heads)
-    found = _first(view, columns, at, seen.first)
+    found = _first(view, [column for column in columns if column.id not in folded], at, seen.first)
     return page(
         "boards/show.html",
         status=422 if asked.error else 200,
@@ -61,7 +62,10 @@ def show(board_id: int) -> AnyResponse:
         asked=asked,
         carried={name: request.args[name] for name in ("sort", "group") if request.args.get(name)},
         hidden=said(seen.hidden),
-        columns=[_column(column, found.get(column.id, []), view, at) for column in columns],
+        columns=[
+            _column(column, found.get(column.id, []), view, at, folded=column.id in folded)
+            for column in columns
+        ],
         archived=[head for head in seen.heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),
@@ -168,7 +172,9 @@ def clock_stopped(at: datetime) -> bool:
     return not all(health[job]["alive"] for job in SWEEPING)
 
 
-def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -> dict[str, Any]:
+def _column(
+    head: rows.Head, found: list[rows.Card], view: View, at: datetime, *, folded: bool
+) -> dict[str, Any]:
     """What boards/_column.html takes."""
     first = found[:PER_COLUMN]
     return {
@@ -179,7 +185,8 @@ def _column(head: rows.Head, found: list[rows.Card], view: View, at: datetime) -
         "count_said": head.count_said,
         "head": cards.draw_head(head, view.group, view.locale),
         "cards": cards.draw(first, view, at),
-        "empty": not first,
+        "empty": not (head.count if folded else first),
+        "folded": folded,
         "address": cards.address_of(view, head.id),
         "cursor": cards.cursor(first[-1], view) if len(found) > PER_COLUMN else None,
         "left": cards.left(head, len(first)),

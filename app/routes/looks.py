@@ -1,4 +1,4 @@
-"""How a person looks at a board: what the menu "Display" sets."""
+"""How a person looks at a board: what the menu "Display" sets, and which columns are collapsed."""
 
 from typing import Any
 
@@ -6,10 +6,13 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app.auth import login_required, now, signed_in_person
+from app.database import db
 from app.desk import access, looks
 from app.filters import LONGEST_TYPED
+from app.models.board import Column
 from app.models.group import GROUPS, STATE
 from app.models.order import ORDERS, USUAL
+from app.routes import told
 
 bp = Blueprint("looks", __name__)
 
@@ -29,3 +32,21 @@ def choose(board_id: int) -> Response:
     looks.remember(person, board.id, compact=request.form.get("cards") == "compact", **chosen)
     text = request.form.get("q", "")[:LONGEST_TYPED] or None
     return redirect(url_for("boards.show", board_id=board.id, q=text, **chosen), code=303)
+
+
+@bp.post("/columns/<int:column_id>/look")
+@login_required
+def collapse(column_id: int) -> Response:
+    """Remembers whether the column is collapsed, and shows the board as the address has it."""
+    person, column = signed_in_person(), db.session.get(Column, column_id)
+    if column is None:
+        raise access.not_found()
+    board = access.board_seen_by(person, column.board_id, now())
+    looks.collapse(person, board, column_id, collapsed=bool(request.form.get("collapsed")))
+    if told.by_script():
+        return Response(status=204)
+    carried: dict[str, Any] = {
+        name: request.args.get(name, "")[:LONGEST_TYPED] or None for name in ("q", "sort")
+    }
+    to = url_for("boards.show", board_id=board.id, _anchor=f"column_{column_id}", **carried)
+    return redirect(to, code=303)

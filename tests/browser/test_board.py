@@ -115,6 +115,49 @@ def test_two_order_a_column_by_hand(open_board: Any, desk: Any, now: Any) -> Non
     assert column_of(second) == open_.id
 
 
+def test_tickets_are_opened_in_a_column_and_it_is_collapsed(open_board: Any, desk: Any, now: Any) -> None:
+    """One after the other by keys; what is wrong is said in place. A collapsed column takes drops, and stays collapsed."""
+    ticket = ticket_in(desk, "new", "Where is my parcel?", now)
+    column = desk.columns["open"]
+    bob, alice = open_board(desk.bob), open_board(desk.alice)
+    place = bob.locator(f"#column_{column.id}")
+    place.get_by_role("link", name="Add a ticket to Open").click()
+    expect(place.get_by_label("Subject")).to_be_focused()
+    bob.keyboard.type("Lamp")
+    place.get_by_label("Customer's e-mail address").fill("kim")
+    place.get_by_label("Message").fill("It flickers.")
+    place.get_by_label("Message").dispatch_event("keydown", {"key": "Enter", "isComposing": True})
+    bob.keyboard.press("Enter")
+    expect(place.get_by_text("That is not an e-mail address.")).to_be_visible()
+    expect(place.get_by_label("Customer's e-mail address")).to_be_focused()
+    bob.keyboard.press("Control+a")
+    bob.keyboard.type("kim@example.org")
+    bob.keyboard.press("Enter")
+    place.locator(".card", has_text="Lamp").wait_for()
+    expect(place.get_by_label("Subject")).to_be_focused()
+    expect(place.get_by_label("Subject")).to_have_value("")
+    expect(place.locator(".error")).to_have_count(0)
+    alice.locator(f"#column_{column.id} .card", has_text="Lamp").wait_for()
+    bob.keyboard.press("Escape")
+    expect(place.get_by_label("Subject")).to_be_hidden()
+    cards = place.get_by_role("button", name="Cards of Open")
+    with bob.expect_response(re.compile("/look")):
+        cards.click()
+    expect(cards).to_have_attribute("aria-expanded", "false")
+    bob.reload()
+    bob.locator("#live[data-state=live]").wait_for()
+    expect(place.locator(".card")).to_have_count(0)
+    box = place.bounding_box()
+    take(bob, card(bob, ticket))
+    bob.mouse.move(box["x"] + 15, box["y"] + 200, steps=5)
+    bob.mouse.up()
+    card(alice, ticket, column).wait_for()
+    expect(place.locator(".count").first).to_have_text("2")
+    cards.click()
+    expect(place.locator(".card:visible")).to_have_count(2)
+    expect(place.locator(".show-more")).to_have_count(0)
+
+
 def test_columns_of_people_are_live(open_board: Any, desk: Any, now: Any) -> None:
     """Whoever drags a card to a person assigns it; the other one sees it, in columns of people or of the board."""
     ticket = ticket_in(desk, "new", "Whose is it?", now)

@@ -126,6 +126,7 @@ def test_parameters_of_every_page(world: World, app: Any, browser_as: Callable[.
     pages += ["/", "/sign-in", "/contact/sent", f"/boards/{board}", f"/boards/{board}/delta"]
     pages += [
         f"/columns/{column}/cards",
+        f"/columns/{column}/tickets/new",
         "/failed-messages",
         "/rota",
         "/palette",

@@ -141,9 +141,9 @@ function showCounts(column) {
     tab.classList.toggle("has-late", head.dataset.late !== "0");
   }
   const shown = listOf(column).children.length;
-  column.querySelector(".column-empty").hidden = shown > 0;
   const more = moreOf(column);
   const counted = Number(head.dataset.count);
+  column.querySelector(".column-empty").hidden = shown > 0 || (column.matches(".is-folded") && counted > 0);
   const left = counted - shown - (waiting.get(column)?.size ?? 0);
   if (!more) return;
   if (left <= 0 && counted <= 999) return void more.remove();
@@ -159,7 +159,7 @@ function trim(column) {
   const limit = Number(list.dataset.limit);
   const extra = [...list.children].slice(limit);
   const end = column.querySelector(".column-body").getBoundingClientRect().bottom;
-  if (!extra.length || extra[0].getBoundingClientRect().top < end || extra.some((card) => card.matches(":focus-within"))) return;
+  if (!extra.length || column.matches(".is-folded") || extra[0].getBoundingClientRect().top < end || extra.some((card) => card.matches(":focus-within"))) return;
   for (const card of extra) card.remove();
   const last = list.lastElementChild.dataset;
   const more = moreOf(column) ?? list.parentElement.appendChild(document.createElement("a"));
@@ -269,5 +269,5 @@ function showMore(link, part) {
   }
   list.dataset.limit = Number(list.dataset.limit) + cards.length;
   showCounts(column);
-  cards[0]?.querySelector(".card-subject a").focus({ preventScroll: true });
+  if (link.dataset.after) cards[0]?.querySelector(".card-subject a").focus({ preventScroll: true });
 }

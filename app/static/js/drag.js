@@ -48,7 +48,7 @@ function aim(event) {
   const target = column && board.contains(column) && column !== dragged.from ? column : null;
   if (target === dragged.to) return;
   dragged.to?.classList.remove("is-target");
-  if (!byHand || !target?.querySelector(".card")) target?.classList.add("is-target");
+  if (!byHand || !target?.querySelector(".column:not(.is-folded) .card")) target?.classList.add("is-target");
   dragged.to = target;
 }
 
