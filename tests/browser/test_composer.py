@@ -12,6 +12,7 @@ from app.database import db, writing
 from app.models.message import Attachment
 from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
+from tests.waiting import until
 
 Page = Any
 
@@ -127,7 +128,7 @@ def test_a_draft_follows_its_writer_and_a_cut_network_loses_nothing(
     pencil = (
         f"getComputedStyle(document.querySelector('#ticket_{number} .card-foot .end'), '::before').content"
     )
-    again.wait_for_function(f"{pencil}.includes('✎')")
+    until(lambda: "✎" in again.evaluate(pencil))
     elsewhere.get_by_role("button", name="Send and resolve").click()
     expect(composer(elsewhere)).to_have_value("")
     again.goto(f"/tickets/{number}")

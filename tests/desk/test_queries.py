@@ -77,7 +77,7 @@ def filled(desk: SmallDesk, now: datetime) -> Filled:
 
 
 @given(tree=trees(IDS, words=False), zone=st.sampled_from(ZONES))
-@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 def test_the_database_answers_as_the_reference_does(filled: Filled, tree: Query, zone: str) -> None:
     world = world_at(filled.now, filled.me, zone)
     expected = filled.expected(tree, world)
@@ -104,7 +104,7 @@ def test_the_database_answers_as_the_reference_does(filled: Filled, tree: Query,
     per_column=st.sampled_from((2, 40)),
     sort=st.sampled_from(sorted(ORDERS)),
 )
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 def test_a_filtered_board_says_the_same_whichever_way_it_looks(
     filled: Filled,
     desk: SmallDesk,
@@ -139,7 +139,7 @@ def test_a_filtered_board_says_the_same_whichever_way_it_looks(
 
 
 @given(tree=trees(IDS, most=3, words=False), zone=st.sampled_from(ZONES), number=st.integers(0, 39))
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=60, deadline=None, suppress_health_check=SLOW)
 def test_answers_change_at_the_next_flip_and_not_before(
     filled: Filled, tree: Query, zone: str, number: int
 ) -> None:

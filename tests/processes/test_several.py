@@ -124,13 +124,13 @@ def begins_to_send(server: Server) -> socket.socket:
 
 
 def next_event(stream: http.client.HTTPResponse) -> tuple[str, int]:
-    """The name of the next event that is more than a sign of life, and its number; the connection's time bounds it."""
+    """The name of the next event that is more than a sign of life or who looks, and its number; the connection's time bounds it."""
     name, number = "", 0
     while line := stream.readline().decode().rstrip("\n"):
         field, _, value = line.partition(": ")
         name = value if field == "event" else name
         number = int(value) if field == "id" else number
-    return (name, number) if name else next_event(stream)
+    return (name, number) if name not in ("", "presence", "beat") else next_event(stream)
 
 
 def other_figures(server: Server) -> dict[str, float]:

@@ -13,6 +13,8 @@ from app.routes.search import PER_PAGE
 from tests.small import SmallDesk
 from tests.stories import fill, ticket_in
 
+NOTHING = "<strong>Nothing found</strong>"
+
 
 @pytest.fixture
 def tickets(desk: SmallDesk, now: datetime) -> dict[str, int]:
@@ -70,7 +72,7 @@ def test_what_is_found(
     page = browser_as(desk.bob).get("/search", query_string={"q": query})
     assert page.status_code == 200
     assert order(page) == [tickets[name] for name in found]
-    assert ("Nothing found" in page.text) is not bool(found)
+    assert (NOTHING in page.text) is not bool(found)
 
 
 def test_only_what_one_may_see(
@@ -79,7 +81,7 @@ def test_only_what_one_may_see(
     for person in (desk.charlie, desk.erin):
         page = browser_as(person).get("/search?q=refund")
         assert page.status_code == 200
-        assert "Nothing found" in page.text
+        assert NOTHING in page.text
         assert browser_as(person).get(f"/search?q=%23{tickets['note']}").status_code == 200
 
 
@@ -90,7 +92,7 @@ def test_a_number_goes_to_its_ticket(
     for text in (str(tickets["note"]), f"#{tickets['note']}", f" ＃{tickets['note']} "):
         answer = browser.get("/search", query_string={"q": text})
         assert (answer.status_code, answer.location) == (303, f"/tickets/{tickets['note']}")
-    assert "Nothing found" in browser.get("/search?q=999999999").text
+    assert NOTHING in browser.get("/search?q=999999999").text
     assert browser.get("/search", query_string={"q": f'"{tickets["note"]}"'}).status_code == 200
 
 

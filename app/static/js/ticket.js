@@ -44,6 +44,7 @@ function refresh() {
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   detail.requestConfig.elt.classList.remove("is-changed"); // what was sent is not being chosen any more
+  if (!detail.elt.isConnected) detail.shouldSwap = false; // the panel was closed meanwhile
   if (!ticket || detail.elt !== asker) return;
   const parts = ["due", "line", "messages", ...(isBusy(part("rail")) ? [] : ["rail"])];
   asker.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
