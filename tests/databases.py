@@ -11,3 +11,6 @@ if _CHOSEN and _CHOSEN not in _ALL:
 
 DATABASES = (_CHOSEN,) if _CHOSEN else _ALL
 on_both_databases = pytest.mark.parametrize("database", DATABASES, indirect=True)  # in tests/browser
+on_one_database = pytest.mark.parametrize(
+    "database", DATABASES[:1], indirect=True
+)  # what no database has a say in

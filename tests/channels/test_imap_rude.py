@@ -16,6 +16,7 @@ from app.models.message import RawMessage
 from app.models.ticket import Ticket
 from tests.channels.accounts import fetch, fresh, mail, set_up
 from tests.channels.rude_server import CLOSE, HANG, RudeServer
+from tests.databases import on_one_database
 from tests.small import SmallDesk
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -202,6 +203,7 @@ def test_a_server_that_refuses_sizes_together_is_asked_for_each(
 # nonsense, and silence
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("where", "answer", "text"),
     [
@@ -249,6 +251,7 @@ def test_nonsense_is_told_and_tried_again(
     assert fetch(now + MINUTE) == Counter(created=1)
 
 
+@on_one_database
 def test_a_look_ends_however_slowly_a_server_talks(
     desk: SmallDesk, now: datetime, server: RudeServer, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.database import writing
+from tests.databases import on_one_database
 from tests.routes.world import ACTORS, World, make_world
 from tests.small import SmallDesk
 
@@ -315,6 +316,7 @@ def test_nobody_changes_what_is_not_theirs(world: World, app: Any, browser_as: C
         assert (actor, found) == (actor, {route: TABLE[route].answer(actor) for route in refused})
 
 
+@on_one_database
 @pytest.mark.parametrize("route", CHANGING)
 def test_whoever_may_gets_through(route: str, world: World, app: Any, browser_as: Callable[..., Any]) -> None:
     """From the least to the most powerful, so that what the last ones change disturbs nobody's answer."""

@@ -11,11 +11,13 @@ from app import create_app
 from app.auth import POLICY, current_person, in_the_clear, own_token
 from app.database import db
 from tests.browsing import Browser, sign_in
+from tests.databases import on_one_database
 from tests.small import SmallDesk
 
 ADDRESSES = ["/sign-in", "/profile", "/people", "/static/icon.svg", "/nothing-here", "/invitations/none"]
 
 
+@on_one_database
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("signed_in", [False, True])
 def test_every_answer_carries_them(
@@ -44,6 +46,7 @@ def test_the_policy_is_the_one_of_the_design() -> None:
     }
 
 
+@on_one_database
 @pytest.mark.parametrize("address", ["/profile", "/people", "/people/new", "/nothing-here"])
 def test_what_the_signed_in_see_is_kept_nowhere(
     desk: SmallDesk, browser_as: Callable[..., Any], address: str
@@ -58,6 +61,7 @@ def test_static_files_are_kept_and_know_nobody(desk: SmallDesk, browser_as: Call
     assert "Cookie" not in headers.get("Vary", "")
 
 
+@on_one_database
 @pytest.mark.parametrize("base_url", ["https://desk.example.com"])
 def test_behind_https(desk: SmallDesk, app: Any, settings: Any, base_url: str) -> None:
     secure = create_app(replace(settings, base_url=base_url), TESTING=True)
@@ -112,6 +116,7 @@ def test_managers_are_warned_on_every_page(
     ]
 
 
+@on_one_database
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -149,6 +154,7 @@ def test_only_our_own_pages_change_something(
         assert "<h1" in answer.text
 
 
+@on_one_database
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
 def test_every_unsafe_method_is_looked_at(
     desk: SmallDesk, browser_as: Callable[..., Any], method: str
@@ -188,6 +194,7 @@ def linked(desk: SmallDesk, settings: Any) -> Iterator[Any]:
         db.engine.dispose()
 
 
+@on_one_database
 @pytest.mark.parametrize("address", ["/links/view", "/links/blueprint"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_own_token_is_open_to_other_sites_and_blind_to_the_cookie(
