@@ -54,15 +54,13 @@ def stretches(events: Iterable[Event]) -> list[Stretch]:
 
 
 def just_done() -> list[Stretch]:
-    """What the last transaction has changed on tickets and can be taken back, for token(). Empty when it has done more
-    than that: an answer is taken back in its own way, with all that it has moved."""
+    """What the last transaction has changed on tickets and can be taken back, for token(). Empty when people did more in it
+    than that: an answer or a merge with half of it undone would be neither."""
     done = [(row.id, first, last) for row, first, last in written() if isinstance(row, Board)]
     if not done:
         return []
-    kinds = db.session.execute(select(Event.kind, Event.by_kind).where(_in(done))).all()
-    if any(kind.startswith("message.") for kind, _ in kinds):
-        return []
-    return done if any(KINDS[kind].undo and by == "person" for kind, by in kinds) else []
+    by_people = db.session.scalars(select(Event.kind).where(_in(done), Event.by_kind == "person")).all()
+    return done if by_people and all(KINDS[kind].undo for kind in by_people) else []
 
 
 def events_of(found: Sequence[Stretch], now: datetime) -> dict[int, list[Event]]:
