@@ -44,6 +44,11 @@ function show(wanted) {
   load(wanted);
 }
 
+// What was still asked for has no place to go to any more.
+function abandon() {
+  for (const each of body.querySelectorAll(".htmx-request")) window.htmx.trigger(each, "htmx:abort");
+}
+
 async function load(wanted) {
   const list = linkOf(wanted)?.closest("[data-cards], [data-beside]");
   if (list) origin = { list, place: ticketsOf(list).indexOf(wanted) };
@@ -74,6 +79,7 @@ async function load(wanted) {
 
 function fill(html) {
   reveal();
+  abandon();
   body.innerHTML = html;
   window.htmx.process(body);
   const root = body.firstElementChild;
@@ -187,6 +193,7 @@ addEventListener("popstate", () => {
   mark();
   panel.hidden = true;
   follow({ dataset: {} });
+  abandon();
   body.replaceChildren();
   document.title = home;
   (link ?? origin?.list.querySelector("a[href]"))?.focus({ preventScroll: true });
