@@ -207,7 +207,7 @@ def _from_json(data: Any, depth: int, left: list[int]) -> Query:
             _count(len(values), left)
             if all(type(value) in (str, int) for value in values):
                 return Term(field, operator, tuple(values))
-        case {"words": str(text)} if text.strip():
+        case {"words": str(text)} if phrase(text):
             _count(1, left)
             return Words(text)
     raise _damaged()

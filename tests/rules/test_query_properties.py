@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rules.query import And, Not, Or, Query, QueryError, Term, Words, fold, from_json, parse, to_json, to_text
+from rules.tokens import phrase
 from rules.vocabulary import LONGEST, ORDER, PRIORITIES, VOCABULARY
 from tests.rules.trees import leaf
 from tests.rules.trees import trees as some_trees
@@ -47,7 +49,7 @@ _terms = st.one_of(
     ),
 )
 trees: st.SearchStrategy[Query] = st.just(And(())) | st.recursive(
-    _terms | st.builds(Words, _texts),
+    _terms | st.builds(Words, _texts.filter(phrase)),
     lambda inner: (
         st.lists(inner, min_size=2, max_size=3).map(tuple).map(And)
         | st.lists(inner, min_size=2, max_size=3).map(tuple).map(Or)
@@ -62,6 +64,18 @@ trees: st.SearchStrategy[Query] = st.just(And(())) | st.recursive(
 def test_text_and_json_give_the_tree_back(tree: Query) -> None:
     assert parse(to_text(tree), me=True) == tree
     assert from_json(json.loads(json.dumps(to_json(tree)))) == tree
+
+
+@given(_texts)
+@settings(max_examples=200, deadline=None)
+def test_words_are_read_when_there_is_something_to_look_for(text: str) -> None:
+    tree = Words(text)
+    for read in (lambda: parse(to_text(tree)), lambda: from_json(to_json(tree))):
+        if phrase(text):
+            assert read() == tree
+        else:
+            with pytest.raises(QueryError):
+                read()
 
 
 @given(some_trees(_ids))

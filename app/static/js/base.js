@@ -1,6 +1,7 @@
 // Small behaviours of every page: times, dialogs, menus, toasts, drafts, the connection. Everything listens on the
 // document, so parts that arrive later need no set-up. Other scripts and the server's HX-Trigger header show a toast by
 // an event:  document.dispatchEvent(new CustomEvent("toast", { detail: { text, undo, kind, actions, stays } }))
+// With { answer }, a refused Response, it says why; `text` is for a status that says nothing by itself.
 "use strict";
 
 (() => {
@@ -128,7 +129,10 @@
   }
 
   for (const element of document.querySelectorAll(".toast")) dismissLater(element);
-  document.addEventListener("toast", (event) => toast(event.detail));
+  document.addEventListener("toast", ({ detail: { answer, ...said } }) => {
+    if (!answer) return toast(said);
+    toast({ kind: "error", ...said, text: explained(answer.status, (name) => answer.headers.get(name), said.text) });
+  });
   document.addEventListener("submit", (event) => {
     const shown = event.target.closest(".toast");
     if (shown) setTimeout(() => shown.remove());
@@ -216,12 +220,13 @@
 
   const refusals = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 413: words.large, 429: words.often,
     503: words.busy, 507: words.full };
-  document.addEventListener("htmx:responseError", (event) => {
-    const answer = event.detail.xhr;
-    const id = answer.getResponseHeader("X-Request-Id");
-    const after = Number(answer.getResponseHeader("Retry-After"));
-    const text = refusals[answer.status] ?? (id ? `${words.failed} (${id})` : words.failed);
-    toast({ text: after ? `${text} ${say(words.wait, { n: after })}` : text, kind: "error" });
+  function explained(status, header, failed = words.failed) {
+    const [id, after] = [header("X-Request-Id"), Number(header("Retry-After"))];
+    const text = refusals[status] ?? (id ? `${failed} (${id})` : failed);
+    return after ? `${text} ${say(words.wait, { n: after })}` : text;
+  }
+  document.addEventListener("htmx:responseError", ({ detail: { xhr } }) => {
+    toast({ text: explained(xhr.status, (name) => xhr.getResponseHeader(name)), kind: "error" });
   });
   document.addEventListener("htmx:sendError", () => toast({ text: words.offline, kind: "error" }));
   document.addEventListener("htmx:timeout", () => toast({ text: words.failed, kind: "error" }));

@@ -6,7 +6,7 @@
 //   board:hold, board:release               while a card is in the hand nothing on the board is changed (drag.js)
 //   board:move { number, column, expected } asks to move a card, whoever asks (moves.js); also the cards it was put
 //                                           between, { after, before }, and { back } to call when it was refused
-//   toast { text, kind, undo, actions, stays }                                 (base.js)
+//   toast { text, kind, undo, actions, stays, answer }                         (base.js)
 
 const board = document.getElementById("board");
 const words = document.getElementById("words").dataset;

@@ -7,14 +7,12 @@ const HEADERS = { Accept: "application/json", "HX-Request": "true" };
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 async function ask(url, body) {
-  let status;
+  let answer;
   try {
-    const answer = await fetch(url, { headers: HEADERS, signal: AbortSignal.timeout(15_000), ...(body && { method: "POST", body: new URLSearchParams(body) }) });
+    answer = await fetch(url, { headers: HEADERS, signal: AbortSignal.timeout(15_000), ...(body && { method: "POST", body: new URLSearchParams(body) }) });
     if (answer.ok || answer.status === 422) return answer;
-    status = answer.status;
   } catch { /* told below */ }
-  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often, 503: words.busy, 507: words.full };
-  emit("toast", { text: known[status] ?? words.failed, kind: "error" });
+  emit("toast", answer ? { answer } : { text: words.failed, kind: "error" });
 }
 
 // ---- Tickets opened in a column ----------------------------------------------------------------------------------------

@@ -1,7 +1,6 @@
 // Moves a card: one way for drag, dialog, keys and "move anyway". Asked for by board:move.
 
 const board = document.getElementById("board");
-const words = document.getElementById("words").dataset;
 const texts = board.dataset;
 const view = () => Object.fromEntries(new URLSearchParams(board.dataset.view));
 
@@ -45,11 +44,8 @@ async function move(number, column, expected, { place = "", after = "", before =
 }
 
 function explain(answer, again) {
-  const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often,
-    503: words.busy, 507: words.full }[answer.status];
-  const id = answer.headers.get("X-Request-Id");
-  const text = known ?? (id ? `${texts.failed} (${id})` : texts.failed);
-  toast(text, { kind: "error", actions: known && answer.status < 500 ? [] : [[texts.retry, again]] });
+  const final = [401, 403, 404, 429].includes(answer.status);
+  toast(texts.failed, { answer, actions: final ? [] : [[texts.retry, again]] });
 }
 
 function toast(text, options = {}) {

@@ -26,10 +26,7 @@ async function change(number, noun, values) {
   } catch {
     return toast(words.offline, { kind: "error" });
   }
-  if (![200, 409, 422].includes(answer.status)) {
-    const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often, 503: words.busy };
-    return toast(known[answer.status] ?? words.failed, { kind: "error" });
-  }
+  if (![200, 409, 422].includes(answer.status)) return emit("toast", { answer });
   const said = await answer.json();
   if (said.delta) emit("board:told", said.delta);
   return said.text && toast(said.text, answer.ok ? { undo: said.undo } : { kind: "error" });

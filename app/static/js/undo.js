@@ -59,10 +59,7 @@ async function takeBack(address) {
     remember(address);
     return emit("toast", { text: words.offline, kind: "error" });
   }
-  if (!answer.ok && ![409, 422].includes(answer.status)) {
-    const known = { 401: words.signedOut, 403: words.forbidden, 404: words.gone, 429: words.often, 503: words.busy };
-    return emit("toast", { text: known[answer.status] ?? words.failed, kind: "error" });
-  }
+  if (!answer.ok && ![409, 422].includes(answer.status)) return emit("toast", { answer });
   const said = await answer.json();
   if (said.delta) emit("board:told", said.delta);
   emit("toast", answer.ok ? { text: said.text, undo: said.undo, undoes } : { text: said.text, kind: "error" });
