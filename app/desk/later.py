@@ -26,29 +26,40 @@ def schedule(
     seen: int | None,
     to: str = "",
     cc: str = "",
+    then: str = "wait",
     files: Sequence[messages.File] = (),
     now: datetime,
 ) -> Message:
-    """Keeps an answer that leaves at `at`; refused as messages.reply refuses, and for a time that cannot be."""
+    """Keeps an answer that leaves at `at`, and what it does to the ticket then, a key of messages.THEN; refused as
+    messages.reply refuses, and for a time that cannot be."""
     text = messages.checked(text)
-    _check(at, now)
+    _check(at, then, now)
     messages.refuse_unseen(ticket, seen)
     address = recipients.chosen(ticket, to, messages.usual_address(ticket))
     copies = recipients.cc(cc, but=address)
     message = messages.add(ticket, "later", text, person, now, files)
-    message.to_address, message.cc, message.leaves_at, message.then = address, copies, at, "wait"
+    message.to_address, message.cc, message.leaves_at, message.then = address, copies, at, then
     followers.join(ticket, person.id, now)
     _tell(board, ticket, "ticket.scheduled", message, person, now)
     return message
 
 
 def change(
-    board: Board, ticket: Ticket, message_id: int, *, at: datetime, person: Person, now: datetime
+    board: Board,
+    ticket: Ticket,
+    message_id: int,
+    *,
+    at: datetime,
+    then: str | None = None,
+    person: Person,
+    now: datetime,
 ) -> Message:
-    """Another time, also for one that was held back: whoever chooses it has read what held it."""
+    """Another time, also for one that was held back: whoever chooses it has read what held it. `then` as it was when
+    nothing is said of it."""
     message = found(ticket, message_id)
-    _check(at, now)
-    message.leaves_at = at
+    then = then or message.then or "wait"
+    _check(at, then, now)
+    message.leaves_at, message.then = at, then
     _tell(board, ticket, "ticket.scheduled", message, person, now)
     return message
 
@@ -109,7 +120,9 @@ def _say(board: Board, ticket: Ticket, message: Message, undo_for: timedelta, no
     return said
 
 
-def _check(at: datetime, now: datetime) -> None:
+def _check(at: datetime, then: str, now: datetime) -> None:
+    if then not in messages.THEN:
+        raise Refused(N_("Choose what happens after sending."))
     if at <= now:
         raise Refused(N_("Choose a time that is still to come."), field="until")
     if at > now + LONGEST:

@@ -1,5 +1,6 @@
 """Answers that leave at a chosen time: written, changed, sent now, taken back."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from flask import Blueprint, Response, request
@@ -22,7 +23,7 @@ bp = Blueprint("later", __name__)
 @login_required
 def create(number: int) -> AnyResponse:
     """`later` is the key of one of snoozes.choices(), or "own" with `later_at`, a day and a time in the person's zone."""
-    draft = Written.sent("reply")
+    draft = replace(Written.sent("reply"), then=request.form.get("later_then", "wait"))
     try:
         draft = with_files(number, draft)
         at = _time("later", "later_at")
@@ -36,6 +37,7 @@ def create(number: int) -> AnyResponse:
                 seen=draft.seen if draft.anyway is None else max(draft.seen, draft.anyway),
                 to=draft.to,
                 cc=draft.cc or "",
+                then=draft.then,
                 files=drafts.take(number, draft.files, person=signed_in_person()),
                 now=now(),
             )
@@ -57,7 +59,8 @@ def update(number: int, message_id: int) -> AnyResponse:
     try:
         leaves_at = _time("choice", "until")
         with working_on(number) as (board, ticket):
-            later.change(board, ticket, message_id, at=leaves_at, person=person, now=at)
+            then = request.form.get("later_then")
+            later.change(board, ticket, message_id, at=leaves_at, then=then, person=person, now=at)
     except Refused as error:
         seen = access.ticket_seen_by(person, number, at)
         return sheets.refused(seen, error, _form(number, message_id, error) if error.status == 422 else None)
@@ -112,5 +115,6 @@ def _form(number: int, message_id: int, error: Refused | None = None) -> Respons
             for one in snoozes.choices(at, person.zone)
         ],
         own=request.form.get("until", ""),
+        then=request.form.get("later_then", ""),
         error=error.said() if error else None,
     )

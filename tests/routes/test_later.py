@@ -1,5 +1,6 @@
 """An answer that leaves later: nobody hears of it before, and it waits when somebody writes."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -36,6 +37,10 @@ def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
 def newest() -> int:
     db.session.rollback()
     return db.session.scalar(select(func.max(Message.id))) or 0
+
+
+def text_of(page: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
 
 
 def scheduled() -> Message:
@@ -81,6 +86,37 @@ def test_it_leaves_at_its_time_and_not_before(
     db.session.rollback()
     sweeps.send_due(TOMORROW + timedelta(minutes=1))
     assert len(smtp_sink.delivered) == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "state", "said"),
+    [
+        ("wait", "waiting", "Wait for the customer"),
+        ("resolve", "resolved", "Resolve the ticket"),
+        ("keep", "open", "Keep it open"),
+    ],
+)
+def test_what_happens_then_is_chosen(
+    bob: Any, number: int, message_id: int, then: str, state: str, said: str
+) -> None:
+    """When it is written, and with another time; a time alone leaves it."""
+    bob.post(f"/tickets/{number}/later/{message_id}/removal")
+    form = {"text": "Try it.", "seen": newest(), "later": "tomorrow", "later_then": then}
+    assert bob.post(f"/tickets/{number}/later", data=form).status_code == 303
+    (first,) = db.session.scalars(select(Message.id).where(Message.leaves_at.is_not(None)))
+    assert f"Then: {said}" in text_of(bob.get(f"/tickets/{number}"))
+    sheet = bob.get(f"/tickets/{number}/later/{first}").text
+    assert f'<option value="{then}" selected>' in sheet
+    bob.post(f"/tickets/{number}/later/{first}", data={"choice": "monday"})
+    assert f"Then: {said}" in text_of(bob.get(f"/tickets/{number}"))
+    sweeps.send_due(TOMORROW + timedelta(days=7))
+    assert facts(number)[0] == state
+    bob.post(f"/tickets/{number}/later", data={**form, "seen": newest(), "later_then": "wait"})
+    (second,) = db.session.scalars(select(Message.id).where(Message.leaves_at.is_not(None)))
+    bob.post(f"/tickets/{number}/later/{second}", data={"choice": "tomorrow", "later_then": then})
+    assert f"Then: {said}" in text_of(bob.get(f"/tickets/{number}"))
+    bob.post(f"/tickets/{number}/later/{second}/departure")
+    assert facts(number)[0] == state
 
 
 @pytest.mark.parametrize("who", ["customer", "colleague", "oneself"])
@@ -155,6 +191,7 @@ def test_what_cannot_leave_when_its_time_has_come_is_held_back(
         ({"later": "own", "later_at": "soon"}, "Choose a day and a time."),
         ({"later": "never"}, "Choose a day and a time."),
         ({"later": "tomorrow", "text": ""}, "Write something first."),
+        ({"later": "tomorrow", "later_then": "burn"}, "Choose what happens after sending."),
     ],
 )
 def test_times_that_cannot_be_are_refused(bob: Any, number: int, form: dict[str, str], said: str) -> None:
