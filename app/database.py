@@ -193,6 +193,12 @@ def lock(stream: S) -> S:
     return _locked(session, stream, stream.__mapper__.primary_key_from_instance(stream))
 
 
+def locked(kind: type[S], ident: int) -> S | None:
+    """The stream of this number as it stands under its lock; None when this transaction has not locked it."""
+    rows = db.session().info.get("locked", ())
+    return next((row for row, _ in rows if isinstance(row, kind) and row.id == ident), None)  # type: ignore[attr-defined]
+
+
 def _locked(session: Session, stream: S, ident: Any) -> S:
     row: Any = session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
     session.info["locked"].append((row, row.seq))

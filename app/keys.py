@@ -56,6 +56,7 @@ KEYS = (
     Key("select", ("x",), "board", N_("Select the card, or not")),
     Key("select_up", ("Shift+ArrowUp",), "board", N_("Select up to the card above")),
     Key("select_down", ("Shift+ArrowDown",), "board", N_("Select down to the card below")),
+    Key("more", ("Shift+x",), "board", N_("Merge, spam or delete what is selected")),
     Key("back", (",",), "board", N_("Move to the previous column")),
     Key("forward", (".",), "board", N_("Move to the next column")),
     Key("assign", ("a",), "card", N_("Assign to somebody")),

@@ -112,12 +112,16 @@ def ticket_seen_by(person: Person | None, number: int, now: datetime, *also: Exe
     return ticket
 
 
-def boards_of_tickets(person: Person | None, numbers: Collection[int], now: datetime) -> dict[int, int]:
-    """number -> board, of those of these tickets that this person may see."""
+def boards_of_tickets(
+    person: Person | None, numbers: Collection[int], now: datetime, *, deleted: bool = False
+) -> dict[int, int]:
+    """number -> board, of those of these tickets that this person may see; with `deleted` also of those that were deleted
+    there, for who takes that back."""
     if person is None or not person.works_here(now) or not numbers:
         return {}
-    seen = select(Ticket.id, Ticket.board_id).where(
-        Ticket.id.in_(numbers), Ticket.board_id.in_(boards_of(person.role).order_by(None))
+    board_id = func.coalesce(Ticket.board_id, Ticket.deleted_from_id) if deleted else Ticket.board_id
+    seen = select(Ticket.id, board_id).where(
+        Ticket.id.in_(numbers), board_id.in_(boards_of(person.role).order_by(None))
     )
     return dict(db.session.execute(seen, asked_by(person, now)).all())
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.database import db
-from app.desk import access, snoozes, tickets
+from app.database import db, locked
+from app.desk import access, merges, removals, snoozes, tickets
+from app.desk.links import Both
 from app.desk.refused import Refused
 from app.models.board import STATES, Board
 from app.models.event import By
@@ -18,20 +19,42 @@ from app.words import N_
 MOST = 1_000  # tickets
 
 
+class Into(NamedTuple):
+    """The ticket that goes on; `anyway` says that the others may be of other customers."""
+
+    number: int
+    anyway: bool
+
+
 @dataclass(frozen=True)
 class Action:
-    """`read` makes the value from what was chosen, Refused when it is none; `do` is the verb."""
+    """`read` makes the value from what was chosen, Refused when it is none; `do` is the verb. `asks`: nobody does it before
+    they were asked. `most` tickets at once."""
 
     read: Callable[[str, Person, datetime], Any]
     do: Callable[[Board, Ticket, Any, By, datetime], Any]
+    asks: bool = False
+    most: int = MOST
 
 
-def read(text: str, person: Person, now: datetime) -> tuple[Action, Any]:
-    """The action and its value in "priority:3". Refused when it is none."""
-    name, _, value = text.partition(":")
+def named(text: str) -> tuple[str, Action]:
+    """The action of "priority:3", with its name. Refused when there is none."""
+    name = text.partition(":")[0]
     if name not in ACTIONS:
         raise _not_offered()
-    return ACTIONS[name], ACTIONS[name].read(value, person, now)
+    return name, ACTIONS[name]
+
+
+def read(text: str, person: Person, now: datetime) -> Any:
+    """The value of "priority:3". Refused when it is none."""
+    return named(text)[1].read(text.partition(":")[2], person, now)
+
+
+def do(action: Action, board: Board, ticket: Ticket, value: Any, *, by: By, now: datetime) -> None:
+    """Does it to one of the tickets; Refused as when it is done to that one alone."""
+    if ticket.merged_into_id is not None:
+        raise tickets.merged(ticket)
+    action.do(board, ticket, value, by, now)
 
 
 def _column(text: str, _person: Person, _now: datetime) -> str | int:
@@ -75,6 +98,24 @@ def _until(text: str, person: Person, now: datetime) -> datetime:
     return snoozes.chosen(text, now, person.zone)
 
 
+def _nothing(text: str, _person: Person, _now: datetime) -> None:
+    if text:
+        raise _not_offered()
+
+
+def _into(text: str, _person: Person, _now: datetime) -> Into:
+    number, _, anyway = text.partition(":")
+    return Into(_number(number), anyway == "anyway")
+
+
+def _merge(board: Board, ticket: Ticket, to: Into, by: By, now: datetime) -> None:
+    into = db.session.get(Ticket, to.number)
+    into_board = locked(Board, into.board_id) if into is not None else None
+    if into is None or into_board is None:
+        raise Refused(N_("There is no ticket #%(number)s, or it is not for you."), number=to.number)
+    merges.merge(Both(board, ticket, into_board, into), despite_customer=to.anyway, by=by, now=now)
+
+
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise _not_offered()
@@ -103,5 +144,16 @@ ACTIONS = {
     ),
     "snooze": Action(
         _until, lambda board, ticket, until, by, now: snoozes.snooze(board, ticket, until, by=by, now=now)
+    ),
+    "merge": Action(_into, _merge, asks=True, most=100),  # in one step, so that all of it is one undo
+    "spam": Action(
+        _nothing,
+        lambda board, ticket, _, by, now: removals.mark_spam(board, ticket, by=by, now=now),
+        asks=True,
+    ),
+    "delete": Action(
+        _nothing,
+        lambda board, ticket, _, by, now: removals.delete(board, ticket, by=by, now=now),
+        asks=True,
     ),
 }

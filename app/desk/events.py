@@ -43,7 +43,7 @@ KINDS = {
     "ticket.absorbed": Kind(N_("merged #%(new)s into it"), deed=True),
     "ticket.split": Kind(N_("split off #%(new)s"), deed=True),
     "ticket.split-off": Kind(N_("split it off from #%(new)s"), deed=True),
-    "ticket.deleted": Kind(N_("deleted the ticket"), deed=True),
+    "ticket.deleted": Kind(N_("deleted the ticket"), undo=True, deed=True),
     "ticket.restored": Kind(N_("took it back after it was deleted"), deed=True),
     "ticket.forgotten": Kind(N_("The deleted ticket was removed for good")),
     "message.received": Kind(N_("wrote"), deed=True),

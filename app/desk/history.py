@@ -77,7 +77,11 @@ _FIELDS = {
     "ticket.bounce-cleared": "address",
 }
 # What an event of another kind has undone.
-_OPPOSITE = {"ticket.tagged": "ticket.untagged", "ticket.untagged": "ticket.tagged"}
+_OPPOSITE = {
+    "ticket.tagged": "ticket.untagged",
+    "ticket.untagged": "ticket.tagged",
+    "ticket.restored": "ticket.deleted",
+}
 
 
 @dataclass(frozen=True)

@@ -84,8 +84,9 @@ def delete(board: Board, ticket: Ticket, *, by: By, now: datetime) -> None:
     )
 
 
-def restore(board: Board, ticket: Ticket, *, by: By, now: datetime) -> Ticket:
-    """Puts a deleted ticket back where it was, or into the column for its state. Refused with 409 when it is back."""
+def restore(board: Board, ticket: Ticket, *, by: By, now: datetime, undoes: Event | None = None) -> Ticket:
+    """Puts a deleted ticket back where it was, or into the column for its state. Refused with 409 when it is back. `undoes`:
+    see tickets.move."""
     access.demand(by, "delete_tickets", board, now)
     if ticket.deleted_at is None or ticket.deleted_from_id != board.id:
         raise Refused(N_("This ticket is not deleted any more."), status=409)
@@ -116,7 +117,7 @@ def restore(board: Board, ticket: Ticket, *, by: By, now: datetime) -> Ticket:
         "state": (old_state, column.state),
     }
     intervals.change(ticket, {field: pair for field, pair in became.items() if pair[0] != pair[1]}, now)
-    tickets.changed(board, ticket, "ticket.restored", by=by, now=now, column=[None, column.id])
+    tickets.changed(board, ticket, "ticket.restored", by=by, now=now, undoes=undoes, column=[None, column.id])
     return ticket
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from app.config import settings
 from app.database import db, written
-from app.desk import access, snoozes, tickets
+from app.desk import access, removals, snoozes, tickets
 from app.desk.events import KINDS
 from app.desk.history import Line
 from app.desk.refused import Refused
@@ -103,6 +103,8 @@ def take_back(board: Board, ticket: Ticket, events: Iterable[Event], *, by: By, 
     """Undoes what these events, newest first, did to a ticket. Refused with 409 when something else has changed it since;
     some may be undone then, so the caller goes back to where it began."""
     for event in events:
+        if ticket.deleted_at is not None and event.kind != "ticket.deleted":
+            raise access.not_found()
         try:
             BACK[event.kind](board, ticket, event, by, now)
         except Refused as refused:
@@ -149,6 +151,10 @@ def _snooze(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -
     snoozes.put_back(board, ticket, by=by, now=now, undoes=event)
 
 
+def _restore(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -> None:
+    removals.restore(board, ticket, by=by, now=now, undoes=event)
+
+
 # How each kind of change that KINDS says can be undone is taken back.
 BACK: dict[str, Back] = {
     "ticket.moved": _move,
@@ -160,6 +166,7 @@ BACK: dict[str, Back] = {
     "ticket.untagged": _tag,
     "ticket.snoozed": _snooze,
     "ticket.unsnoozed": _snooze,
+    "ticket.deleted": _restore,
 }
 
 

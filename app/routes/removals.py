@@ -52,7 +52,7 @@ def delete(number: int) -> AnyResponse:
     address = url_for("boards.show", board_id=board_id)
     if told.by_script():
         return Response(status=204)
-    flash({"text": text, "undo": url_for("removals.restore", number=number)})  # type: ignore[arg-type]
+    flash({"text": text, "undo": told.way_back()})  # type: ignore[arg-type]
     if wants_part():
         return Response(status=204, headers={"HX-Redirect": address})
     return redirect(address, code=303)

@@ -33,27 +33,39 @@ class Outcome:
     stretches: list[Stretch] = field(default_factory=list)
 
 
-def each(numbers: Iterable[int], do: Callable[[Board, Ticket], None]) -> Outcome:
-    """Calls `do` for each of these tickets that the signed-in person may see; the others are not found."""
-    wanted = list(dict.fromkeys(numbers))
-    boards = access.boards_of_tickets(signed_in_person(), wanted, now())
+def each(
+    numbers: Iterable[int],
+    do: Callable[[Board, Ticket], None],
+    *,
+    beside: Iterable[int] = (),
+    deleted: bool = False,
+) -> Outcome:
+    """Calls `do` for each of these tickets that the signed-in person may see; the others are not found. What is `beside`
+    them may be changed with each: its boards are locked, too. With `deleted` those are found that were deleted."""
+    wanted, others = list(dict.fromkeys(numbers)), list(beside)
+    boards = access.boards_of_tickets(signed_in_person(), [*wanted, *others], now(), deleted=deleted)
     outcome = Outcome(failed=[_not_found(number) for number in wanted if number not in boards])
     found = sorted((number for number in wanted if number in boards), key=lambda number: boards[number])
     for start in range(0, len(found), AT_ONCE):
         some = found[start : start + AT_ONCE]
-        _some(some, sorted({boards[number] for number in some}), do, outcome)
+        board_ids = {boards[number] for number in (*some, *others) if number in boards}
+        _some(some, sorted(board_ids), do, outcome, deleted)
     return outcome
 
 
 def _some(
-    numbers: Sequence[int], board_ids: Sequence[int], do: Callable[[Board, Ticket], None], outcome: Outcome
+    numbers: Sequence[int],
+    board_ids: Sequence[int],
+    do: Callable[[Board, Ticket], None],
+    outcome: Outcome,
+    deleted: bool,
 ) -> None:
     done: list[int] = []
     failed: list[Failure] = []
     person, at = signed_in_person(), now()
     with writing(Board(id=board_ids[0])) as first:
         boards = {first.id: first} | {board_id: lock(Board(id=board_id)) for board_id in board_ids[1:]}
-        seen = access.boards_of_tickets(person, numbers, at)
+        seen = access.boards_of_tickets(person, numbers, at, deleted=deleted)
         rows = {row.id: row for row in db.session.scalars(select(Ticket).where(Ticket.id.in_(seen)))}
         for number in numbers:
             if seen.get(number) not in boards:

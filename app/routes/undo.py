@@ -36,7 +36,9 @@ def create(token: str) -> Response:
 def _taken_back(events: Mapping[int, Sequence[Event]]) -> steps.Outcome:
     at, by = now(), acting()
     outcome = steps.each(
-        events, lambda board, ticket: undo.take_back(board, ticket, events[ticket.id], by=by, now=at)
+        events,
+        lambda board, ticket: undo.take_back(board, ticket, events[ticket.id], by=by, now=at),
+        deleted=True,
     )
     if not outcome.done and outcome.failed:
         raise outcome.failed[0].reason
@@ -44,7 +46,7 @@ def _taken_back(events: Mapping[int, Sequence[Event]]) -> steps.Outcome:
 
 
 def _text(done: Mapping[int, Sequence[Event]], outcome: steps.Outcome) -> str:
-    if len(outcome.done) == 1 and not outcome.failed:
+    if len(done) == len(outcome.done) == 1 and not outcome.failed:
         ((number, events),) = done.items()
         return gettext("#%(number)s: %(deeds)s", number=number, deeds=_deeds(events))
     text = ngettext("%(num)s ticket is as it was.", "%(num)s tickets are as they were.", len(outcome.done))

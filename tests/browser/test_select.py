@@ -23,7 +23,7 @@ def test_by_mouse_and_keyboard_on_the_board(open_page: Any, desk: Any, now: Any)
     with writing(desk.board) as board:
         for number in range(6):
             fill(board, desk, "new", f"Lamp {number}", now)
-    page = open_page(bypass_csp=True)  # axe itself needs eval
+    page = open_page(bypass_csp=True, reduced_motion="reduce")  # axe itself needs eval
     page.goto(f"/boards/{desk.board.id}")
     page.locator("#live[data-state=live]").wait_for()
     bar, count = page.locator("#bulk"), page.locator("#bulk [data-count]")
@@ -57,6 +57,21 @@ def test_by_mouse_and_keyboard_on_the_board(open_page: Any, desk: Any, now: Any)
     toast.get_by_role("button", name="Undo").click()
     expect(cards).to_have_count(6)
     expect(page.locator(".toast").last).to_contain_text("3 tickets are as they were.")
+    cards.nth(0).locator("a").first.focus()
+    page.keyboard.press("x")
+    page.keyboard.press("Shift+ArrowDown")
+    for key in ("Shift+X", "Tab", "Enter"):  # More, Merge, Spam
+        page.keyboard.press(key)
+    sheet = page.locator("#sheet")
+    expect(sheet.get_by_role("heading")).to_have_text("Put 2 tickets away as spam")
+    expect(sheet.get_by_role("button", name="Spam")).to_be_focused()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    page.keyboard.press("Enter")
+    expect(cards).to_have_count(4)
+    expect(page.locator(".toast").last).to_contain_text("2 tickets are put away as spam.")
+    page.keyboard.press("z")
+    expect(cards).to_have_count(6)
 
 
 def test_all_that_match_in_the_list(open_page: Any, desk: Any, now: Any) -> None:
@@ -75,3 +90,13 @@ def test_all_that_match_in_the_list(open_page: Any, desk: Any, now: Any) -> None
     page.evaluate("document.dispatchEvent(new CustomEvent('undo:last'))")
     expect(page.locator(".toast").last).to_contain_text("120 tickets are as they were.", timeout=20_000)
     expect(page.locator("#rows .is-priority").first).to_have_text("Normal")
+    rows = page.locator("#rows tr:has(input)")
+    for place in (0, 1, 2):
+        rows.nth(place).get_by_role("checkbox").check()
+    page.locator("#bulk summary", has_text="More").click()
+    page.locator("#bulk").get_by_role("button", name="Merge").click()
+    sheet = page.locator("#sheet")
+    oldest = rows.nth(2).get_by_role("checkbox").get_attribute("value")
+    expect(sheet.get_by_label("The ticket that goes on")).to_have_value(f"merge:{oldest}")
+    sheet.get_by_role("button", name="Merge").click()
+    expect(page.locator(".toast").last).to_contain_text(f"2 tickets were merged into #{oldest}.")

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import func, select
 
 from app.database import db, writing
-from app.desk import snoozes, tickets
+from app.desk import history, snoozes, tickets
+from app.models import conversation
 from app.models.board import STATES, Board, BoardPerson, Column
 from app.models.event import Event
 from app.models.team import Team
 from app.models.ticket import Ticket
+from tests.desk.boards import ticket_on
 from tests.small import SmallDesk
 from tests.stories import fill
 
@@ -32,9 +34,9 @@ def some(desk: SmallDesk, now: datetime) -> list[int]:
         return [fill(board, desk, "new", f"Lamp {number}", now).id for number in range(4)]
 
 
-def other_board(desk: SmallDesk, now: datetime, *people: Any) -> Board:
+def other_board(desk: SmallDesk, now: datetime, *people: Any, name: str = "Wholesale") -> Board:
     with writing(desk.row):
-        board = Board(name="Wholesale", created_at=now)
+        board = Board(name=name, created_at=now)
         board.columns = [
             Column(name=name, state=state, position=place, is_default=True)
             for place, (state, name) in enumerate(STATES.items())
@@ -183,6 +185,93 @@ def test_two_people_at_once(bob: Any, some: list[int], desk: SmallDesk, browser_
     assert (values("state", some[:1]), values("state", some[1:])) == ({"waiting"}, {"new"})
 
 
+def test_spam_and_its_undo(bob: Any, some: list[int], desk: SmallDesk) -> None:
+    """Asked about first, with the number; then each as if it were put away alone."""
+    asked = {"do": "spam", "ids": ",".join(map(str, some))}
+    question = bob.post("/tickets/bulk", data=asked)
+    assert (question.status_code, "Put 4 tickets away as spam" in question.text) == (200, True)
+    assert bob.post("/tickets/bulk", data=asked, headers=JSON).status_code == 422
+    assert values("state", some) == {"new"}
+    said = bob.post("/tickets/bulk", data={**asked, "really": "yes"}, headers=JSON).json
+    assert (said["text"], values("state", some)) == ("4 tickets are put away as spam.", {"archived"})
+    assert bob.post(said["undo"], headers=JSON).json["text"] == "4 tickets are as they were."
+    assert values("state", some) == {"new"}
+    assert not any(db.session.get_one(Ticket, number).tags for number in some)
+
+
+def test_what_managers_delete_is_taken_back_by_one_undo(
+    some: list[int], desk: SmallDesk, now: datetime, browser_as: Any
+) -> None:
+    """Alice manages one board and works on no other: what is not hers to delete is listed, with why."""
+    other = other_board(desk, now, desk.bob)
+    with writing(Board(id=other.id)) as board:
+        hidden = fill(board, desk, "new", "Prices", now).id
+    alice, bob = browser_as(desk.alice), browser_as(desk.bob)
+    sheet = {"HX-Request": "true"}
+    shown = [who.get("/tickets/bulk", headers=sheet).text for who in (alice, bob)]
+    assert ['value="delete"' in text for text in shown] == [True, False]
+    asked = {"do": "delete", "ids": ",".join(map(str, [*some, hidden]))}
+    assert "Delete 4 tickets" in alice.post("/tickets/bulk", data=asked, headers=sheet).text
+    refused = bob.post("/tickets/bulk", data={**asked, "really": "yes"}, headers=JSON).json
+    assert {one["text"] for one in refused["failed"]} == {
+        "You may see this but not change it. Ask an admin of this desk."
+    }
+    assert values("board_id", some) == {desk.board.id}
+    said = alice.post("/tickets/bulk", data={**asked, "really": "yes"}, headers=JSON).json
+    assert (said["text"], [one["number"] for one in said["failed"]]) == ("4 tickets are deleted.", [hidden])
+    assert values("board_id", some) == {None}
+    assert bob.post(said["undo"], headers=JSON).status_code == 403
+    assert alice.post(said["undo"], headers=JSON).json["text"] == "4 tickets are as they were."
+    assert (values("board_id", some), values("state", some)) == ({desk.board.id}, {"new"})
+    told = [line.sentences for line in history.told(conversation.events_of(some[0], history.SHOWN))]
+    assert told[-1][-1].endswith("undid: deleted the ticket")
+    again = alice.post(said["undo"], headers=JSON)
+    assert (again.status_code, again.json["text"]) == (409, "Alice Moor has undone this already.")
+
+
+def test_nothing_of_a_deleted_ticket_is_undone_but_that_it_was_deleted(
+    bob: Any, some: list[int], desk: SmallDesk, browser_as: Any
+) -> None:
+    done = bob.post("/tickets/bulk", data={"do": "priority:3", "ids": some[0]}, headers=JSON).json
+    alice = browser_as(desk.alice)
+    gone = alice.post(f"/tickets/{some[0]}/deletion", data={"really": "yes"})
+    assert gone.status_code == 303
+    for browser in (bob, alice):
+        assert browser.post(done["undo"], headers=JSON).status_code == 404
+    assert values("priority", some[:1]) == {3}
+
+
+def test_merge_into_the_one_that_was_chosen(
+    bob: Any, some: list[int], desk: SmallDesk, now: datetime
+) -> None:
+    """The oldest is offered first. What is merged already, another customer's, or not for Bob, is listed with why."""
+    hidden = other_board(desk, now)
+    with writing(Board(id=hidden.id)) as board:
+        secret = fill(board, desk, "new", "Prices", now).id
+    elsewhere = ticket_on(other_board(desk, now, desk.bob, name="Retail"), desk, "Lamp, too", now).id
+    lee = ticket_on(desk.board, desk, "Bulb", now, address="lee@example.org").id
+    chosen = ",".join(map(str, [*some, lee, elsewhere, secret]))
+    question = bob.post("/tickets/bulk", data={"do": "merge", "ids": chosen}).text
+    assert re.findall(r'value="merge:(\d+)"', question) == [str(n) for n in (*some, elsewhere, lee)]
+    assert ("Merge 6 tickets into one" in question, 'name="anyway"' in question) == (True, True)
+    asked = {"do": f"merge:{some[1]}", "ids": chosen, "really": "yes"}
+    said = bob.post("/tickets/bulk", data=asked, headers=JSON).json
+    assert said["text"] == f"4 tickets were merged into #{some[1]}."
+    assert {one["number"]: one["text"].split(":")[0] for one in said["failed"]} == {
+        lee: f"#{some[1]} is of another customer",
+        secret: "There is nothing here, or it is not for you.",
+    }
+    assert values("merged_into_id", [some[0], *some[2:], elsewhere]) == {some[1]}
+    assert values("message_count", [some[1]]) == {5}
+    late = bob.post("/tickets/bulk", data={"do": "priority:3", "ids": some[0]}, headers=JSON).json
+    assert late["failed"][0]["text"] == f"This ticket was merged into #{some[1]}. Go on there."
+    said = bob.post("/tickets/bulk", data={**asked, "ids": lee, "anyway": "yes"}, headers=JSON).json
+    assert said["text"] == f"1 ticket was merged into #{some[1]}."
+    into_secret = {"do": f"merge:{secret}", "ids": some[1], "really": "yes"}
+    refused = bob.post("/tickets/bulk", data=into_secret, headers=JSON).json
+    assert refused["failed"][0]["text"] == f"There is no ticket #{secret}, or it is not for you."
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -197,6 +286,10 @@ def test_two_people_at_once(bob: Any, some: list[int], desk: SmallDesk, browser_
         ({"do": "tag", "tag": "", "ids": "1"}, 422),
         ({"do": "snooze:never", "ids": "1"}, 422),
         ({"do": "explode:1", "ids": "1"}, 422),
+        ({"do": "merge", "ids": "1", "really": "yes"}, 422),
+        ({"do": "merge:x", "ids": "1", "really": "yes"}, 422),
+        ({"do": "merge:1", "ids": ",".join(map(str, range(1, 102))), "really": "yes"}, 422),
+        ({"do": "delete:1", "ids": "1", "really": "yes"}, 422),
     ],
 )
 def test_what_is_no_choice_is_refused(data: Any, status: int, bob: Any, some: list[int]) -> None:

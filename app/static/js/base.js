@@ -149,13 +149,18 @@
     if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey || (dialog === sheet && !window.htmx)) return;
     event.preventDefault();
     if (dialog !== sheet) return void dialog.showModal();
-    window.htmx.ajax("GET", link.href, { target: "#sheet-body", swap: "innerHTML", source: link }).then(() => {
-      const title = sheet.querySelector("h1, h2");
-      if (!title) return;
-      sheet.setAttribute("aria-label", title.textContent);
-      if (!sheet.open) sheet.showModal();
-    });
+    window.htmx.ajax("GET", link.href, { target: "#sheet-body", swap: "innerHTML", source: link }).then(showSheet);
   }
+
+  // Whoever fills it by another way says sheet:filled.
+  function showSheet() {
+    const title = sheet.querySelector("h1, h2");
+    if (!title) return;
+    sheet.setAttribute("aria-label", title.textContent);
+    if (!sheet.open) sheet.showModal();
+  }
+  document.addEventListener("sheet:filled", showSheet);
+  sheet?.addEventListener("close", () => document.getElementById("sheet-body").replaceChildren());
 
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {

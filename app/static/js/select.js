@@ -51,6 +51,13 @@ function keep() {
   show();
 }
 
+// What cannot be meant by a slip of the hand is asked about in the sheet, which then says what to do.
+async function ask(data) {
+  data.set("ids", [...picked].join());
+  await window.htmx.ajax("POST", "/tickets/bulk", { target: "#sheet-body", swap: "innerHTML", values: Object.fromEntries(data) });
+  emit("sheet:filled");
+}
+
 async function change(data) {
   let undo = "";
   const failed = [];
@@ -114,6 +121,12 @@ if (form) {
     event.preventDefault();
     if (running || event.submitter?.name !== "do") return;
     event.submitter.closest("details").open = false;
-    change(new FormData(form, event.submitter));
+    ("asks" in event.submitter.dataset ? ask : change)(new FormData(form, event.submitter));
+  });
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("dialog [data-bulk]")) return;
+    event.preventDefault();
+    event.target.closest("dialog").close();
+    change(new FormData(event.target, event.submitter));
   });
 }

@@ -129,6 +129,7 @@ emit("keys:actions", {
   tags: pick("tags"),
   snooze: () => pickForAll("snooze") || askForSnooze(),
   move: ask("move"),
+  more: () => pickForAll("more"),
   resolve: on((number) => {
     const card = document.getElementById(`ticket_${number}`);
     return move(number, "resolved", board()?.dataset.group ? undefined : card?.dataset.column);
