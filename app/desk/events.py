@@ -40,7 +40,7 @@ KINDS = {
     "ticket.linked": Kind(N_("linked it with #%(new)s"), deed=True),
     "ticket.unlinked": Kind(N_("took away the link with #%(old)s"), deed=True),
     "ticket.merged": Kind(N_("merged it into #%(new)s"), deed=True),
-    "ticket.absorbed": Kind(N_("merged #%(new)s into it"), deed=True),
+    "ticket.absorbed": Kind(N_("merged #%(new)s into it"), undo=True, deed=True),
     "ticket.split": Kind(N_("split off #%(new)s"), deed=True),
     "ticket.split-off": Kind(N_("split it off from #%(new)s"), deed=True),
     "ticket.deleted": Kind(N_("deleted the ticket"), undo=True, deed=True),

@@ -1,7 +1,8 @@
 """Two tickets become one, or one becomes two: messages move, both histories tell it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -13,7 +14,7 @@ from app.mail.headers import one_line
 from app.models.board import Board
 from app.models.delivery import Delivery
 from app.models.document import Document
-from app.models.event import By
+from app.models.event import By, Event
 from app.models.follower import TicketFollower
 from app.models.message import Message
 from app.models.ticket import Ticket
@@ -22,9 +23,11 @@ from app.words import N_
 LONGEST_CHAIN = 100  # of tickets merged one into the next
 
 
-def merge(both: Both, *, despite_customer: bool = False, by: By, now: datetime) -> Ticket:
+def merge(
+    both: Both, *, despite_customer: bool = False, by: By, now: datetime, undoes: Event | None = None
+) -> Ticket:
     """Everything of `both.ticket` goes on in `both.other`, and it is put away. Refused with 422 when they are of two
-    customers, unless `despite_customer`; with 409 when one of them has been merged already."""
+    customers, unless `despite_customer`; with 409 when one of them has been merged already. `undoes`: see tickets.move."""
     board, ticket, into_board, into = both
     for one in (ticket, into):
         if one.merged_into_id is not None:
@@ -41,26 +44,47 @@ def merge(both: Both, *, despite_customer: bool = False, by: By, now: datetime) 
             number=into.id,
             name=into.customer.name or "?",
         )
+    before = {one.id: one.seq for one in (board, into_board)}
+    back: dict[str, Any] = {"unread": [ticket.unread, into.unread]}
     messages.spare_automatic(board, ticket, now=now)
-    for one_board, one in ((board, ticket), (into_board, into)):
-        held.hold_back(one_board, one, but=None, now=now)
-    moved = _move(_messages(ticket), ticket, into, into_board)
-    _share(ticket, into, now)
+    waiting = held.hold_back(board, ticket, but=None, now=now)
+    waiting += held.hold_back(into_board, into, but=None, now=now)
+    back["held"] = [[message.id, at.isoformat()] for message, at in waiting]
+    back["messages"] = ids = list(_messages(ticket))
+    hand_over(ids, into, into_board)
+    back["followers"] = _share(ticket, into, now)
     for tag in list(ticket.tags):
         if len(into.tags) < tickets.MOST_TAGS:
             tickets.add_tag(into_board, into, tag.name, by=by, now=now)
     into.unread, ticket.unread = into.unread or ticket.unread, False
     for one in (ticket, into):
         messages.recount(one)
-    tickets.changed(
-        into_board, into, "ticket.absorbed", by=by, now=now, other=[None, ticket.id], messages=moved
+    absorbed = tickets.changed(
+        into_board,
+        into,
+        "ticket.absorbed",
+        by=by,
+        now=now,
+        undoes=undoes,
+        other=[None, ticket.id],
+        messages=len(ids),
     )
     if into.closed_at is not None and ticket.closed_at is None:
         tickets.move(into_board, into, to=into_board.column_for("open").id, by=by, now=now)
     if ticket.state != "archived":
         tickets.move(board, ticket, to=board.column_for("archived").id, by=by, now=now)
     ticket.merged_into_id = into.id
-    tickets.changed(board, ticket, "ticket.merged", by=by, now=now, other=[None, into.id], messages=moved)
+    tickets.changed(
+        board,
+        ticket,
+        "ticket.merged",
+        by=by,
+        now=now,
+        undoes=undoes,
+        other=[None, into.id],
+        messages=len(ids),
+    )
+    absorbed.changes = {**absorbed.changes, "back": {**back, "parts": parts(absorbed, both, before)}}
     return into
 
 
@@ -87,7 +111,8 @@ def split(board: Board, ticket: Ticket, message_id: int, *, subject: str, by: By
         confidence=ticket.language_confidence,
         linked_id=ticket.id,
     )
-    moved = _move(theirs, ticket, new, board)
+    hand_over(theirs, new, board)
+    moved = len(theirs)
     for one in (ticket, new):
         messages.recount(one)
     tickets.changed(board, new, "ticket.split-off", by=by, now=now, other=[None, ticket.id], messages=moved)
@@ -111,35 +136,41 @@ def where_now(ticket_id: int, message_id: int | None) -> Ticket | None:
     return ticket if ticket is None or ticket.deleted_at is None else None
 
 
+def parts(event: Event, both: Both, before: Mapping[int, int]) -> list[list[int]]:
+    """Where the events stand that were recorded with this one: [board, first, last] of each stretch. `before` is the last
+    one of each board until then."""
+    found = []
+    for board in {board.id: board for board in (both.board, both.other_board)}.values():
+        cut = event.seq if event.stream == board.id else board.seq + 1
+        found += [[board.id, before[board.id] + 1, cut - 1], [board.id, cut + 1, board.seq]]
+    return [stretch for stretch in found if stretch[1] <= stretch[2]]
+
+
+def hand_over(ids: Sequence[int], to: Ticket, board: Board) -> None:
+    """Gives these messages to another ticket, with what is searched and what is sent."""
+    for statement in (
+        update(Delivery).where(Delivery.message_id.in_(ids)).values(board_id=board.id),
+        update(Document).where(Document.message_id.in_(ids)).values(ticket_id=to.id),
+        update(Message).where(Message.id.in_(ids)).values(ticket_id=to.id),
+    ):
+        db.session.execute(statement.execution_options(synchronize_session=False))
+    db.session.expire_all()
+
+
 def _messages(ticket: Ticket) -> Sequence[int]:
     return db.session.scalars(
         select(Message.id).where(Message.ticket_id == ticket.id).order_by(Message.id)
     ).all()
 
 
-def _move(ids: Sequence[int], ticket: Ticket, to: Ticket, board: Board) -> int:
-    """Gives these messages to another ticket, with what is searched and what is sent; returns how many."""
-    which = Message.ticket_id == ticket.id, Message.id >= min(ids, default=0)
-    theirs = select(Message.id).where(*which)
-    for statement in (
-        update(Delivery).where(Delivery.message_id.in_(theirs)).values(board_id=board.id),
-        update(Document)
-        .where(Document.ticket_id == ticket.id, Document.message_id.in_(theirs))
-        .values(ticket_id=to.id),
-        update(Message).where(*which).values(ticket_id=to.id),
-    ):
-        db.session.execute(statement.execution_options(synchronize_session=False))
-    db.session.expire_all()
-    return len(ids)
-
-
-def _share(ticket: Ticket, into: Ticket, now: datetime) -> None:
-    """Who followed the one follows the other."""
+def _share(ticket: Ticket, into: Ticket, now: datetime) -> list[int]:
+    """Who followed the one follows the other; returns who did not before."""
     known = select(TicketFollower.person_id).where(TicketFollower.ticket_id == into.id)
     theirs = select(TicketFollower.person_id).where(
         TicketFollower.ticket_id == ticket.id, TicketFollower.person_id.not_in(known)
     )
-    people = db.session.scalars(theirs).all()
+    people = list(db.session.scalars(theirs))
     if people:
         rows = [{"ticket_id": into.id, "person_id": person, "at": now} for person in people]
         db.session.execute(insert_new(TicketFollower).values(rows).on_conflict_do_nothing())
+    return people

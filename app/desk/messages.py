@@ -316,7 +316,7 @@ def _unanswer(
     board: Board, ticket: Ticket, message: Message, answered_at: datetime, *, by: By, now: datetime
 ) -> None:
     """What an answer that is taken back has moved is as it was, where nobody moved it since."""
-    _resume_automatic(board, ticket, answered_at, now)
+    resume_automatic(board, ticket, answered_at, now)
     _recall(ticket)
     move = _move_of(ticket, message)
     if move is not None and move.changes["column"][1] == ticket.column_id:
@@ -390,7 +390,7 @@ def _give_back(ticket: Ticket, message: Message) -> None:
         customers.give_acknowledgement_back(ticket.customer_id)
 
 
-def _resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: datetime) -> None:
+def resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: datetime) -> None:
     """The answer that came first is taken back: what was not sent because of it is sent after all, a little later."""
     for message in _automatic(ticket, Message.withdrawn_at == answered_at):
         if message.automatic == "acknowledgement" and not customers.acknowledge(ticket.customer_id, now):

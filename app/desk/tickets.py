@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, insert, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.database import db, insert_new
 from app.desk import intervals, notifications, ranks, search
@@ -121,7 +122,7 @@ def move(
         raise Refused(**_who_was_faster(ticket, "ticket.moved", now), status=409)
     room = {"renumbered": rank.others} if rank.others else {}
     before: dict[str, Any] = {"rank": ticket.rank}
-    ticket.rank = rank.value
+    set_committed_value(ticket, "rank", rank.value)  # it is so already; an undo may put back what was loaded
     if old == to:
         ticket.version += 1
         record(board, "ticket.ranked", ("ticket", ticket.id), by=by, now=now, column=[old, to], **room)

@@ -4,18 +4,20 @@ What is taken back is said by the events that recorded it. A token names them; w
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from app.config import settings
-from app.database import db, written
-from app.desk import access, removals, snoozes, tickets
+from app.database import db, locked, written
+from app.desk import access, merges, removals, snoozes, tickets, unmerges
 from app.desk.events import KINDS
 from app.desk.history import Line
+from app.desk.links import Both
 from app.desk.refused import Refused
+from app.desk.unmerges import whole
 from app.models.board import Board
 from app.models.event import By, Event
 from app.models.person import Person
@@ -55,12 +57,12 @@ def stretches(events: Iterable[Event]) -> list[Stretch]:
 
 def just_done() -> list[Stretch]:
     """What the last transaction has changed on tickets and can be taken back, for token(). Empty when people did more in it
-    than that: an answer or a merge with half of it undone would be neither."""
+    than that: an answer with half of it undone would be neither."""
     done = [(row.id, first, last) for row, first, last in written() if isinstance(row, Board)]
     if not done:
         return []
-    by_people = db.session.scalars(select(Event.kind).where(_in(done), Event.by_kind == "person")).all()
-    return done if by_people and all(KINDS[kind].undo for kind in by_people) else []
+    by_people = whole(db.session.scalars(select(Event).where(_in(done), Event.by_kind == "person")))
+    return done if by_people and all(KINDS[event.kind].undo for event in by_people) else []
 
 
 def events_of(found: Sequence[Stretch], now: datetime) -> dict[int, list[Event]]:
@@ -78,10 +80,16 @@ def events_of(found: Sequence[Stretch], now: datetime) -> dict[int, list[Event]]
     if any(event.at < now - GOOD_FOR for event in rows):
         raise Refused(N_("This was done more than ten minutes ago. Change it by hand."), status=409)
     of: dict[int, list[Event]] = {}
-    for event in rows:
+    for event in whole(rows):
         db.session.expunge(event)  # read once, whatever transactions follow
         of.setdefault(event.subject_id, []).append(event)
     return of
+
+
+def beside(of: Mapping[int, Sequence[Event]]) -> set[int]:
+    """The tickets that change with those of events_of() when these are taken back."""
+    numbers = (unmerges.other_of(event) for events in of.values() for event in events)
+    return {number for number in numbers if number is not None}
 
 
 def offers(lines: Iterable[Line], now: datetime) -> dict[tuple[int, int], str]:
@@ -155,6 +163,25 @@ def _restore(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) 
     removals.restore(board, ticket, by=by, now=now, undoes=event)
 
 
+def _merge(into_board: Board, into: Ticket, event: Event, by: By, now: datetime) -> None:
+    number = unmerges.other_of(event)
+    ticket = db.session.get(Ticket, number)
+    board = locked(Board, ticket.board_id) if ticket is not None else None
+    if ticket is None or board is None:
+        raise Refused(N_("There is no ticket #%(number)s, or it is not for you."), status=409, number=number)
+    both = Both(board, ticket, into_board, into)
+    if event.changes["other"][1] is None:  # it was taken back: they are merged again
+        merges.merge(both, despite_customer=True, by=by, now=now, undoes=event)
+        return
+
+    def rest(both: Both, events: Sequence[Event]) -> None:
+        of = {both.ticket.id: (both.board, both.ticket), both.other.id: (both.other_board, both.other)}
+        for each in events:
+            BACK[each.kind](*of[each.subject_id], each, by, now)
+
+    unmerges.unmerge(both, event, rest, by=by, now=now)
+
+
 # How each kind of change that KINDS says can be undone is taken back.
 BACK: dict[str, Back] = {
     "ticket.moved": _move,
@@ -167,6 +194,7 @@ BACK: dict[str, Back] = {
     "ticket.snoozed": _snooze,
     "ticket.unsnoozed": _snooze,
     "ticket.deleted": _restore,
+    "ticket.absorbed": _merge,
 }
 
 
@@ -185,9 +213,10 @@ def _already(ticket: Ticket, event: Event) -> Refused | None:
 
 
 def _fields(event: Event) -> set[str]:
-    """What of the ticket it has changed; of tags, which."""
+    """What of the ticket it has changed; of tags and merged tickets, which."""
     changed = {name for name, value in event.changes.items() if isinstance(value, list)}
-    return changed if "tag" not in changed else {f"tag {name}" for name in event.changes["tag"] if name}
+    several = next(iter(changed & {"tag", "other"}), None)
+    return {f"{several} {one}" for one in event.changes[several] if one} if several else changed
 
 
 def _in(found: Sequence[Stretch]) -> ColumnElement[bool]:

@@ -96,7 +96,7 @@ def _done() -> AnyResponse:
     )
     count = len(outcome.done) + request.form.get("done", 0, type=int)
     text = _said(name, count, value)
-    found = [*before, *outcome.stretches] if name != "merge" else []  # half of it would be taken back
+    found = [*before, *outcome.stretches]
     back = f"/undo/{undo.token(found)}" if found else None
     if told.by_script():
         failed = [{"number": number, "text": reason.said()} for number, reason in outcome.failed]

@@ -17,7 +17,7 @@ def done(ticket: Ticket, text: str, *, leads: bool = False) -> AnyResponse:
         return told.answer(ticket, text)
     address = url_for("tickets.show", number=ticket.id)
     if leads:
-        flash(text)
+        flash({"text": text, "undo": told.way_back()})  # type: ignore[arg-type]
         if wants_part():
             return Response(status=204, headers={"HX-Redirect": address})
         return redirect(address, code=303)

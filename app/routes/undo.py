@@ -38,6 +38,7 @@ def _taken_back(events: Mapping[int, Sequence[Event]]) -> steps.Outcome:
     outcome = steps.each(
         events,
         lambda board, ticket: undo.take_back(board, ticket, events[ticket.id], by=by, now=at),
+        beside=undo.beside(events),
         deleted=True,
     )
     if not outcome.done and outcome.failed:

@@ -100,3 +100,5 @@ def test_all_that_match_in_the_list(open_page: Any, desk: Any, now: Any) -> None
     expect(sheet.get_by_label("The ticket that goes on")).to_have_value(f"merge:{oldest}")
     sheet.get_by_role("button", name="Merge").click()
     expect(page.locator(".toast").last).to_contain_text(f"2 tickets were merged into #{oldest}.")
+    page.keyboard.press("z")
+    expect(page.locator(".toast").last).to_contain_text(f"#{oldest}: undid: merged #")

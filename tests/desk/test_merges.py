@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import sweeps
 from app.database import db, lock, writing
-from app.desk import history, inbox, merges, messages, tickets, undo
+from app.desk import history, inbox, merges, messages, tickets
 from app.desk.links import Both
 from app.desk.refused import Refused
 from app.models import conversation, vocabulary
@@ -177,13 +177,3 @@ def test_a_message_and_what_follows_become_a_ticket_that_continues_it(desk: Smal
     assert f"split it off from #{ticket.id}" in told(new)
     receipt = inbox.receive(mail(ours, "Thanks"), now=now + 4 * HOUR, source="command", sent_to=ADDRESS)
     assert receipt.ticket == new.id
-
-
-def test_half_of_a_merge_is_not_offered_to_be_undone(desk: SmallDesk, now: datetime) -> None:
-    """It tags and moves, which alone could be taken back: the ticket would stand on the board again, empty."""
-    first, second = (ticket_in(desk, "new", subject, now) for subject in ("Lamp", "Lamp again"))
-    with writing(desk.board) as board:
-        tickets.add_tag(board, fresh(second), "lamps", by=desk.bob.by, now=now)
-    assert undo.just_done()
-    merge(desk, second, first, now)
-    assert undo.just_done() == []

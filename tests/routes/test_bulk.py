@@ -244,7 +244,8 @@ def test_nothing_of_a_deleted_ticket_is_undone_but_that_it_was_deleted(
 def test_merge_into_the_one_that_was_chosen(
     bob: Any, some: list[int], desk: SmallDesk, now: datetime
 ) -> None:
-    """The oldest is offered first. What is merged already, another customer's, or not for Bob, is listed with why."""
+    """The oldest is offered first. What is merged already, another customer's, or not for Bob, is listed with why. One undo
+    makes all of them again."""
     hidden = other_board(desk, now)
     with writing(Board(id=hidden.id)) as board:
         secret = fill(board, desk, "new", "Prices", now).id
@@ -257,6 +258,7 @@ def test_merge_into_the_one_that_was_chosen(
     asked = {"do": f"merge:{some[1]}", "ids": chosen, "really": "yes"}
     said = bob.post("/tickets/bulk", data=asked, headers=JSON).json
     assert said["text"] == f"4 tickets were merged into #{some[1]}."
+    whole = said["undo"]
     assert {one["number"]: one["text"].split(":")[0] for one in said["failed"]} == {
         lee: f"#{some[1]} is of another customer",
         secret: "There is nothing here, or it is not for you.",
@@ -267,6 +269,11 @@ def test_merge_into_the_one_that_was_chosen(
     assert late["failed"][0]["text"] == f"This ticket was merged into #{some[1]}. Go on there."
     said = bob.post("/tickets/bulk", data={**asked, "ids": lee, "anyway": "yes"}, headers=JSON).json
     assert said["text"] == f"1 ticket was merged into #{some[1]}."
+    alone = bob.post(said["undo"], headers=JSON).json
+    assert alone["text"] == f"#{some[1]}: undid: merged #{lee} into it"
+    assert bob.post(whole, headers=JSON).status_code == 200
+    assert values("merged_into_id", [*some, elsewhere, lee]) == {None}
+    assert values("message_count", some) == {1}
     into_secret = {"do": f"merge:{secret}", "ids": some[1], "really": "yes"}
     refused = bob.post("/tickets/bulk", data=into_secret, headers=JSON).json
     assert refused["failed"][0]["text"] == f"There is no ticket #{secret}, or it is not for you."

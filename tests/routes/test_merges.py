@@ -1,5 +1,6 @@
 """Merging and splitting over the web: the dialogs, what is asked, where one is led afterwards."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -38,6 +39,24 @@ def test_a_merged_ticket_leads_to_where_it_goes_on(bob: Any, number: int, now: d
     assert bob.get(f"/tickets/{number}/panel").location == f"/tickets/{other}/panel"
     late = bob.post(f"/tickets/{number}/notes", data={"text": "More", "seen": "99"})
     assert (late.status_code, f"merged into #{other}" in late.text) == (409, True)
+
+
+def test_a_merge_is_undone_by_who_sees_both(
+    bob: Any, desk: SmallDesk, number: int, now: datetime, browser_as: Callable[..., Any]
+) -> None:
+    """From the toast, which comes with the other ticket, and from its history; or told why not."""
+    other = ticket_on(second_board(desk, now), desk, "The same lamp", now)
+    alice = browser_as(desk.alice)
+    alice.post(f"/tickets/{other.id}/merge", data={"other": number})
+    undos = re.findall(r'action="(/undo/[^"]+)"', alice.get(f"/tickets/{number}").text)
+    assert len(undos) == 2
+    refused = bob.post(undos[0], headers={"Accept": "application/json"})
+    said = f"There is no ticket #{other.id}, or it is not for you."
+    assert (refused.status_code, refused.json["text"]) == (409, said)
+    assert alice.post(undos[0]).status_code == 303
+    assert "The same lamp" in alice.get(f"/tickets/{other.id}").text
+    again = alice.post(undos[1])
+    assert (again.status_code, "Alice Moor has undone this already." in again.text) == (409, True)
 
 
 def test_another_customer_is_asked_about(bob: Any, desk: SmallDesk, number: int, now: datetime) -> None:
