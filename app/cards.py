@@ -18,9 +18,9 @@ from sqlalchemy import select
 from app.database import db
 from app.desk import rotas
 from app.models import card as cards
-from app.models import group
 from app.models.board import Board
-from app.models.card import MOST_COUNTED, Card, Head, View
+from app.models.card import MOST_COUNTED, Card, Head, View, place_of
+from app.models.cell import Lane
 from app.words import speaking
 
 KEPT = 8192  # drawn cards, about 1 KB each
@@ -30,7 +30,7 @@ class Delta(NamedTuple):
     """What changed on a board between two of its events, for one view.
 
     `reload` asks for the whole page instead: too much has changed, or the columns themselves have. `cards` are the
-    touched cards that belong to the view, `gone` the numbers of those that do not (any more).
+    touched cards that belong to the view, `gone` the numbers of those that do not (any more); `heads` and `lanes` all there are.
     """
 
     since: int
@@ -39,6 +39,7 @@ class Delta(NamedTuple):
     cards: Sequence[dict[str, Any]] = ()
     gone: Sequence[int] = ()
     heads: Sequence[dict[str, Any]] = ()
+    lanes: Sequence[dict[str, Any]] = ()
     on_call: str = ""
 
     def to_json(self) -> str:
@@ -46,10 +47,11 @@ class Delta(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """Where a card stands in a view: the key of its column there, and its place, which the browser compares. `asks` is
-    what its dialog must know of the view."""
+    """Where a card stands in a view: the keys of its column and its lane there, and its place, which the browser compares.
+    `asks` is what its dialog must know of the view."""
 
     column: str
+    lane: str
     sort: str
     asks: str
 
@@ -63,13 +65,8 @@ def draw_one(card: Card, view: View, now: datetime) -> str:
     """A card. What it says of the time is part of what it is kept by, so a kept card is never out of date."""
     since = _rounded((now - card.last_message_at).total_seconds())
     due = _rounded((card.next_deadline_at - now).total_seconds()) if card.next_deadline_at else 0
-    slot = Slot(column_of(card, view), view.order.key(card), view.asks_to_move)
+    slot = Slot(*place_of(card, view), view.order.key(card), view.asks_to_move)
     return _drawn(card, since, card.deadline_state(now), due, slot, view.locale)
-
-
-def column_of(card: Card, view: View) -> str:
-    """The key of the column in which a view shows this card."""
-    return group.key(view.grouped.key(card)) if view.grouped else str(card.column_id)
 
 
 def cursor(card: Card, view: View) -> str:
@@ -77,16 +74,22 @@ def cursor(card: Card, view: View) -> str:
     return f"{view.order.key(card)}.{card.id}"
 
 
-def address_of(view: View, column: int | str) -> str:
-    """Where the cards of a column are, as this view shows them; what to show of them may be added."""
+def address_of(view: View, column: int | str, lane: str = "") -> str:
+    """Where the cards of a column, or of its cell in a lane, are as this view shows them; what to show of them may be added."""
     there = f"/boards/{view.board_id}/groups/{column}/cards" if view.grouped else f"/columns/{column}/cards"
-    return f"{there}?{urlencode(view.asks)}"
+    return f"{there}?{urlencode(view.asks | ({'lane': lane} if lane else {}))}"
 
 
 @lru_cache(maxsize=512)
 def draw_head(head: Head, by: str, locale: str) -> Markup:
     with speaking(locale):
         return cast(Markup, _macros("boards/_head.html").head(head, by))
+
+
+@lru_cache(maxsize=512)
+def draw_lane(lane: Lane, locale: str) -> Markup:
+    with speaking(locale):
+        return cast(Markup, _macros("boards/_lane_head.html").head(lane))
 
 
 def draw_on_call(rota_id: int | None, now: datetime) -> Markup:
@@ -105,10 +108,12 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
     touched = cards.changes(view.board_id, since, board.seq)
     if touched.reload:
         return Delta(since, board.seq, reload=True)
-    heads = shown(cards.heads(view, now))
-    columns = {str(head.id) for head in heads}
+    seen = cards.overview(view, now)
+    heads = shown(seen.heads)
+    columns, lanes = {str(head.id) for head in heads}, {lane.key for lane in seen.lanes} or {""}
     found = cards.cards_of(view, touched.tickets, now) if touched.tickets else []
-    there = [card for card in found if column_of(card, view) in columns]
+    places = [(card, place_of(card, view)) for card in found]
+    there = [card for card, (column, lane) in places if column in columns and lane in lanes]
     gone = set(touched.tickets) - {card.id for card in there}
     with speaking(view.locale):
         on_call = draw_on_call(board.rota_id, now)
@@ -118,6 +123,7 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
         cards=[{"id": card.id, "html": draw_one(card, view, now)} for card in there],
         gone=sorted(gone),
         heads=[{"id": head.id, "html": draw_head(head, view.group, view.locale)} for head in heads],
+        lanes=[{"id": lane.key, "html": draw_lane(lane, view.locale)} for lane in seen.lanes],
         on_call=on_call,
     )
 
@@ -127,9 +133,20 @@ def shown(heads: Iterable[Head]) -> list[Head]:
     return [head for head in heads if head.state != "archived"]
 
 
-def left(head: Head, shown_cards: int) -> int:
-    """How many cards of a column are not shown; MOST_COUNTED when that many or more."""
-    return MOST_COUNTED if head.count >= MOST_COUNTED else max(0, head.count - shown_cards)
+def in_place(
+    found: Sequence[Card], view: View, now: datetime, column: int | str, count: int, most: int, lane: str = ""
+) -> dict[str, Any]:
+    """What a column, or its cell in a lane, shows of the cards `found` there, and the way to those of `count` that it does not."""
+    first = found[:most]
+    return {
+        "id": column,
+        "cards": draw(first, view, now),
+        "empty": not first,
+        "limit": most,
+        "address": address_of(view, column, lane),
+        "cursor": cursor(first[-1], view) if len(found) > most else None,
+        "left": MOST_COUNTED if count >= MOST_COUNTED else max(0, count - len(first)),
+    }
 
 
 def _rounded(seconds: float) -> int:

@@ -1,7 +1,7 @@
 """What a board shows: plain rows instead of mapped objects, a few statements whatever the number of tickets."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
@@ -20,10 +20,11 @@ from sqlalchemy import (
 )
 
 from app.database import db, planned_for_its_values
-from app.models import document, filtered, vocabulary
+from app.models import cell, document, filtered, vocabulary
 from app.models import group as groups
 from app.models.alert import Alert
 from app.models.board import Column
+from app.models.cell import Lane
 from app.models.channel import Channel
 from app.models.company import Company
 from app.models.customer import Customer
@@ -59,6 +60,7 @@ class View:
     zone: str = "UTC"
     sort: str = USUAL  # a key of models.order.ORDERS
     group: str = groups.STATE  # by what its columns are made: that, or a key of models.groups.GROUPS
+    lanes: str = groups.NO_LANES  # by what its lanes are: that, or a key of models.groups.LANES
 
     @property
     def order(self) -> Order:
@@ -70,14 +72,21 @@ class View:
         return groups.GROUPS.get(self.group)
 
     @property
+    def laned(self) -> groups.Group | None:
+        """What its lanes are made of; None when it has none."""
+        return groups.LANES.get(self.lanes)
+
+    @property
     def asks(self) -> dict[str, str]:
         """What an address must say besides the board, to ask for this view."""
-        said = (("q", self.text), ("sort", self.sort), ("group", self.group))
+        said = (("q", self.text), ("sort", self.sort), ("group", self.group), ("lanes", self.lanes))
         return {name: value for name, value in said if value}
 
     @property
     def asks_to_move(self) -> str:
         """The part of it that the dialog of a move must know, as the end of its address."""
+        if self.laned and self.laned.form:
+            return f"?group={self.group}&lanes={self.lanes}"
         if self.grouped and self.grouped.form:
             return f"?group={self.group}"
         return f"?sort={MANUAL}" if self.sort == MANUAL else ""
@@ -162,11 +171,12 @@ class Head:
 @dataclass(frozen=True)
 class Overview:
     """A board through a view. `hidden` is what the filter leaves out of the shown columns, `first` the ids of the cards that
-    begin a column where they are known already."""
+    begin a column where they are known already, `lanes` the bands of a board that has some."""
 
     heads: list[Head]
     hidden: int = 0
     first: dict[int, list[int]] | None = None
+    lanes: Sequence[Lane] = ()
 
 
 class Changes(NamedTuple):
@@ -193,14 +203,29 @@ def said(count: int) -> str:
 
 def overview(view: View, now: datetime) -> Overview:
     """Every column of the board in order, with its counts. One statement, whatever matches; see models.filtered. Of columns
-    that are made of something else up to three; see models.group."""
+    that are made of something else up to three; see models.group. One more for lanes."""
+    if view.laned:
+        return _crossed(view, view.laned, now)
+    return _overview(view, now)
+
+
+def _crossed(view: View, lanes: groups.Group, now: datetime) -> Overview:
+    with speaking(view.locale):
+        made = cell.crossed(view.grouped, lanes, view.board_id, view.condition(now), now)
+    if view.grouped is None:
+        return replace(_overview(view, now), lanes=made.lanes)
+    return _of_groups(made.columns, made.lanes)
+
+
+def _of_groups(made: Iterable[tuple[str, str, int, int, int]], lanes: Sequence[Lane] = ()) -> Overview:
+    heads = [Head(key, name, "", None, count, late) for key, name, count, late, _ in made]
+    return Overview(heads, min(MOST_COUNTED, sum(column[4] for column in made)), lanes=lanes)
+
+
+def _overview(view: View, now: datetime) -> Overview:
     if by := view.grouped:
         with speaking(view.locale):
-            made = groups.counts(by, view.board_id, view.condition(now), now)
-        hidden = min(MOST_COUNTED, sum(column[4] for column in made))
-        return Overview(
-            [Head(key, name, "", None, count, late) for key, name, count, late, _ in made], hidden
-        )
+            return _of_groups(groups.counts(by, view.board_id, view.condition(now), now))
     if view.query == EVERYTHING:
         rows = _rows(_plain_heads(), board=view.board_id, now=now, most=MOST_COUNTED)
         return Overview([Head(*row) for row in rows])
@@ -214,16 +239,6 @@ def overview(view: View, now: datetime) -> Overview:
         min(MOST_COUNTED, max((row.hidden for row in found), default=0)),
         first if len(first) == len(found) else None,
     )
-
-
-def heads(view: View, now: datetime) -> list[Head]:
-    """The same without what is known beside it."""
-    return overview(view, now).heads
-
-
-def head_of(view: View, column_id: int | str, now: datetime) -> Head | None:
-    """One column of the view's board, or None when it has no such column."""
-    return next((head for head in heads(view, now) if head.id == column_id), None)
 
 
 def first_cards(
@@ -262,9 +277,33 @@ def first_of_groups(view: View, now: datetime) -> dict[str, list[Card]]:
     return found
 
 
-def more_cards(view: View, column_id: int | str, after: tuple[str, int] | None, now: datetime) -> list[Card]:
-    """The cards of a column behind a cursor: PER_COLUMN and one more when there are more."""
+def first_of_cells(view: View, now: datetime, most: int) -> dict[tuple[str, str], list[Card]]:
+    """The same for a board with lanes: the keys of column and lane -> its first cards, `most` and one more when there are more."""
+    if view.laned is None:
+        raise ValueError(view.lanes)
+    order = view.order.by(Ticket)
+    few = cell.first_of_each(view.grouped, view.laned, view.board_id, view.condition(now), order, most + 1)
+    found: dict[tuple[str, str], list[Card]] = {}
+    for card in _read(_cards(_tickets(Ticket.id.in_(few)).subquery("t"), view.order)):
+        found.setdefault(place_of(card, view), []).append(card)
+    for there in found.values():
+        there.sort(key=lambda card: (view.order.key(card), card.id))
+    return found
+
+
+def place_of(card: Card, view: View) -> tuple[str, str]:
+    """The keys of the column and of the lane in which a view shows this card; no lane is ""."""
+    column = (view.grouped or groups.COLUMNS).key(card)
+    return groups.key(column), groups.key(view.laned.key(card)) if view.laned else ""
+
+
+def more_cards(
+    view: View, column_id: int | str, after: tuple[str, int] | None, now: datetime, lane: str = ""
+) -> list[Card]:
+    """The cards of a column, or of its cell in a lane, behind a cursor: PER_COLUMN and one more when there are more."""
     wanted = _tickets(view.condition(now))
+    if view.laned and lane:
+        wanted = wanted.where(groups.within(view.board_id), groups.is_of(view.laned, lane))
     if by := view.grouped:
         wanted = wanted.where(groups.within(view.board_id), groups.is_of(by, str(column_id)))
     else:
@@ -281,7 +320,7 @@ def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
     wanted = _tickets(view.condition(now, document.words_in_texts)).where(
         Ticket.board_id == view.board_id, Ticket.id.in_(list(tickets))
     )
-    if view.grouped:
+    if view.grouped or view.laned:
         wanted = wanted.where(groups.within(view.board_id))
     return _read(_cards(wanted.subquery("t"), view.order))
 

@@ -1,16 +1,30 @@
 """A board whose columns are people, priorities, channels or languages: what is not resolved yet, whoever has it in whatever
 state. It is read as a whole, for that is what a desk has to do, not what it has done."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import db
-from app.models.board import BoardPerson
+from app.models.board import UNRESOLVED, BoardPerson, Column
 from app.models.channel import Channel
 from app.models.desk import Desk
 from app.models.person import Person
@@ -18,56 +32,95 @@ from app.models.ticket import PRIORITIES, Ticket
 from app.words import N_, gettext, language_name
 
 STATE = "state"
+NO_LANES = "none"
 NONE = "none"  # the column of what nobody has, or whose language is unknown
 
 
 @dataclass(frozen=True)
 class Group:
-    """By what the columns are made: `field` of a ticket, `form` what sets it is called where tickets are changed, None where
-    nobody can set it; `key` of a card's column; `names` the columns there should be, with those of `held` besides."""
+    """By what columns or lanes are made: `field` of a ticket, `form` what sets it is called where tickets are changed, None
+    where nobody can set it; `key` of a card. `listed` are the (value as text, name, place) of a board that are known beside
+    its tickets, with `held`; `named` makes value -> name of them in order, with those of `held` besides."""
 
     label: str
     field: InstrumentedAttribute[Any]
     form: str | None
     key: Callable[[Any], Any]
-    names: Callable[[int, set[Any], datetime], dict[Any, str]]
+    listed: Callable[[int, Collection[Any], datetime], Select[str, str, int]]
+    named: Callable[[Iterable[tuple[str, str, int]], Collection[Any]], dict[Any, str]]
+
+    def names(self, board_id: int, held: Collection[Any], now: datetime) -> dict[Any, str]:
+        """value -> name of each that there should be."""
+        found = db.session.execute(self.listed(board_id, held, now)).all()
+        return self.named(found, held)
 
 
-def _people(board_id: int, held: set[Any], now: datetime) -> dict[Any, str]:
+def _people(board_id: int, held: Collection[Any], now: datetime) -> Select[str, str, int]:
     works = and_(Person.deactivated_at.is_(None), or_(Person.ends_at.is_(None), Person.ends_at > now))
     belongs = Person.id.in_(select(BoardPerson.person_id).where(BoardPerson.board_id == board_id))
-    found = db.session.execute(
-        select(Person.id, Person.name)
-        .where(or_(and_(works, belongs), Person.id.in_(held - {None})))
-        .order_by(Person.name, Person.id)
-    )
-    return {None: gettext(N_("Nobody")), **{row.id: row.name for row in found}}
+    has = Person.id.in_(select(Ticket.assignee_id).where(within(board_id)))
+    place = func.row_number().over(order_by=(Person.name, Person.id))
+    known = or_(and_(works, belongs), has, Person.id.in_([one for one in held if one is not None]))
+    return select(cast(Person.id, String), Person.name, place).where(known)
 
 
-def _channels(board_id: int, held: set[Any], _now: datetime) -> dict[Any, str]:
+def _channels(board_id: int, held: Collection[Any], _now: datetime) -> Select[str, str, int]:
     here = and_(Channel.board_id == board_id, Channel.closed_at.is_(None))
-    found = db.session.execute(
-        select(Channel.id, Channel.name).where(or_(here, Channel.id.in_(held))).order_by(Channel.id)
-    )
-    return {row.id: row.name for row in found}
+    has = Channel.id.in_(select(Ticket.channel_id).where(within(board_id)))
+    known = or_(here, has, Channel.id.in_(held))
+    return select(cast(Channel.id, String), Channel.name, Channel.id).where(known)
 
 
-def _languages(_board_id: int, held: set[Any], _now: datetime) -> dict[Any, str]:
-    spoken = db.session.scalar(select(Desk.languages)) or []
-    codes = [*spoken, *sorted(held - {None} - set(spoken))]
+def _columns(board_id: int, held: Collection[Any], _now: datetime) -> Select[str, str, int]:
+    place = func.row_number().over(order_by=(Column.position, Column.id))
+    known = and_(Column.board_id == board_id, or_(Column.state.in_(UNRESOLVED), Column.id.in_(held)))
+    return select(cast(Column.id, String), Column.name, place).where(known)
+
+
+def _spoken(_board_id: int, _held: Collection[Any], _now: datetime) -> Select[str, str, int]:
+    return select(literal(""), cast(Desk.languages, String), literal(0))
+
+
+def _nothing(_board_id: int, _held: Collection[Any], _now: datetime) -> Select[str, str, int]:
+    return select(literal(""), literal(""), literal(0)).where(false())
+
+
+def _by_id(rows: Iterable[tuple[str, str, int]], _held: Collection[Any]) -> dict[Any, str]:
+    return {int(id): name for id, name, _ in sorted(rows, key=lambda row: row[2])}
+
+
+def _with_nobody(rows: Iterable[tuple[str, str, int]], held: Collection[Any]) -> dict[Any, str]:
+    return {None: gettext(N_("Nobody")), **_by_id(rows, held)}
+
+
+def _languages(rows: Iterable[tuple[str, str, int]], held: Collection[Any]) -> dict[Any, str]:
+    spoken = [code for _, codes, _ in rows for code in json.loads(codes)]
+    codes = [*spoken, *sorted(set(held) - {None} - set(spoken))]
     return {**{code: language_name(code) for code in codes}, None: gettext(N_("Unknown"))}
 
 
-def _priorities(_board_id: int, _held: set[Any], _now: datetime) -> dict[Any, str]:
+def _priorities(_rows: Iterable[tuple[str, str, int]], _held: Collection[Any]) -> dict[Any, str]:
     return {priority: gettext(PRIORITIES[priority]) for priority in reversed(PRIORITIES)}
 
 
+# Of what the columns of a board can be made besides states.
 GROUPS: dict[str, Group] = {
-    "assignee": Group(N_("Assignee"), Ticket.assignee_id, "person", lambda card: card.assignee_id, _people),
-    "priority": Group(N_("Priority"), Ticket.priority, "priority", lambda card: card.priority, _priorities),
-    "channel": Group(N_("Channel"), Ticket.channel_id, None, lambda card: card.channel_id, _channels),
-    "language": Group(N_("Language"), Ticket.language, "language", lambda card: card.language, _languages),
+    "assignee": Group(
+        N_("Assignee"), Ticket.assignee_id, "person", lambda card: card.assignee_id, _people, _with_nobody
+    ),
+    "priority": Group(
+        N_("Priority"), Ticket.priority, "priority", lambda card: card.priority, _nothing, _priorities
+    ),
+    "channel": Group(N_("Channel"), Ticket.channel_id, None, lambda card: card.channel_id, _channels, _by_id),
+    "language": Group(
+        N_("Language"), Ticket.language, "language", lambda card: card.language, _spoken, _languages
+    ),
 }
+COLUMNS = Group(N_("State"), Ticket.column_id, "column", lambda card: card.column_id, _columns, _by_id)
+LANES = {
+    STATE: COLUMNS,
+    **GROUPS,
+}  # of what its lanes can be made: of any of these, but not of what its columns are
 
 
 def key(value: Any) -> str:

@@ -16,12 +16,13 @@ from app.models import card as rows
 from app.models import order
 from app.models.board import Board, Column
 from app.models.card import PER_COLUMN, View, said
+from app.models.cell import Lane, most_in_each
 from app.models.channel import channels_in_use
-from app.models.group import GROUPS, STATE
+from app.models.group import GROUPS, LANES, NO_LANES, STATE
 from app.models.order import MANUAL, ORDERS, USUAL
 from app.models.person import Person
 from app.models.presence import present_on
-from app.words import N_, locale
+from app.words import locale
 from rules.compile import possible_states
 from rules.query import QueryError
 
@@ -49,23 +50,26 @@ def show(board_id: int) -> AnyResponse:
     view = _view(board.id, asked, person, request.args)
     seen = rows.overview(view, at)
     columns = cards.shown(seen.heads)
-    folded = frozenset() if view.grouped else looks.collapsed(person, board.id)
+    folded = frozenset() if view.grouped or view.laned else looks.collapsed(person, board.id)
     nothing_yet = not asked.text and not any(head.count for head in seen.heads)
-    found = _first(view, [column for column in columns if column.id not in folded], at, seen.first)
+    found = (
+        {} if view.laned else _first(view, [one for one in columns if one.id not in folded], at, seen.first)
+    )
     return page(
         "boards/show.html",
         status=422 if asked.error else 200,
         board=board,
         view=view,
         orders=ORDERS,
-        groups={STATE: N_("State"), **{name: by.label for name, by in GROUPS.items()}},
+        groups={name: by.label for name, by in LANES.items()},
         asked=asked,
-        carried={name: request.args[name] for name in ("sort", "group") if request.args.get(name)},
+        carried={name: request.args[name] for name in ("sort", "group", "lanes") if request.args.get(name)},
         hidden=said(seen.hidden),
         columns=[
             _column(column, found.get(column.id, []), view, at, folded=column.id in folded)
             for column in columns
         ],
+        lanes=_lanes(view, seen, columns, at),
         archived=[head for head in seen.heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),
@@ -105,20 +109,22 @@ def _more(board: Board, key: int | str, by: str) -> AnyResponse:
         after = order.cursor(request.args["after"]) if "after" in request.args else None
     except (QueryError, ValueError):
         raise access.not_found() from None
-    head = rows.head_of(view, key, at)
-    if head is None:
+    seen, lane = rows.overview(view, at), request.args.get("lane", "")
+    head = next((head for head in seen.heads if head.id == key), None)
+    if head is None or lane not in ("", *(lane.key for lane in seen.lanes)):
         raise access.not_found()
-    there = rows.more_cards(view, key, after, at)
+    there = rows.more_cards(view, key, after, at, lane)
     return page(
         "boards/column.html",
         part="boards/_more_cards.html",
         board=board,
         column=head,
+        lane=next((each for each in seen.lanes if each.key == lane), None),
         view=view,
         first=after is None,
         cards=cards.draw(there[:PER_COLUMN], view, at),
         empty=not there,
-        address=cards.address_of(view, key),
+        address=cards.address_of(view, key, lane),
         more=cards.cursor(there[PER_COLUMN - 1], view) if len(there) > PER_COLUMN else None,
     )
 
@@ -146,13 +152,16 @@ def view_of(board_id: int, text: str, person: Person, asked: Mapping[str, str]) 
 
 
 def _view(board_id: int, found: filters.Filter, person: Person, asked: Mapping[str, str]) -> View:
-    before = looks.at_board(person, board_id)
-    sort = next((at["sort"] for at in (asked, before) if at.get("sort") in ORDERS), USUAL)
-    by = next((at["group"] for at in (asked, before) if at.get("group") in (STATE, *GROUPS)), STATE)
-    if sort == MANUAL and by != STATE:
+    said = (asked, looks.at_board(person, board_id))
+    sort = next((at["sort"] for at in said if at.get("sort") in ORDERS), USUAL)
+    by = next((at["group"] for at in said if at.get("group") in LANES), STATE)
+    lanes = next((at["lanes"] for at in said if at.get("lanes") in (NO_LANES, *LANES)), NO_LANES)
+    if lanes == by:
+        lanes = NO_LANES
+    if sort == MANUAL and (by, lanes) != (STATE, NO_LANES):
         sort = USUAL  # people arrange the columns of the board
     text = "" if found.error else found.text
-    return View(board_id, locale(), found.query, text, found.me, found.zone, sort=sort, group=by)
+    return View(board_id, locale(), found.query, text, found.me, found.zone, sort=sort, group=by, lanes=lanes)
 
 
 def _first(
@@ -176,18 +185,35 @@ def _column(
     head: rows.Head, found: list[rows.Card], view: View, at: datetime, *, folded: bool
 ) -> dict[str, Any]:
     """What boards/_column.html takes."""
-    first = found[:PER_COLUMN]
-    return {
-        "id": head.id,
+    shown = cards.in_place(found, view, at, head.id, head.count, PER_COLUMN)
+    return shown | {
         "state": head.state,
         "name": head.name,
         "late": head.late,
         "count_said": head.count_said,
         "head": cards.draw_head(head, view.group, view.locale),
-        "cards": cards.draw(first, view, at),
-        "empty": not (head.count if folded else first),
+        "empty": not head.count if folded else shown["empty"],
         "folded": folded,
-        "address": cards.address_of(view, head.id),
-        "cursor": cards.cursor(first[-1], view) if len(found) > PER_COLUMN else None,
-        "left": cards.left(head, len(first)),
     }
+
+
+def _lanes(view: View, seen: rows.Overview, columns: list[rows.Head], at: datetime) -> list[dict[str, Any]]:
+    """What boards/_lanes.html takes."""
+    if not seen.lanes:
+        return []
+    most = min(PER_COLUMN, most_in_each(seen.lanes))
+    found = rows.first_of_cells(view, at, most)
+
+    def drawn(head: rows.Head, lane: Lane) -> dict[str, Any]:
+        there = found.get((str(head.id), lane.key), [])
+        return cards.in_place(there, view, at, head.id, dict(lane.cells).get(str(head.id), 0), most, lane.key)
+
+    return [
+        {
+            "key": lane.key,
+            "count": lane.count,
+            "head": cards.draw_lane(lane, view.locale),
+            "cells": [drawn(head, lane) for head in columns],
+        }
+        for lane in seen.lanes
+    ]

@@ -10,7 +10,7 @@ from app.database import db
 from app.desk import access, looks
 from app.filters import LONGEST_TYPED
 from app.models.board import Column
-from app.models.group import GROUPS, STATE
+from app.models.group import GROUPS, LANES, NO_LANES, STATE
 from app.models.order import ORDERS, USUAL
 from app.routes import told
 
@@ -25,9 +25,11 @@ def choose(board_id: int) -> Response:
     board = access.board_seen_by(person, board_id, now())
     sort = request.form.get("sort", "")
     group = request.form.get("group", "")
+    lanes = request.form.get("lanes", "")
     chosen: dict[str, Any] = {
         "sort": sort if sort in ORDERS else USUAL,
         "group": group if group in GROUPS else STATE,
+        "lanes": lanes if lanes in LANES else NO_LANES,
     }
     looks.remember(person, board.id, compact=request.form.get("cards") == "compact", **chosen)
     text = request.form.get("q", "")[:LONGEST_TYPED] or None
@@ -46,7 +48,7 @@ def collapse(column_id: int) -> Response:
     if told.by_script():
         return Response(status=204)
     carried: dict[str, Any] = {
-        name: request.args.get(name, "")[:LONGEST_TYPED] or None for name in ("q", "sort")
+        name: request.args.get(name, "")[:LONGEST_TYPED] or None for name in ("q", "sort", "group", "lanes")
     }
     to = url_for("boards.show", board_id=board.id, _anchor=f"column_{column_id}", **carried)
     return redirect(to, code=303)

@@ -1,6 +1,6 @@
 """Moving a ticket into another column: the dialog, and the one way that drag, menu, keyboard and undo all take."""
 
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,7 +16,7 @@ from app.forms import Form
 from app.html import page, wants_part
 from app.models.board import Board
 from app.models.card import PER_COLUMN, View, first_cards
-from app.models.group import GROUPS
+from app.models.group import COLUMNS, LANES, NO_LANES, STATE
 from app.models.order import MANUAL
 from app.models.ticket import Ticket
 from app.routes import ticket_page, told
@@ -54,6 +54,16 @@ class MoveForm(Form):
         if self.after.data is None and self.before.data is None:
             return None
         return Place(self.after.data, self.before.data)
+
+
+class Axis(NamedTuple):
+    """What a dialog offers to set: `path` is where, `field` its name there, `held` what the ticket has."""
+
+    label: str
+    path: str
+    field: str
+    held: Any
+    choices: dict[Any, str]
 
 
 @bp.get("/tickets/<int:number>/move")
@@ -94,18 +104,10 @@ def create(number: int) -> AnyResponse:
 
 
 def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = None) -> Response:
-    by = GROUPS.get(request.values.get("group", ""))
-    if by and by.form:
-        held = by.key(ticket)
+    axes = _axes(ticket)
+    if axes:
         return page(
-            "boards/move.html",
-            part="boards/_move.html",
-            ticket=ticket,
-            dialog=wants_part(),
-            by=by,
-            path=request.values["group"],
-            held="" if held is None else held,
-            choices=by.names(ticket.board_id, {held}, now()),
+            "boards/move.html", part="boards/_move.html", ticket=ticket, dialog=wants_part(), axes=axes
         )
     columns = db.session.get_one(Board, ticket.board_id).columns
     wanted = wanted if wanted in {column.id for column in columns} else ticket.column_id
@@ -124,6 +126,27 @@ def _dialog(ticket: Ticket, wanted: int | None = None, error: Refused | None = N
         above=[card for card in there if card.id != ticket.id],
         error=error.said() if error else None,
     )
+
+
+def _axes(ticket: Ticket) -> list[Axis]:
+    """What a move sets where columns are made of something else, or there are lanes; nothing where it is the column alone."""
+    group, lanes = request.values.get("group", STATE), request.values.get("lanes", NO_LANES)
+    names = [name for name in (group, lanes) if name in LANES and LANES[name].form]
+    return [] if names in ([], [STATE]) else [_axis(name, ticket) for name in dict.fromkeys(names)]
+
+
+def _axis(name: str, ticket: Ticket) -> Axis:
+    by = LANES[name]
+    held = by.key(ticket)
+    there = (
+        {column.id for column in db.session.get_one(Board, ticket.board_id).columns}
+        if by is COLUMNS
+        else {held}
+    )
+    path = "column" if by is COLUMNS else name
+    choices = by.names(ticket.board_id, there, now())
+    label = N_("Column") if by is COLUMNS else by.label
+    return Axis(label, path, by.form or "", "" if held is None else held, choices)
 
 
 def _refused(ticket: Ticket, error: Refused) -> AnyResponse:

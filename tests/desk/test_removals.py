@@ -14,7 +14,7 @@ from app.desk.refused import Refused
 from app.export import lines
 from app.models import conversation, vocabulary
 from app.models.alert import Alert
-from app.models.card import View, heads
+from app.models.card import View, overview
 from app.models.delivery import Delivery
 from app.models.event import By, Event
 from app.models.message import Blob, Message, RawMessage
@@ -58,7 +58,7 @@ def mail(reply_to: Message) -> bytes:
 def test_it_is_gone_from_boards_counts_queries_and_exports(desk: SmallDesk, now: datetime) -> None:
     number, other = kim_writes(now), kim_writes(now, number=2, subject="Bulb")
     delete(desk, number, now)
-    assert sum(head.count for head in heads(View(desk.board.id, "en"), now)) == 1
+    assert sum(head.count for head in overview(View(desk.board.id, "en"), now).heads) == 1
     visible = Ticket.board_id.in_([desk.board.id])
     assert db.session.scalars(
         select(Ticket.id).where(visible, vocabulary.matches(parse("lamp"), now))

@@ -82,6 +82,7 @@ TABLE = {
     "GET /columns/<int:column_id>/tickets/new": Row(BOARD),
     "POST /columns/<int:column_id>/tickets": Row(BOARD),
     "GET /tickets/<int:number>/move": Row(BOARD),
+    "POST /tickets/<int:number>/cell": Row(BOARD),
     "POST /tickets/<int:number>/column": Row(BOARD),
     "POST /tickets/<int:number>/followers": Row(BOARD),
     "POST /tickets/<int:number>/followers/removal": Row(BOARD),

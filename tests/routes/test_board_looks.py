@@ -21,17 +21,23 @@ from tests.stories import fill
 
 JSON = {"Accept": "application/json"}
 CARD = re.compile(r'<li class="card[^"]*" id="ticket_(\d+)" data-id="\d+" data-column="([^"]*)"([^>]*)>')
+LANE = re.compile(r' data-lane="([^"]*)"')
 SORT = re.compile(r'data-sort="(\d+)"')
 
 
 def shown(html: str) -> dict[str, list[int]]:
-    """column -> the numbers of its cards from the top, as they stand in the page."""
+    """column, or column/lane -> the numbers of its cards from the top, as they stand in the page."""
     found: dict[str, list[int]] = {}
     for section in html.split('<section class="column"')[1:]:
         key = re.search(r'data-column="([^"]*)"', section)
         assert key
-        found[key[1]] = [int(number) for number, _, _ in CARD.findall(section)]
+        found[cell_of(key[1], section[key.end() :])] = [int(number) for number, _, _ in CARD.findall(section)]
     return found
+
+
+def cell_of(column: str, rest: str) -> str:
+    lane = LANE.match(rest)
+    return f"{column}/{lane[1]}" if lane else column
 
 
 class Watching:
@@ -50,13 +56,15 @@ class Watching:
 
     def take(self, html: str) -> None:
         for number, column, rest in CARD.findall(html):
-            self.cards[int(number)] = (column, SORT.search(rest)[1])  # type: ignore[index]
+            self.cards[int(number)] = (cell_of(column, rest), SORT.search(rest)[1])  # type: ignore[index]
 
     def catch_up(self) -> None:
         """As board.js does it: the page is read again when there is a column that it does not know."""
         asked = {**self.asked, "since": self.seq}
         delta = self.browser.get(f"{self.url}/delta", query_string=asked, headers=JSON).json
-        if delta["reload"] or {str(head["id"]) for head in delta["heads"]} != self.columns:
+        heads, lanes = ({str(head["id"]) for head in delta[kind]} for kind in ("heads", "lanes"))
+        cells = {f"{head}/{lane}" for head in heads for lane in lanes} if lanes else heads
+        if delta["reload"] or cells != self.columns:
             self.open()
             return
         for entry in delta["cards"]:
@@ -100,10 +108,13 @@ VIEWS: list[dict[str, str]] = [
     *({"sort": sort} for sort in ORDERS),
     *({"group": by} for by in GROUPS),
     {"group": "assignee", "sort": "newest", "q": "-priority:low"},
+    *({"lanes": by} for by in GROUPS),
+    {"group": "language", "lanes": "state"},
+    {"group": "assignee", "lanes": "priority", "sort": "newest", "q": "-priority:low"},
 ]
 
 
-@pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(asked.values()))
+@pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(map("-".join, asked.items())))
 def test_what_is_told_is_what_a_new_page_shows(
     asked: dict[str, str], desk: Any, browser_as: Any, now: Any
 ) -> None:
@@ -158,7 +169,10 @@ def test_each_order_page_by_page(sort: str, desk: Any, browser_as: Any, now: Any
 def test_the_display_is_remembered_and_said_in_the_address(desk: Any, browser_as: Any, now: Any) -> None:
     browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
     chosen = browser.post(f"{url}/look", data={"sort": "newest", "cards": "compact", "q": "is:open"})
-    assert (chosen.status_code, chosen.location) == (303, f"{url}?q=is:open&sort=newest&group=state")
+    assert (chosen.status_code, chosen.location) == (
+        303,
+        f"{url}?q=is:open&sort=newest&group=state&lanes=none",
+    )
     html = browser.get(url).text
     assert '<option value="newest" selected>' in html
     assert "is-compact" in html
@@ -168,7 +182,7 @@ def test_the_display_is_remembered_and_said_in_the_address(desk: Any, browser_as
     browser.post(f"{url}/look", data={"sort": "nonsense"})
     assert db.session.get_one(Person, desk.bob.id).looks == {
         "compact": False,
-        "boards": {str(desk.board.id): {"sort": "due", "group": "state"}},
+        "boards": {str(desk.board.id): {"sort": "due", "group": "state", "lanes": "none"}},
     }
 
 
@@ -196,7 +210,7 @@ def test_a_place_is_chosen_by_the_dialog(desk: Any, browser_as: Any, now: Any) -
         assert (place, answer.status_code) == (place, 422)
 
 
-@pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(asked.values()))
+@pytest.mark.parametrize("asked", VIEWS, ids=lambda asked: "-".join(map("-".join, asked.items())))
 def test_every_view_takes_at_most_eight_statements(
     asked: dict[str, str], desk: Any, browser_as: Any, now: Any
 ) -> None:

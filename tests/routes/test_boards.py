@@ -142,13 +142,13 @@ def test_counts_stop_and_late_ones_are_counted(
             ticket = fill(board, desk, "new", f"Number {number}", now)
             ticket.next_deadline_at = now + timedelta(hours=1) if number else now
     view = rows.View(desk.board.id, "en")
-    head = rows.head_of(view, desk.columns["new"].id, now)
-    assert head is not None
+    head = rows.overview(view, now).heads[0]
+    assert head.id == desk.columns["new"].id
     assert (head.count_said, head.late) == ("5", 1)
     assert [rows.said(count) for count in (0, 999, 1000)] == ["0", "999", "999+"]
     monkeypatch.setattr(rows, "MOST_COUNTED", 3)
-    head = rows.head_of(view, desk.columns["new"].id, now)
-    assert head is not None
+    head = rows.overview(view, now).heads[0]
+    assert head.id == desk.columns["new"].id
     assert (head.count, head.count_said) == (3, "2+")
 
 

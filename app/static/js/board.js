@@ -15,7 +15,8 @@ const told = document.getElementById("told");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const columnOf = (id) => document.getElementById(`column_${id}`);
+const cellOf = ({ column, lane }) => document.getElementById(lane ? `column_${column}_${lane}` : `column_${column}`);
+const headOf = (what, id) => document.getElementById(`${what}_${id}_head`);
 const listOf = (column) => column.querySelector("[data-cards]");
 const moreOf = (column) => column.querySelector(".show-more");
 const parse = (html) => document.createRange().createContextualFragment(html).firstElementChild;
@@ -38,13 +39,14 @@ document.addEventListener("board:release", () => {
 });
 
 function apply(delta) {
-  // A person or a language may have got a column, or have none any more.
-  const known = board.querySelectorAll(".column").length === delta.heads.length && delta.heads.every((head) => columnOf(head.id));
-  if (!known) return reload();
+  // A person or a language may have got a column or lane, or have none any more.
+  const isKnown = (what, heads) => board.querySelectorAll(`.${what}-head`).length === heads.length && heads.every((head) => headOf(what, head.id));
+  if (!isKnown("column", delta.heads) || !isKnown("lane", delta.lanes)) return reload();
   const changed = delta.cards.map((entry) => parse(entry.html)).filter(place);
   for (const id of delta.gone) remove(id);
-  for (const head of delta.heads) showHead(head);
-  for (const column of board.querySelectorAll(".column")) trim(column);
+  for (const { id, html } of delta.heads) replace(headOf("column", id), html);
+  for (const { id, html } of delta.lanes) replace(headOf("lane", id), html);
+  for (const column of board.querySelectorAll(".column")) showCounts(column), trim(column);
   const duty = document.getElementById("on_call");
   if (duty && delta.on_call) Idiomorph.morph(duty, delta.on_call, { morphStyle: "outerHTML" });
   if (!delta.own) tell(changed);
@@ -56,7 +58,7 @@ function place(card) {
   if (old && Number(old.dataset.version) > Number(card.dataset.version)) return false;
   const same = old?.dataset.version === card.dataset.version;
   forget(card.dataset.id);
-  const column = columnOf(card.dataset.column);
+  const column = cellOf(card.dataset);
   if (!column || isBeyond(card, column)) {
     old?.remove();
     return Boolean(old);
@@ -125,25 +127,20 @@ function remove(id) {
   for (const name of ["pointerleave", "focusout"]) card.addEventListener(name, later);
 }
 
-function showHead(head) {
-  const column = columnOf(head.id);
-  if (!column) return;
-  const now = column.querySelector(".column-head");
-  Idiomorph.morph(now, head.html, { morphStyle: "outerHTML" });
-  showCounts(column);
-}
-
 function showCounts(column) {
-  const head = column.querySelector(".column-head");
-  const tab = document.querySelector(`[data-tab="${column.dataset.column}"]`);
+  const { column: id, lane } = column.dataset;
+  const head = headOf("column", id);
+  const tab = document.querySelector(`[data-tab="${id}"]`);
   if (tab) {
     tab.querySelector(".count").textContent = head.querySelector(".count").textContent;
     tab.classList.toggle("has-late", head.dataset.late !== "0");
   }
   const shown = listOf(column).children.length;
   const more = moreOf(column);
-  const counted = Number(head.dataset.count);
-  column.querySelector(".column-empty").hidden = shown > 0 || (column.matches(".is-folded") && counted > 0);
+  const cells = lane && headOf("lane", lane).dataset.cells.split(" ").map((cell) => cell.split(":"));
+  const counted = Number(cells ? new Map(cells).get(id) ?? 0 : head.dataset.count);
+  const empty = column.querySelector(".column-empty");
+  if (empty) empty.hidden = shown > 0 || (column.matches(".is-folded") && counted > 0);
   const left = counted - shown - (waiting.get(column)?.size ?? 0);
   if (!more) return;
   if (left <= 0 && counted <= 999) return void more.remove();
@@ -198,6 +195,7 @@ function forget(id) {
 
 function showPill(column) {
   const pill = column.querySelector(".new-above");
+  if (!pill) return;
   const count = waiting.get(column)?.size ?? 0;
   pill.hidden = count === 0;
   pill.textContent = say(texts.newAbove, { n: count });
@@ -213,13 +211,20 @@ function letIn(column) {
 
 for (const column of board.querySelectorAll(".column")) {
   const body = column.querySelector(".column-body");
-  column.querySelector(".new-above").addEventListener("click", () => {
+  column.querySelector(".new-above")?.addEventListener("click", () => {
     letIn(column);
     body.scrollTo({ top: 0, behavior: still.matches ? "auto" : "smooth" });
   });
   column.addEventListener("pointerleave", () => column.matches(":focus-within") || letIn(column));
   body.addEventListener("scroll", () => body.scrollTop === 0 && letIn(column), { passive: true });
 }
+
+// On a phone a lane is as high as its cell in the column that is seen, not as the highest one.
+const tabs = document.querySelector("[data-tabs]");
+new MutationObserver(() => {
+  const seen = tabs.querySelector("[aria-current]")?.dataset.tab;
+  for (const cell of board.querySelectorAll(".lane .column")) cell.classList.toggle("is-aside", cell.dataset.column !== seen);
+}).observe(tabs, { attributeFilter: ["aria-current"], subtree: true });
 
 // ---- Told to screen readers, together --------------------------------------------------------------------------------
 
@@ -234,7 +239,7 @@ function tell(cards) {
 function tellAll() {
   const [card] = news.values();
   const subject = card.querySelector(".card-subject").textContent.trim();
-  const column = columnOf(card.dataset.column)?.dataset.name;
+  const column = document.getElementById(`column_${card.dataset.column}`)?.dataset.name;
   told.textContent = news.size === 1 && column ? say(texts.arrived, { column, subject }) : say(texts.moved, { n: news.size });
   news.clear();
 }

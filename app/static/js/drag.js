@@ -9,7 +9,7 @@ const byHand = "manual" in board.dataset;
 let dragged = null; // { card, from, to, cancelled, back } while a card is in the hand
 
 // A sorted column has no place to drop at: the whole column is the target, so Sortable never puts the card anywhere.
-for (const list of board.dataset.field === "" ? [] : board.querySelectorAll("[data-cards]")) {
+for (const list of board.dataset.field === "" && !board.dataset.laneField ? [] : board.querySelectorAll("[data-cards]")) {
   Sortable.create(list, {
     group: "cards",
     draggable: ".card",
@@ -44,12 +44,19 @@ function begin(card) {
 function aim(event) {
   const { clientX, clientY } = event.touches?.[0] ?? event.changedTouches?.[0] ?? event;
   if (clientX === undefined) return;
-  const column = document.elementFromPoint(clientX, clientY)?.closest(".column");
-  const target = column && board.contains(column) && column !== dragged.from ? column : null;
+  const there = document.elementFromPoint(clientX, clientY)?.closest(".column, .lane-head");
+  const target = there && board.contains(there) && isElsewhere(there.dataset, dragged.from.dataset) ? there : null;
   if (target === dragged.to) return;
   dragged.to?.classList.remove("is-target");
   if (!byHand || !target?.querySelector(".column:not(.is-folded) .card")) target?.classList.add("is-target");
   dragged.to = target;
+}
+
+// A lane's head takes a card into the lane, in the column that it is in. What nobody can set is no target.
+function isElsewhere(there, here) {
+  const { field, laneField } = board.dataset;
+  const [aside, across] = [there.column && there.column !== here.column, there.lane !== here.lane];
+  return (aside || across) && !(aside && field === "") && !(across && !laneField);
 }
 
 function cancel(event) {
@@ -77,7 +84,7 @@ function end(event) {
     }
     const [after, before] = to === there ? [card.previousElementSibling?.dataset.id, card.nextElementSibling?.dataset.id] : [];
     // Before the board is let go: what waited for that finds its place among cards of which this one is none yet.
-    emit("board:move", { number: card.dataset.id, column: to.dataset.column, expected: from.dataset.column,
+    emit("board:move", { number: card.dataset.id, column: to.dataset.column, expected: from.dataset.column, lane: to.dataset.lane, was: from.dataset.lane,
       ...(byHand && { after, before, back }) });
     emit("board:release");
   });

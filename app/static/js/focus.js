@@ -5,6 +5,11 @@ const board = document.getElementById("board");
 const ITEM = ".card-subject a, .show-more";
 const itemOf = (element) => element?.closest?.(".card")?.querySelector(ITEM) ?? element?.closest?.(ITEM);
 const itemsOf = (column) => [...column.querySelectorAll(ITEM)].filter((item) => item.checkVisibility());
+// A column is one cell, or one in each lane.
+const cells = () => [...board.querySelectorAll(".column")];
+const keyOf = (element) => element.closest(".column").dataset.column;
+const keys = () => [...new Set(cells().map(keyOf))];
+const itemsIn = (key) => cells().filter((cell) => keyOf(cell) === key).flatMap(itemsOf);
 const focused = () => board.contains(document.activeElement) && itemOf(document.activeElement);
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
@@ -16,10 +21,12 @@ let leaving = null; // { card, column, place }: what is being moved from under t
 function settle() {
   if (leaving && isGone(leaving)) moveOn();
   if (!current?.isConnected || !current.checkVisibility()) current = itemsOf(board)[0];
-  for (const column of board.querySelectorAll(".column")) {
-    const item = column.contains(current) ? current : itemsOf(column)[0];
+  const stops = new Map(current && [[keyOf(current), current]]);
+  for (const cell of cells()) {
+    const item = stops.get(keyOf(cell)) ?? itemsOf(cell)[0];
+    if (item) stops.set(keyOf(cell), item);
     const here = item?.closest(".card") ?? item;
-    for (const stop of column.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here?.contains(stop) ? 0 : -1);
+    for (const stop of cell.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here?.contains(stop) ? 0 : -1);
   }
   reach(board, current ? -1 : 0);
 }
@@ -53,7 +60,7 @@ function step(by, event) {
   if (isElsewhere(event)) return false;
   const here = focused();
   if (!here) return go(current);
-  const items = itemsOf(here.closest(".column"));
+  const items = itemsIn(keyOf(here));
   go(items[items.indexOf(here) + by]);
 }
 
@@ -61,10 +68,10 @@ function side(by, event) {
   if (isElsewhere(event)) return false;
   const here = focused();
   if (!here) return go(current);
-  const columns = [...board.querySelectorAll(".column")];
+  const columns = keys();
   const top = (item) => (item.closest(".card") ?? item).getBoundingClientRect().top;
-  for (let place = columns.indexOf(here.closest(".column")) + by; columns[place]; place += by) {
-    const items = itemsOf(columns[place]);
+  for (let place = columns.indexOf(keyOf(here)) + by; columns[place]; place += by) {
+    const items = itemsIn(columns[place]);
     if (!items.length) continue;
     return go(items.reduce((best, item) => (Math.abs(top(item) - top(here)) < Math.abs(top(best) - top(here)) ? item : best)));
   }
@@ -80,10 +87,9 @@ function open(event) {
 
 function shift(by) {
   const card = focused()?.closest(".card");
-  const columns = [...board.querySelectorAll(".column")];
-  const target = card && columns[columns.indexOf(card.closest(".column")) + by];
-  if (!target) return false;
-  emit("board:move", { number: card.dataset.id, column: target.dataset.column, expected: card.dataset.column });
+  const column = card && keys()[keys().indexOf(keyOf(card)) + by];
+  if (!column) return false;
+  emit("board:move", { number: card.dataset.id, column, expected: card.dataset.column });
 }
 
 document.addEventListener("board:move", ({ detail }) => {

@@ -4,24 +4,32 @@ const board = document.getElementById("board");
 const texts = board.dataset;
 const view = () => Object.fromEntries(new URLSearchParams(board.dataset.view));
 
-document.addEventListener("board:move", ({ detail }) => move(detail.number, detail.column, detail.expected, detail));
+// What a move sets are [address, field, value, what it was when it was seen]: of its column, where columns are made of something
+// else (`texts.group`) of that, of its lane, or of both, which is one change at an address of its own.
+document.addEventListener("board:move", ({ detail }) => {
+  const { column, expected, lane, was, sets = [
+    column !== undefined && (lane === undefined || column !== expected) && [texts.group ?? "column", texts.field ?? "column", column, expected],
+    lane !== was && [texts.lanes, texts.laneField, lane, was],
+  ] } = detail;
+  move(detail.number, sets.filter((set) => set && set[1]), detail);
+});
 
-// `expected` is the column the card was seen in; `place`, `after` and `before` say where in the other it shall stand;
-// `back` puts a card that was refused where it was.
-// Where columns are made of something else (`texts.group`) a move sets that, at an address of its own.
-async function move(number, column, expected, { place = "", after = "", before = "", back, field = texts.field, path = texts.group ?? "column" } = {}) {
-  if (field === "") return;
+// `place`, `after` and `before` say where in the column it shall stand; `back` puts a card that was refused where it was.
+async function move(number, sets, { place = "", after = "", before = "", back } = {}) {
+  if (!sets.length) return;
   const card = document.getElementById(`ticket_${number}`);
   card?.classList.add("is-busy");
-  const at = { place, after, before, field, path };
-  const set = (name, value) => value !== undefined && [[name, field && value === "none" ? "" : value]] || [];
-  const again = () => move(number, column, expected, at);
+  const at = { place, after, before };
+  const [[path, field]] = sets;
+  const both = sets.length > 1;
+  const set = (name, value) => value === undefined ? [] : [[name, value === "none" ? "" : value]];
+  const again = () => move(number, sets, at);
   let answer;
   try {
-    answer = await fetch(`/tickets/${number}/${path}`, {
+    answer = await fetch(`/tickets/${number}/${both ? "cell" : path}`, {
       method: "POST",
       headers: { Accept: "application/json" },
-      body: new URLSearchParams([...set(field ?? "column", column), ...set("expected", expected),
+      body: new URLSearchParams([...sets.flatMap(([, name, value, seen]) => [...set(name, value), ...set(both ? `was_${name}` : "expected", seen)]),
         ...Object.entries({ place, after, before, since: board.dataset.seq, ...view() })]),
       signal: AbortSignal.timeout(15_000),
     });
@@ -38,8 +46,9 @@ async function move(number, column, expected, { place = "", after = "", before =
   if (answer.ok) {
     return said.text && toast(said.text, { undo: said.undo });
   }
-  const anyway = [texts.anyway, () => move(number, column, said.column, at)];
-  const choices = answer.status === 409 && String(said.column) !== String(column) ? [anyway, [texts.keep, () => {}]] : [];
+  const isThere = !both && field === "column" && String(said.column) === String(sets[0][2]);
+  const anyway = [texts.anyway, () => move(number, sets.map(([address, name, value]) => [address, name, value, name === "column" ? said.column : undefined]), at)];
+  const choices = answer.status === 409 && !isThere ? [anyway, [texts.keep, () => {}]] : [];
   return toast(said.text, { kind: "error", actions: choices, stays: choices.length > 0 });
 }
 
@@ -58,9 +67,7 @@ document.addEventListener("submit", (event) => {
   if (!form || event.defaultPrevented) return;
   event.preventDefault();
   form.closest("dialog")?.close();
-  const { field = null, path = "column", moves: number } = form.dataset;
-  const { [field ?? "column"]: column, expected, place } = form.elements;
-  document.dispatchEvent(new CustomEvent("board:move", {
-    detail: { number, column: column.value, expected: expected.value, place: place?.value, field, path },
-  }));
+  const sets = [...form.querySelectorAll("select[data-path]")].map((each) => [each.dataset.path, each.name, each.value, each.dataset.was]);
+  const changed = sets.filter(([, , value, was]) => value !== was || sets.length === 1);
+  document.dispatchEvent(new CustomEvent("board:move", { detail: { number: form.dataset.moves, sets: changed, place: form.elements.place?.value } }));
 });

@@ -33,7 +33,7 @@ async function change(number, noun, values) {
 }
 
 function move(number, column, expected) {
-  if (document.getElementById(`ticket_${number}`)) return emit("board:move", { number, column, expected, field: null, path: "column" });
+  if (document.getElementById(`ticket_${number}`)) return emit("board:move", { number, sets: [["column", "column", column, expected]] });
   return change(number, "column", { column, ...(expected && { expected }) });
 }
 
@@ -66,7 +66,7 @@ link.dataset.opens = "sheet";
 document.body.append(link);
 
 const ask = (noun) => on((number) => {
-  link.href = `/tickets/${number}/${noun}`;
+  link.href = noun === "move" && document.getElementById(`o${number}`)?.href || `/tickets/${number}/${noun}`;
   link.click();
 });
 
