@@ -142,7 +142,7 @@ def test_parameters_of_every_page(world: World, app: Any, browser_as: Callable[.
                 assert (page, value[:40], answer.status_code < 500) == (page, value[:40], True)
 
 
-@pytest.mark.parametrize("page", (*PAGES, "/tickets/{number}/move?lanes=assignee"))
+@pytest.mark.parametrize("page", [*PAGES, "/tickets/{number}/move?lanes=assignee"])
 def test_fields_of_every_form(page: str, world: World, browser_as: Callable[..., Any]) -> None:
     """Each field in turn, the others as the page has them."""
     browser = browser_as(world.desk.dana)
