@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, select, update
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new
 from app.desk.messages import LONGEST_TEXT, File
 from app.desk.refused import Refused
 from app.mail.attachments import safe_name
-from app.models.draft import Draft, DraftFile, draft_of, files_of
+from app.models.draft import Draft, DraftFile, ForwardDraft, draft_of, files_beside, files_of
 from app.models.message import Attachment, Blob, Message, RawMessage
 from app.models.person import Person
 from app.words import N_
@@ -47,39 +47,54 @@ def save(
 ) -> str:
     """Keeps what a person has written so far and returns its new stamp; an empty text is no draft. Refused with 409
     when it was changed or sent since `stamp`, from another window of theirs."""
-    if len(text) > LONGEST_TEXT:
-        raise Refused(
-            N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT
-        )
-    own = _draft(person.id, ticket_id)
     values = {
         "kind": kind if kind in KINDS else KINDS[0],
-        "text": text.replace("\x00", ""),
+        "text": checked(text),
         "changed_at": now,
         "to_address": to[:320],
         "cc": cc[:LONGEST_CC] if cc is not None else None,
     }
-    known, new = own & (Draft.stamp == stamp), secrets.token_hex(8)
     key = {"person_id": person.id, "ticket_id": ticket_id}
+    return keep(Draft, key, values if text.strip() else None, stamp)
+
+
+def checked(text: str) -> str:
+    """What can be kept of what was typed. Refused when it is too long to be sent, too."""
+    if len(text) > LONGEST_TEXT:
+        raise Refused(
+            N_("This text is too long: at most %(most)s characters."), field="text", most=LONGEST_TEXT
+        )
+    return text.replace("\x00", "")
+
+
+def keep(
+    noun: type[Draft | ForwardDraft], key: dict[str, int], values: dict[str, object] | None, stamp: str
+) -> str:
+    """Keeps the row with this key, or removes it when there are no values, and returns its new stamp; refused with 409
+    when it has another one than `stamp`."""
+    own = and_(*(getattr(noun, name) == value for name, value in key.items()))
+    known, new = own & (noun.stamp == stamp), secrets.token_hex(8)
     db.session.rollback()  # SQLite reads as of the first look
-    if not text.strip():
-        bookkeeping(delete(Draft).where(known))
-    elif bookkeeping(update(Draft).where(known).values(stamp=new, **values)).count:
+    if values is None:
+        bookkeeping(delete(noun).where(known))
+        if db.session.scalar(select(noun.stamp).where(own)) is None:
+            return ""
+    elif bookkeeping(update(noun).where(known).values(stamp=new, **values)).count:
         return new
     elif not stamp:
-        made = insert_new(Draft).values(**key, stamp=new, **values).on_conflict_do_nothing()
-        if bookkeeping(made.returning(Draft.stamp)).rows:
+        made = insert_new(noun).values(**key, stamp=new, **values).on_conflict_do_nothing()
+        if bookkeeping(made.returning(noun.stamp)).rows:
             return new
-    if not text.strip() and db.session.scalar(select(Draft.stamp).where(own)) is None:
-        return ""
     raise Refused(N_("You have written something else here in another window."), status=409)
 
 
-def attach(ticket_id: int, uploads: Iterable[Upload], *, person: Person, now: datetime) -> None:
-    """Adds files to a person's draft in a ticket, as many as fit; refused with 413 or 422 at the first that does not.
-    What is read afterwards is read anew."""
+def attach(
+    ticket_id: int, uploads: Iterable[Upload], *, beside: int | None = None, person: Person, now: datetime
+) -> None:
+    """Adds files to a person's draft in a ticket, or to the message `beside` which they want to send on, as many as fit;
+    refused with 413 or 422 at the first that does not. What is read afterwards is read anew."""
     person_id = person.id
-    kept = files_of(person_id, ticket_id)
+    kept = files_beside(person_id, beside) if beside else files_of(person_id, ticket_id)
     count, size = len(kept), sum(file.size for file in kept)
     db.session.rollback()  # SQLite reads as of the first look
     for upload in uploads:
@@ -99,20 +114,27 @@ def attach(ticket_id: int, uploads: Iterable[Upload], *, person: Person, now: da
                 media_type=upload.media_type[:100].lower(),
                 size=len(upload.content),
                 created_at=now,
+                message_id=beside,
             ),
         )
 
 
-def detach(ticket_id: int, token: str, *, person: Person) -> None:
-    """Removes a file from a draft. What is gone already is gone."""
-    _forget((DraftFile.token == token) & _of(person.id, ticket_id))
+def detach(ticket_id: int, token: str, *, beside: int | None = None, person: Person) -> None:
+    """Removes a file from a draft, or from a message that is sent on. What is gone already is gone."""
+    draft = DraftFile.message_id == beside if beside else DraftFile.ticket_id == ticket_id
+    _forget((DraftFile.token == token) & (DraftFile.person_id == person.id) & draft)
 
 
 def take(ticket_id: int, tokens: Sequence[str], *, person: Person) -> list[File]:
     """Ends a draft and takes these files out of it, for the message they go with. Under the board's lock. Refused when
     one is not there (any more), or when they are too many."""
     db.session.execute(delete(Draft).where(_draft(person.id, ticket_id)))
-    found = {file.token: file for file in files_of(person.id, ticket_id)}
+    return take_files(files_of(person.id, ticket_id), tokens)
+
+
+def take_files(kept: Sequence[DraftFile], tokens: Sequence[str]) -> list[File]:
+    """Takes these out of what is kept. Refused as `take` refuses."""
+    found = {file.token: file for file in kept}
     taken = [found[token] for token in dict.fromkeys(tokens) if token in found]
     if len(taken) < len(set(tokens)):
         raise Refused(N_("A file is not there any more. Look at the list, then send again."), field="files")
@@ -138,29 +160,38 @@ def put_back(message: Message, since: str | None, *, now: datetime) -> None:
         "reply" if message.kind == "later" else message.kind,
         f"{message.text}\n\n{since}" if since else message.text,
     )
-    if message.kind == "forward":  # what was for somebody else must not be sent to the customer
+    if message.kind == "forward":  # of what is not there any more; it must not be sent to the customer
         draft.kind = "note"
         return
     draft.to_address, draft.cc = message.to_address or "", ", ".join(message.cc)
-    for file in message.attachments:
-        db.session.add(
-            DraftFile(
-                token=secrets.token_urlsafe(16),
-                person_id=message.person_id,
-                ticket_id=message.ticket_id,
-                sha256=file.sha256,
-                name=file.name,
-                media_type=file.media_type,
-                size=file.size,
-                created_at=now,
-            )
+    put_files_back(message, message.attachments, now=now)
+
+
+def put_files_back(
+    message: Message, files: Sequence[Attachment], *, beside: int | None = None, now: datetime
+) -> None:
+    """Files of a message are its writer's again. Under the board's lock."""
+    db.session.add_all(
+        DraftFile(
+            token=secrets.token_urlsafe(16),
+            person_id=message.person_id,
+            ticket_id=message.ticket_id,
+            sha256=file.sha256,
+            name=file.name,
+            media_type=file.media_type,
+            size=file.size,
+            created_at=now,
+            message_id=beside,
         )
+        for file in files
+    )
     db.session.flush()
 
 
 def forget_abandoned(now: datetime) -> int:
     """Forgets what nobody has sent for long, with the bytes that nothing else needs; returns how many files it was."""
-    bookkeeping(delete(Draft).where(Draft.changed_at <= now - KEEP_FOR))
+    for noun in (Draft, ForwardDraft):
+        bookkeeping(delete(noun).where(noun.changed_at <= now - KEEP_FOR))
     old = select(DraftFile.id).where(DraftFile.created_at <= now - KEEP_FOR).limit(AT_ONCE)
     forgotten = 0
     while gone := _forget(DraftFile.id.in_(old)):
@@ -170,10 +201,6 @@ def forget_abandoned(now: datetime) -> int:
 
 def _draft(person_id: int, ticket_id: int) -> ColumnElement[bool]:
     return (Draft.person_id == person_id) & (Draft.ticket_id == ticket_id)
-
-
-def _of(person_id: int, ticket_id: int) -> ColumnElement[bool]:
-    return (DraftFile.person_id == person_id) & (DraftFile.ticket_id == ticket_id)
 
 
 def _check(count: int, size: int) -> None:

@@ -1,5 +1,6 @@
 """A message of a conversation sent on to somebody outside. It is no answer to the customer, and stops no deadline."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -15,25 +16,45 @@ from app.words import N_, gettext
 
 
 def forward(
-    board: Board, ticket: Ticket, message_id: int, *, to: str, text: str, person: Person, now: datetime
+    board: Board,
+    ticket: Ticket,
+    message_id: int,
+    *,
+    to: str,
+    cc: str = "",
+    text: str,
+    files: Sequence[messages.File] = (),
+    person: Person,
+    now: datetime,
 ) -> Message:
-    """Sends a message with its files to an address outside, below what the person writes; it leaves after UNDO_FOR.
-    Refused, at the field `to`, for an address that is none, ours, or the customer's own."""
+    """Sends a message with its files and with others to addresses outside, below what the person writes; it leaves after
+    UNDO_FOR. Refused, at the field `to` or `cc`, for an address that is none, ours, or the customer's own."""
     original = found(ticket, message_id)
     address = recipients.checked(to, "to")
-    if address in {known.address for known in ticket.customer.addresses}:
-        raise Refused(N_("This is the customer's own address. Answer them instead."), field="to")
+    copies = recipients.cc(cc, but=address)
+    theirs = {known.address for known in ticket.customer.addresses}
+    for field, addresses in (("to", [address]), ("cc", copies)):
+        if theirs & set(addresses):
+            raise Refused(N_("This is the customer's own address. Answer them instead."), field=field)
     written = messages.checked(text, may_be_empty=True)
-    files = [
+    sent = [
         messages.File(file.sha256, file.name, file.media_type, file.size) for file in original.attachments
     ]
-    message = messages.add(ticket, "forward", written, person, now, files)
-    message.to_address, message.full_text = address, sent_on(original, ticket, written, person)
+    message = messages.add(ticket, "forward", written, person, now, [*sent, *files])
+    message.to_address, message.cc = address, copies
+    message.full_text = sent_on(original, ticket, written, person)
     messages.send_forward(board, ticket, message, person=person, now=now)
     followers.join(ticket, person.id, now)
     by = By("person", person.id)
     tickets.changed(
-        board, ticket, "message.forwarded", by=by, now=now, message=message.id, address=[None, address]
+        board,
+        ticket,
+        "message.forwarded",
+        by=by,
+        now=now,
+        message=message.id,
+        original=original.id,
+        address=[None, address],
     )
     return message
 

@@ -277,6 +277,7 @@ def send_forward(board: Board, ticket: Ticket, message: Message, *, person: Pers
         from_name=f"{person.name} ({desk.name})" if desk else person.name,
         from_address=(channel.address if channel else None) or notices.default_from(),
         to_address=message.to_address,
+        cc=message.cc,
         subject=f"Fwd: {ticket.subject}",
         text=message.full_text,
         header_id=message.message_id,

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, bindparam, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, bindparam, select, union_all
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, db
+from app.models.message import Message
 
 MOST_TOLD = 500
 
@@ -28,6 +29,20 @@ class Draft(Base):
     cc: Mapped[str | None]  # as typed; None: as the page proposes
 
 
+class ForwardDraft(Base):
+    """What a person has begun to write above a message that they want to send on."""
+
+    __tablename__ = "forward_drafts"
+
+    person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), primary_key=True, index=True)
+    to_address: Mapped[str]  # as typed, like `cc`
+    cc: Mapped[str]
+    text: Mapped[str]
+    stamp: Mapped[str]
+    changed_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class DraftFile(Base):
     """A file that will go with what a person writes in a ticket; with the message it becomes an attachment."""
 
@@ -43,6 +58,9 @@ class DraftFile(Base):
     media_type: Mapped[str]
     size: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(index=True)
+    message_id: Mapped[int | None] = mapped_column(
+        ForeignKey("messages.id"), index=True
+    )  # that it is sent on with
 
 
 def draft_of(person_id: int, ticket_id: int) -> Draft | None:
@@ -50,14 +68,35 @@ def draft_of(person_id: int, ticket_id: int) -> Draft | None:
 
 
 def tickets_with_drafts(person_id: int) -> list[int]:
-    """In which a person has begun to write, the newest draft first."""
-    rows = select(Draft.ticket_id).where(Draft.person_id == person_id).order_by(Draft.changed_at.desc())
-    return list(db.session.scalars(rows.limit(MOST_TOLD)))
+    """In which a person has begun to write, or to send something on; the newest first."""
+    begun = union_all(
+        select(Draft.ticket_id, Draft.changed_at).where(Draft.person_id == person_id),
+        select(Message.ticket_id, ForwardDraft.changed_at)
+        .join(Message, Message.id == ForwardDraft.message_id)
+        .where(ForwardDraft.person_id == person_id),
+    ).subquery()
+    rows = select(begun.c.ticket_id).order_by(begun.c.changed_at.desc()).limit(MOST_TOLD)
+    return list(dict.fromkeys(db.session.scalars(rows)))
+
+
+def forward_draft_of(person_id: int, message_id: int) -> ForwardDraft | None:
+    return db.session.get(ForwardDraft, (person_id, message_id), populate_existing=True)
+
+
+def forwards_begun(person_id: int, ticket_id: int) -> set[int]:
+    """The messages of a ticket that a person has begun to send on."""
+    return set(db.session.scalars(_forwards(), {"person": person_id, "ticket": ticket_id}))
 
 
 def files_of(person_id: int, ticket_id: int) -> Sequence[DraftFile]:
     """The files of a person's draft, in the order in which they were chosen."""
     return db.session.scalars(_files(), {"person": person_id, "ticket": ticket_id}).all()
+
+
+def files_beside(person_id: int, message_id: int) -> Sequence[DraftFile]:
+    """The files that a person adds to a message which they want to send on."""
+    own = (DraftFile.person_id == person_id) & (DraftFile.message_id == message_id)
+    return db.session.scalars(select(DraftFile).where(own).order_by(DraftFile.id)).all()
 
 
 # Statements are made once: to build one takes longer than to run it.
@@ -72,6 +111,19 @@ def _draft() -> Select[Draft]:
 def _files() -> Select[DraftFile]:
     return (
         select(DraftFile)
-        .where(DraftFile.person_id == bindparam("person"), DraftFile.ticket_id == bindparam("ticket"))
+        .where(
+            DraftFile.person_id == bindparam("person"),
+            DraftFile.ticket_id == bindparam("ticket"),
+            DraftFile.message_id.is_(None),
+        )
         .order_by(DraftFile.id)
+    )
+
+
+@cache
+def _forwards() -> Select[int]:
+    return (
+        select(ForwardDraft.message_id)
+        .join(Message, Message.id == ForwardDraft.message_id)
+        .where(ForwardDraft.person_id == bindparam("person"), Message.ticket_id == bindparam("ticket"))
     )

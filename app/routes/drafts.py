@@ -48,7 +48,13 @@ def save(number: int) -> Response:
     return jsonify(stamp=stamp)
 
 
-def _said(draft: Draft | None) -> dict[str, str]:
+def _said(draft: Draft | None) -> dict[str, str | None]:
     if draft is None:
         return {"stamp": "", "text": "", "kind": "reply"}
-    return {"stamp": draft.stamp, "text": draft.text, "kind": draft.kind}
+    return {
+        "stamp": draft.stamp,
+        "text": draft.text,
+        "kind": draft.kind,
+        "to": draft.to_address or None,
+        "cc": draft.cc,
+    }

@@ -24,11 +24,9 @@ bp = Blueprint("files", __name__)
 def create(number: int) -> Response:
     access.ticket_seen_by(signed_in_person(), number, now())
     try:
-        drafts.attach(number, _uploads(), person=signed_in_person(), now=now())
+        drafts.attach(number, uploads(), person=signed_in_person(), now=now())
     except RequestEntityTooLarge:
-        most = settings().attachments_mb
-        error = Refused(N_("The files of one message may have %(most)s MB together."), status=413, most=most)
-        return _list(number, error)
+        return _list(number, too_large())
     except Refused as error:
         return _list(number, error)
     return _list(number)
@@ -45,7 +43,12 @@ def remove(number: int, token: str) -> Response:
     return shown(number, draft=Written.sent(request.form.get("kind", "reply")))
 
 
-def _uploads() -> list[drafts.Upload]:
+def too_large() -> Refused:
+    most = settings().attachments_mb
+    return Refused(N_("The files of one message may have %(most)s MB together."), status=413, most=most)
+
+
+def uploads() -> list[drafts.Upload]:
     """The files in the request."""
     found = []
     for file in request.files.getlist("files"):
@@ -58,7 +61,7 @@ def _uploads() -> list[drafts.Upload]:
 def with_files(number: int, draft: Written) -> Written:
     """The draft with what was chosen and, without script, comes with the message itself. It is kept before anything is
     refused, so that it need not be chosen again."""
-    sent = _uploads()
+    sent = uploads()
     if not sent:
         return draft
     person = signed_in_person()
@@ -77,6 +80,7 @@ def _list(number: int, error: Refused | None = None) -> Response:
     return page(
         "tickets/_files.html",
         number=number,
+        beside=None,
         files=files_of(signed_in_person().id, number),
         refusal=error.said() if error else None,
         limits=settings(),

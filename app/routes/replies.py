@@ -4,7 +4,7 @@ from flask import Blueprint, jsonify, request
 from werkzeug.wrappers import Response
 
 from app.auth import acting, login_required, now, signed_in_person
-from app.desk import access, customers, drafts, mentions, messages
+from app.desk import access, customers, drafts, forward_drafts, mentions, messages
 from app.desk.refused import Refused
 from app.html import wants_part
 from app.routes.files import with_files
@@ -43,15 +43,19 @@ def create(number: int) -> Response:
 @bp.post("/tickets/<int:number>/replies/<int:message_id>/withdrawal")
 @login_required
 def withdraw(number: int, message_id: int) -> Response:
-    """Undo send. The answer is in the composer again, above what has been written there since."""
+    """Undo send. The answer is in the composer again, above what has been written there since; what was sent on, with
+    the message that it forwards."""
     try:
         with working_on(number) as (board, ticket):
             message = messages.withdraw(board, ticket, message_id, person=signed_in_person(), now=now())
             own = message.person_id == signed_in_person().id
-            drafts.put_back(message, request.form.get("text") if own else None, now=now())
+            original = forward_drafts.put_back(message, now=now()) if message.kind == "forward" else None
+            if original is None:
+                drafts.put_back(message, request.form.get("text") if own else None, now=now())
     except Refused as error:
         return refused(number, error)
-    return changed(number, f"#composer_{number}" if own else f"#message_{message_id}")
+    in_composer = own and original is None
+    return changed(number, f"#composer_{number}" if in_composer else f"#message_{original or message_id}")
 
 
 @bp.post("/tickets/<int:number>/bounces/removal")

@@ -28,7 +28,7 @@ from app.html import page, wants_part
 from app.models import conversation
 from app.models.board import Board
 from app.models.desk import Desk, the_desk
-from app.models.draft import draft_of, files_of
+from app.models.draft import draft_of, files_of, forwards_begun
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
 from app.routes import shown_promises, timeline, told
@@ -125,6 +125,7 @@ def shown(
         ],
         signature=signatures.below(person, messages.sender(ticket.channel)),
         files=files_of(person.id, number),
+        begun=forwards_begun(person.id, number),
         limits=settings(),
         said=said,
         may_delete=access.can(person, "delete_tickets", board, at),

@@ -1,16 +1,12 @@
 """Writing in a real browser: files by button, paste and drop; drafts that follow their writer."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
 from app.database import db, writing
 from app.models.message import Attachment
-from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
 from tests.waiting import until
 
@@ -25,25 +21,6 @@ HAND_OVER = """([kind, selector, files]) => {
     : new DragEvent(kind, { ...options, dataTransfer: data });
   document.querySelector(selector).dispatchEvent(event);
 }"""
-
-
-@pytest.fixture
-def number(desk: SmallDesk, now: datetime) -> int:
-    return kim_writes(now, subject="The lamp flickers")
-
-
-@pytest.fixture
-def open_ticket(serve: Callable[..., Any], new_page: Callable[..., Page], number: int) -> Callable[..., Page]:
-    """Opens the ticket in a browser of this person. The clock stands still."""
-    url = serve(CLOCK="off").url
-
-    def open_it(person: Any, **options: Any) -> Page:
-        page = new_page(url, person, **options)
-        page.goto(f"/tickets/{number}")
-        page.locator("#live[data-state=live]").wait_for()
-        return page
-
-    return open_it
 
 
 def composer(page: Page) -> Page:
@@ -133,6 +110,59 @@ def test_a_draft_follows_its_writer_and_a_cut_network_loses_nothing(
     expect(composer(elsewhere)).to_have_value("")
     again.goto(f"/tickets/{number}")
     expect(composer(again)).to_have_value("")
+
+
+def test_a_forward_follows_its_writer(open_ticket: Any, desk: SmallDesk, number: int) -> None:
+    """Its addresses, words and files: closed, on another device, in two windows at once, refused, sent and taken back."""
+    page, elsewhere = open_ticket(desk.bob), open_ticket(desk.bob)
+
+    def open_sheet(at: Page) -> Page:
+        at.get_by_role("link", name="Forward").click()
+        return at.get_by_role("dialog", name="Forward a message")
+
+    form = open_sheet(page)
+    form.get_by_label("To").fill("fix@lamps.example")
+    form.get_by_label("Cc").fill("lee@example.net")
+    form.get_by_label("Your words above it").fill("Please rep")
+    expect(form.get_by_text("Draft saved")).to_be_visible()
+    form.get_by_label("Your words above it").fill("Please repair it.")
+    form.get_by_label("Attach files").set_input_files(
+        [{"name": "own.txt", "mimeType": "text/plain", "buffer": b"b"}]
+    )
+    expect(form.get_by_role("button", name="Remove own.txt")).to_be_visible()
+    form.get_by_role("link", name="Close").click()  # what was typed within the last second is kept, too
+    expect(page.get_by_role("link", name="Forward You have begun to write")).to_be_visible()
+    assert composer(page).input_value() == ""
+    other = open_sheet(elsewhere)
+    expect(other.get_by_label("To")).to_have_value("fix@lamps.example")
+    expect(other.get_by_label("Cc")).to_have_value("lee@example.net")
+    expect(other.get_by_label("Your words above it")).to_have_value("Please repair it.")
+    expect(other.get_by_role("button", name="Remove own.txt")).to_be_visible()
+    other.get_by_label("Your words above it").fill("Please look at it.")
+    expect(other.get_by_text("Draft saved")).to_be_visible()
+    page.reload()  # what is on the server is shown; then it changes there
+    form = open_sheet(page)
+    other.get_by_label("Your words above it").fill("Please look at it today.")
+    expect(other.get_by_text("Draft saved")).to_be_visible()
+    form.get_by_label("To").fill("kim@example.org")
+    expect(form.locator(".composer-other")).to_contain_text("Please look at it today.")
+    form.get_by_role("button", name="Take that").click()
+    expect(form.get_by_label("To")).to_have_value("fix@lamps.example")
+    form.get_by_label("To").fill("kim@example.org")
+    form.get_by_role("button", name="Forward").click()
+    expect(form.get_by_role("alert")).to_contain_text("the customer's own address")
+    form.get_by_label("To").fill("fix@lamps.example")
+    form.get_by_role("button", name="Forward").click()
+    expect(form).to_be_hidden()
+    sent = page.locator(".message-forward")
+    expect(sent).to_contain_text("Please look at it today.")
+    expect(sent.locator(".attachments")).to_contain_text("own.txt")
+    expect(page.get_by_role("link", name="Forward You have begun to write")).to_have_count(0)
+    sent.get_by_role("button", name="Undo send").click()
+    expect(page.get_by_role("link", name="Forward You have begun to write")).to_be_visible()
+    form = open_sheet(page)
+    expect(form.get_by_label("Your words above it")).to_have_value("Please look at it today.")
+    expect(form.get_by_role("button", name="Remove own.txt")).to_be_visible()
 
 
 def test_a_colleague_is_called_in_korean(open_ticket: Any, desk: SmallDesk, number: int) -> None:

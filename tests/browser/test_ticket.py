@@ -1,6 +1,5 @@
 """The ticket's page in a real browser: answering and taking back, drafts, what others change, and without script."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -16,30 +15,9 @@ from app.models.event import By
 from app.models.message import Message
 from app.models.ticket import Ticket
 from tests.databases import on_both_databases
-from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
 
 Page = Any
-
-
-@pytest.fixture
-def number(desk: SmallDesk, now: datetime) -> int:
-    return kim_writes(now, subject="The lamp flickers")
-
-
-@pytest.fixture
-def open_ticket(serve: Callable[..., Any], new_page: Callable[..., Page], number: int) -> Callable[..., Page]:
-    """Opens the ticket in a browser of this person, and waits until it is live. The clock stands still."""
-    url = serve(CLOCK="off").url
-
-    def open_it(person: Any, **options: Any) -> Page:
-        page = new_page(url, person, **options)
-        page.goto(f"/tickets/{number}")
-        if options.get("java_script_enabled", True):
-            page.locator("#live[data-state=live]").wait_for()
-        return page
-
-    return open_it
 
 
 def composer(page: Page) -> Page:

@@ -3,7 +3,11 @@
 from datetime import datetime
 from email.message import EmailMessage
 
+from sqlalchemy import func, select
+
+from app.database import db
 from app.desk import inbox
+from app.models.message import Message
 from tests.small import ADDRESS
 
 PICTURE = b"\x89PNG\r\n\x1a\nnot much of a picture"
@@ -29,3 +33,9 @@ def kim_writes(now: datetime, text: str = TEXT, number: int = 1, subject: str = 
     ticket = inbox.receive(mail.as_bytes(), now=now, source="command", sent_to=ADDRESS).ticket
     assert ticket is not None
     return ticket
+
+
+def newest() -> int:
+    """The id of the message that was written last."""
+    db.session.rollback()
+    return db.session.scalar(select(func.max(Message.id))) or 0

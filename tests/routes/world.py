@@ -121,6 +121,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "invitations": link.rpartition("/")[2],
         "attachments": attachment.token,
         "files": "of-a-file-that-is-gone",
+        "forward_drafts": "of-a-file-that-is-gone",
         "undo": undo.token([changed]),
     }
     raw = {actor: _failed(actor, now) for actor in ACTORS}

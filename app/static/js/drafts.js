@@ -1,146 +1,215 @@
-// What is being written, kept on the server a second after typing stops and when the page is left, and taken over from
-// the writer's other windows. The copy in the browser (base.js) stays until the server has it.
+// What is being written, an answer or note as well as the words above a message that is sent on: kept on the server a
+// second after typing stops and when the page is left, and taken over from the writer's other windows. The copy in the
+// browser (base.js) stays until the server has it.
 //   draft:saved      there is one, or none any more
+//   draft:left       the sheet in which one was written is closed
 
 const PAUSE = 1000;
 const LARGEST = 60_000; // bytes that a browser sends for a page it leaves
+const OTHERS = ["kind", "to", "cc"];
 
-const wordsOf = (form) => form.querySelector("[data-draft-state]");
-const fieldOf = (form) => form.elements.text;
-const others = (form) => ["kind", "to", "cc"].map((name) => [name, form.elements[name]?.value ?? ""]);
-const written = (form) => [...others(form), fieldOf(form).value].join("\n");
-const keyOf = (form) => `draft:${document.documentElement.dataset.me}:${fieldOf(form).dataset.draft}`;
+const kept = new Set(); // what is kept of each form that is shown
+let composer = null; // that of the ticket
+const sheet = document.getElementById("sheet");
 
-let form = null; // the one that is shown
-let saved = ""; // what the server has of it
-let stamp = ""; // which draft that is
-let timer = 0;
-let flying = null; // the save that is under way
-let other = null; // another window's draft, while the writer has not chosen
+const forms = (within, selector) => within.querySelector(`${selector}[data-draft-url]`);
+const emit = (name) => document.dispatchEvent(new CustomEvent(name));
+const keptOf = (node) => [...kept].find((each) => each.form.contains(node));
 
-const isTold = () => !form.querySelector(".composer-other").hidden;
-const say = (name) => { wordsOf(form).textContent = name ? wordsOf(form).dataset[name] : ""; };
+function keep(form) {
+  const field = form.elements.text;
+  const words = form.querySelector("[data-draft-state]");
+  const box = form.querySelector(".composer-other");
+  const key = `draft:${document.documentElement.dataset.me}:${field.dataset.draft}`;
+  const others = () => OTHERS.map((name) => [name, form.elements[name]?.value ?? ""]);
+  const written = () => [...others(), field.value].join("\n");
+  const say = (name) => { words.textContent = name ? words.dataset[name] : ""; };
+  const forget = () => localStorage.removeItem(key);
+
+  let saved = [...others(), field.defaultValue].join("\n"); // what the server has of it
+  let stamp = form.dataset.stamp; // which draft that is
+  let timer = 0;
+  let flying = null; // the save that is under way
+  let other = null; // another window's draft, while the writer has not chosen
+
+  function tell(found) {
+    other = found;
+    box.querySelector("[data-other]").textContent = found.text || "–";
+    box.hidden = false;
+  }
+
+  function take(found) {
+    field.value = found.text;
+    for (const name of ["to", "cc"]) if (found[name] != null && form.elements[name]) form.elements[name].value = found[name];
+    for (const choice of form.elements.kind ?? []) choice.checked = choice.value === found.kind;
+    form.dataset.stamp = stamp = found.stamp;
+    saved = written();
+    forget();
+  }
+
+  async function save(keepalive = false) {
+    clearTimeout(timer);
+    timer = 0;
+    if (!kept.has(self) || written() === saved || !box.hidden) return;
+    const [sent, text] = [written(), field.value];
+    const body = new URLSearchParams([...others(), ["text", text], ["stamp", form.dataset.stamp]]);
+    let answer = null;
+    let said = {};
+    try {
+      answer = await (flying = fetch(form.dataset.draftUrl, { method: "POST", body, headers: { Accept: "application/json" },
+        keepalive: keepalive && text.length * 3 < LARGEST }));
+      said = await answer.json();
+    } catch {
+      answer = null; // the browser's copy stays
+    } finally {
+      flying = null;
+    }
+    if (answer?.ok && localStorage.getItem(key) === text) forget(); // also of what was closed meanwhile
+    if (!kept.has(self)) return;
+    if (answer?.ok) {
+      form.dataset.stamp = stamp = said.stamp;
+      saved = sent;
+      if (written() !== sent) later();
+      say(said.stamp ? "saved" : "");
+      emit("draft:saved");
+    } else if (answer?.status === 409) {
+      tell(said);
+    } else {
+      say("local");
+    }
+  }
+
+  function later() {
+    clearTimeout(timer);
+    timer = setTimeout(save, PAUSE);
+  }
+
+  // Back in this window: what was written or sent in another one since is taken over, unless something stands here too.
+  async function look() {
+    if (!form.isConnected || !box.hidden) return;
+    try {
+      const answer = await fetch(form.dataset.draftUrl, { headers: { Accept: "application/json" } });
+      if (!answer.ok) return;
+      const found = await answer.json();
+      if (found.stamp === form.dataset.stamp || written() !== saved) return;
+      take(found);
+    } catch { /* later */ }
+  }
+
+  function choose(which) {
+    if (!other) return;
+    box.hidden = true;
+    if (which === "theirs") take(other);
+    else { form.dataset.stamp = other.stamp; save(); }
+    other = null;
+    field.focus();
+  }
+
+  function settle() {
+    if (!form.isConnected) return;
+    form.querySelector(".menu")?.removeAttribute("open");
+    if (field.value && form.dataset.stamp === stamp) return later(); // refused: it may be newer than the draft
+    stamp = form.dataset.stamp;
+    saved = written();
+    forget();
+    emit("draft:saved");
+  }
+
+  const pause = () => { clearTimeout(timer); say(""); return flying; };
+  const end = () => { clearTimeout(timer); kept.delete(self); };
+  const self = { form, save, later, look, choose, settle, pause, end, say, concerns: (elt) => elt === form };
+  kept.add(self);
+
+  const local = localStorage.getItem(key);
+  if ("unsaved" in form.dataset) { // refused: it may be newer than the draft
+    saved = "";
+    later();
+  } else if (local === null || field.defaultValue.endsWith(local)) {
+    // What was taken back stands above what was being written: the server has all of it.
+    field.value = field.defaultValue;
+    forget();
+  } else {
+    field.value = local; // typed where the server could not be reached
+    if (field.defaultValue) tell({ text: field.defaultValue, stamp, kind: form.elements.kind?.value });
+    else save();
+  }
+  return self;
+}
 
 function begin() {
-  form = document.querySelector(".composer[data-draft-url]");
-  if (!form) return;
-  const field = fieldOf(form);
-  saved = [...others(form), field.defaultValue].join("\n");
-  stamp = form.dataset.stamp;
-  const local = localStorage.getItem(keyOf(form));
-  // What was taken back stands above what was being written: the server has all of it.
-  if (local === null || field.defaultValue.endsWith(local)) {
-    field.value = field.defaultValue;
-    return void localStorage.removeItem(keyOf(form));
-  }
-  field.value = local; // typed where the server could not be reached
-  if (field.defaultValue) tell({ text: field.defaultValue, stamp: form.dataset.stamp, kind: form.elements.kind.value });
-  else save(form);
+  const form = forms(document, ".composer");
+  composer = form && keep(form);
+  // What is taken back comes into the draft, too.
+  if (form) composer.concerns = (elt) => elt === form || elt.matches("[hx-include^='#text_']");
 }
 
-function tell(found) {
-  other = found;
-  const box = form.querySelector(".composer-other");
-  box.querySelector("[data-other]").textContent = found.text || "–";
-  box.hidden = false;
+// A page that is left, a panel or sheet that is closed: what is on its way arrives, and nothing is awaited.
+function leave(each) {
+  each?.save(true);
+  each?.end();
 }
 
-function take(found) {
-  fieldOf(form).value = found.text;
-  for (const choice of form.elements.kind) choice.checked = choice.value === found.kind;
-  form.dataset.stamp = stamp = found.stamp;
-  saved = written(form);
-  localStorage.removeItem(keyOf(form));
-}
-
-async function save(from, keepalive = false) {
-  clearTimeout(timer);
-  timer = 0;
-  if (!from || written(from) === saved || (from === form && isTold())) return;
-  const sent = written(from);
-  const body = new URLSearchParams([...others(from), ["text", fieldOf(from).value], ["stamp", from.dataset.stamp]]);
-  let answer = null;
-  let said = {};
-  try {
-    answer = await (flying = fetch(from.dataset.draftUrl, { method: "POST", body, headers: { Accept: "application/json" },
-      keepalive: keepalive && fieldOf(from).value.length * 3 < LARGEST }));
-    said = await answer.json();
-  } catch {
-    answer = null; // the browser's copy stays
-  } finally {
-    flying = null;
-  }
-  if (from !== form) return;
-  if (answer?.ok) {
-    from.dataset.stamp = stamp = said.stamp;
-    saved = sent;
-    if (written(from) === sent) localStorage.removeItem(keyOf(from));
-    else later();
-    say(said.stamp ? "saved" : "");
-    document.dispatchEvent(new CustomEvent("draft:saved"));
-  } else if (answer?.status === 409) {
-    tell(said);
-  } else {
-    say("local");
-  }
-}
-
-function later() {
-  clearTimeout(timer);
-  timer = setTimeout(() => save(form), PAUSE);
-}
-
-// Back in this window: what was written or sent in another one since is taken over, unless something stands here too.
-async function look() {
-  if (!form?.isConnected || isTold()) return;
-  try {
-    const answer = await fetch(form.dataset.draftUrl, { headers: { Accept: "application/json" } });
-    if (!answer.ok) return;
-    const found = await answer.json();
-    if (found.stamp === form.dataset.stamp || written(form) !== saved) return;
-    take(found);
-  } catch { /* later */ }
-}
-
-document.addEventListener("input", ({ target }) => { if (form?.contains(target) && !target.files) { say(""); later(); } });
-document.addEventListener("composer:changed", () => form && later());
-document.addEventListener("click", ({ target }) => {
-  const choice = target.closest?.("[data-draft-choice]")?.dataset.draftChoice;
-  if (!choice || !other) return;
-  form.querySelector(".composer-other").hidden = true;
-  if (choice === "theirs") take(other);
-  else { form.dataset.stamp = other.stamp; save(form); }
-  other = null;
-  fieldOf(form).focus();
+document.addEventListener("input", ({ target }) => {
+  const each = keptOf(target);
+  if (!each || target.files) return;
+  each.say("");
+  each.later();
 });
-document.addEventListener("visibilitychange", () => (document.hidden ? save(form, true) : look()));
-addEventListener("pagehide", () => save(form, true));
-addEventListener("online", () => save(form));
-document.addEventListener("panel:closed", () => { save(form, true); form = null; });
-document.addEventListener("ticket:begun", () => { save(form, true); begin(); });
+document.addEventListener("composer:changed", ({ target }) => keptOf(target)?.later());
+document.addEventListener("click", ({ target }) => {
+  const choice = target.closest?.("[data-draft-choice]");
+  if (choice) keptOf(choice)?.choose(choice.dataset.draftChoice);
+});
+document.addEventListener("visibilitychange", () => kept.forEach((each) => (document.hidden ? each.save(true) : each.look())));
+addEventListener("pagehide", () => kept.forEach((each) => each.save(true)));
+addEventListener("online", () => kept.forEach((each) => each.save()));
+document.addEventListener("panel:closed", () => { leave(composer); composer = null; });
+document.addEventListener("ticket:begun", () => { leave(composer); begin(); });
+
+// ---- In the sheet, and on its own page -----------------------------------------------------------------------------------
+
+const inSheet = () => [...kept].find((each) => sheet?.contains(each.form));
+
+document.addEventListener("htmx:afterSwap", ({ target }) => {
+  if (target.id !== "sheet-body") return;
+  inSheet()?.end();
+  for (const each of kept) if (!each.form.isConnected) each.end();
+  const form = forms(target, "form");
+  if (form) keep(form);
+});
+sheet?.addEventListener("close", async () => {
+  const each = inSheet();
+  if (!each) return;
+  const saving = each.save(true);
+  each.end();
+  await saving;
+  ["draft:saved", "draft:left"].forEach(emit);
+});
+// A plain form leaves the page: what it sends is no draft any more.
+document.addEventListener("submit", ({ target, defaultPrevented }) => {
+  if (!defaultPrevented && !target.hasAttribute("hx-post")) keptOf(target)?.end();
+});
+
+// ---- Sending ---------------------------------------------------------------------------------------------------------------
 
 // While it is being sent it is not saved, and it is sent when it is not being saved: else it would be a draft again.
-// What is taken back comes into the draft, too.
-const concerns = (elt) => form && (elt === form || elt.matches("[hx-include^='#text_']"));
+const concerned = (elt) => [...kept].find((each) => each.concerns(elt));
 
 document.addEventListener("htmx:confirm", (event) => {
-  if (!concerns(event.detail.elt)) return;
-  clearTimeout(timer);
-  say("");
+  const flying = concerned(event.detail.elt)?.pause();
   if (!flying) return;
   event.preventDefault();
   flying.catch(() => {}).then(() => setTimeout(() => event.detail.issueRequest(true)));
 });
-document.addEventListener("htmx:afterRequest", ({ detail }) => { if (concerns(detail.elt)) setTimeout(settle); });
-
-function settle() {
-  if (!form?.isConnected) return;
-  form.querySelector(".menu")?.removeAttribute("open");
-  if (fieldOf(form).value && form.dataset.stamp === stamp) return later(); // refused: it may be newer than the draft
-  stamp = form.dataset.stamp;
-  saved = written(form);
-  localStorage.removeItem(keyOf(form));
-  document.dispatchEvent(new CustomEvent("draft:saved"));
-}
+document.addEventListener("htmx:afterRequest", ({ detail }) => {
+  const each = concerned(detail.elt);
+  if (!each) return;
+  if (each !== composer && detail.successful && detail.xhr.status < 400) {
+    each.end();
+    return emit("draft:saved");
+  }
+  setTimeout(each.settle);
+});
 
 begin();
+if (!composer && forms(document, "form")) keep(forms(document, "form"));

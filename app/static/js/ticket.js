@@ -71,6 +71,7 @@ document.addEventListener("board:delta", ({ detail }) => {
 });
 document.addEventListener("board:reload", refresh);
 document.addEventListener("sheet:done", refresh);
+document.addEventListener("draft:left", refresh);
 
 // ---- After every change of the page ----------------------------------------------------------------------------------
 
