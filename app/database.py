@@ -162,14 +162,12 @@ def writing(stream: S) -> Iterator[S]:
     session.expire_all()
     session.connection(execution_options={"writing": True})
     session.info["writing"] = True
-    session.info["locked"], session.info["written"] = [], []
+    session.info["locked"], session.info["recorded"], session.info["written"] = [], [], []
     try:
-        locked = _locked(session, stream, ident)
-        yield locked
+        yield _locked(session, stream, ident)
         session.commit()
-        session.info["written"] = [
-            (row, seq + 1, row.seq) for row, seq in session.info["locked"] if row.seq > seq
-        ]
+        kept = [event for event in session.info["recorded"] if event in session]  # no savepoint took it back
+        session.info["written"] = kept
     except BaseException:
         session.rollback()
         raise
@@ -177,10 +175,18 @@ def writing(stream: S) -> Iterator[S]:
         session.info.pop("writing", None)
         session.info.pop("announced", None)
         session.info.pop("locked", None)
+        session.info.pop("recorded", None)
 
 
-def written() -> list[tuple[Any, int, int]]:
-    """(stream, first, last): which events of which streams the last writing() has recorded; none when it failed."""
+def recorded(event: Any) -> None:
+    """An event was added to this transaction: kept for written(), and told to the watchers."""
+    session = db.session()
+    session.info["recorded"].append(event)
+    announce(session, event.stream)
+
+
+def written() -> list[Any]:
+    """The events that the last writing() has recorded; none when it failed."""
     return list(db.session().info.get("written", ()))
 
 
@@ -196,12 +202,12 @@ def lock(stream: S) -> S:
 def locked(kind: type[S], ident: int) -> S | None:
     """The stream of this number as it stands under its lock; None when this transaction has not locked it."""
     rows = db.session().info.get("locked", ())
-    return next((row for row, _ in rows if isinstance(row, kind) and row.id == ident), None)  # type: ignore[attr-defined]
+    return next((row for row in rows if isinstance(row, kind) and row.id == ident), None)  # type: ignore[attr-defined]
 
 
 def _locked(session: Session, stream: S, ident: Any) -> S:
-    row: Any = session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
-    session.info["locked"].append((row, row.seq))
+    row = session.get_one(type(stream), ident, with_for_update=True, populate_existing=True)
+    session.info["locked"].append(row)
     return row
 
 

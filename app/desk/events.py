@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.database import announce, db
+from app.database import db, recorded
 from app.models.board import Board
 from app.models.desk import STREAM, Desk
 from app.models.event import By, Event
@@ -147,5 +147,5 @@ def record(
         at=now,
     )
     db.session.add(event)
-    announce(db.session(), event.stream)
+    recorded(event)
     return event

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
+from typing import cast
 
-from sqlalchemy import ColumnElement, Insert, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Insert, Select, Table, Update, and_, bindparam, delete, insert, or_, select, update
 
 from app.database import db
 from app.models.event import Event
 from app.models.interval import TicketInterval
 from app.models.ticket import Ticket
 
+_ROWS = cast(Table, TicketInterval.__table__)
 Changes = Mapping[str, tuple[object, object]]
 
 
@@ -42,7 +44,11 @@ def change(ticket: Ticket, changes: Changes, now: datetime, *, undoes: Event | N
     """
     if undoes is not None and _forget(ticket, changes, undoes.at):
         return True
-    over = [(field, str(old)) for field, (old, _) in changes.items() if old is not None]
+    over = [
+        {"ticket": ticket.id, "was": field, "held": str(old), "now": now}
+        for field, (old, _) in changes.items()
+        if old is not None
+    ]
     begun = [
         {"ticket_id": ticket.id, "field": field, "value": str(new), "from_at": now}
         for field, (_, new) in changes.items()
@@ -50,16 +56,7 @@ def change(ticket: Ticket, changes: Changes, now: datetime, *, undoes: Event | N
     ]
     with db.session.no_autoflush:
         if over:
-            db.session.execute(
-                update(TicketInterval)
-                .where(
-                    TicketInterval.ticket_id == ticket.id,
-                    TicketInterval.until_at.is_(None),
-                    or_(*(_is(field, old) for field, old in over)),
-                )
-                .values(until_at=now)
-                .execution_options(synchronize_session=False)
-            )
+            db.session.connection().execute(_end_one(), over)
         if begun:
             _add(begun)
     return False
@@ -84,10 +81,25 @@ def _add(rows: list[dict[str, object]]) -> None:
     db.session.connection().execute(_insert(), rows)
 
 
+# Both are made once: to build a statement takes longer than to run it.
 @cache
 def _insert() -> Insert:
-    """Made once: to build it takes longer than to run it."""
-    return insert(TicketInterval.__table__)  # type: ignore[arg-type]
+    return insert(_ROWS)
+
+
+@cache
+def _end_one() -> Update:
+    """Ends what the ticket holds of a field."""
+    return (
+        update(_ROWS)
+        .where(
+            _ROWS.c.ticket_id == bindparam("ticket"),
+            _ROWS.c.until_at.is_(None),
+            _ROWS.c.field == bindparam("was"),
+            _ROWS.c.value == bindparam("held"),
+        )
+        .values(until_at=bindparam("now"))
+    )
 
 
 def _forget(ticket: Ticket, changes: Changes, at: datetime) -> bool:
@@ -122,7 +134,3 @@ def _forget(ticket: Ticket, changes: Changes, at: datetime) -> bool:
             .execution_options(synchronize_session=False)
         )
     return True
-
-
-def _is(field: str, value: str) -> ColumnElement[bool]:
-    return and_(TicketInterval.field == field, TicketInterval.value == value)

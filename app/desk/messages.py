@@ -114,7 +114,7 @@ def receive(
     tickets.changed(board, ticket, "message.received", by=by, now=now, message=message.id)
     if automatic is None and ticket.message_count > 1:  # nobody has a ticket that is new
         notifications.answered(ticket, message, by=by, now=now)
-    if automatic is None:
+    if automatic is None and ticket.created_at != now:  # to one that it opens, nobody has written yet
         held.hold_back(board, ticket, but=None, now=now)
         snoozes.end_for_message(board, ticket, now=now)
     if automatic is None and ticket.state in ("waiting", "resolved", "archived"):

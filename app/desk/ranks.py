@@ -1,9 +1,10 @@
 """Where a ticket stands in its column, as people put it: whole numbers with room between them, under the board's lock."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
-from sqlalchemy import Select, func, literal, select, tuple_, update
+from sqlalchemy import Select, bindparam, literal, select, tuple_, update
 
 from app.database import db
 from app.models.ticket import RANK_STEP, Ticket
@@ -31,11 +32,15 @@ BOTTOM = Place()
 
 def at_end(column_id: int) -> int:
     """The rank behind every ticket of a column."""
-    return _last(column_id) + RANK_STEP
+    return at(column_id, BOTTOM).value
 
 
-def at(column_id: int, place: Place, ticket_id: int | None = None) -> Rank:
+def at(column_id: int, place: Place, ticket_id: int = 0) -> Rank:
     """The rank of that place in a column, for this ticket, which is not counted itself."""
+    asked = {"column": column_id, "ticket": ticket_id}
+    if place == BOTTOM:  # of nearly every ticket that moves
+        last_rank = db.session.scalar(_last_rank(), asked)
+        return Rank((last_rank or 0) + RANK_STEP)
     others = select(Ticket.rank, Ticket.id).where(Ticket.column_id == column_id, Ticket.id != ticket_id)
     first, last = (Ticket.rank, Ticket.id), (Ticket.rank.desc(), Ticket.id.desc())
     above = below = None
@@ -71,5 +76,8 @@ def _one(wanted: Select[int, int]) -> tuple[int, int] | None:
     return (row[0], row[1]) if row else None
 
 
-def _last(column_id: int) -> int:
-    return db.session.scalar(select(func.max(Ticket.rank)).where(Ticket.column_id == column_id)) or 0
+@cache
+def _last_rank() -> Select[int]:
+    """Made once: to build it takes longer than to run it."""
+    others = Ticket.column_id == bindparam("column"), Ticket.id != bindparam("ticket")
+    return select(Ticket.rank).where(*others).order_by(Ticket.rank.desc(), Ticket.id.desc()).limit(1)

@@ -108,18 +108,11 @@ def move(
     if column is None or column.board_id != board.id:
         raise Refused(N_("That column is not on this board any more. Reload the board to see its columns."))
     old = ticket.column_id
-    expected = old if expected is None else expected
-    if old == to and expected == to and place is None:
+    if expected is not None and old != expected:
+        raise Refused(**_who_was_faster(ticket, "ticket.moved", now), status=409)
+    if old == to and place is None:
         return ticket
     rank = ranks.at(to, place or ranks.BOTTOM, ticket.id)
-    moved = db.session.execute(
-        update(Ticket)
-        .where(Ticket.id == ticket.id, Ticket.column_id == expected)
-        .values(column_id=to, rank=rank.value)
-        .execution_options(synchronize_session=False)
-    )
-    if moved.rowcount == 0:  # type: ignore[attr-defined]
-        raise Refused(**_who_was_faster(ticket, "ticket.moved", now), status=409)
     room = {"renumbered": rank.others} if rank.others else {}
     before: dict[str, Any] = {"rank": ticket.rank}
     set_committed_value(ticket, "rank", rank.value)  # it is so already; an undo may put back what was loaded

@@ -19,6 +19,7 @@ from app.desk.links import Both
 from app.desk.refused import Refused
 from app.desk.unmerges import whole
 from app.models.board import Board
+from app.models.desk import STREAM
 from app.models.event import By, Event
 from app.models.person import Person
 from app.models.ticket import PRIORITY_NAMES, Ticket
@@ -58,11 +59,9 @@ def stretches(events: Iterable[Event]) -> list[Stretch]:
 def just_done() -> list[Stretch]:
     """What the last transaction has changed on tickets and can be taken back, for token(). Empty when people did more in it
     than that: an answer with half of it undone would be neither."""
-    done = [(row.id, first, last) for row, first, last in written() if isinstance(row, Board)]
-    if not done:
-        return []
-    by_people = whole(db.session.scalars(select(Event).where(_in(done), Event.by_kind == "person")))
-    return done if by_people and all(KINDS[event.kind].undo for event in by_people) else []
+    by_people = [event for event in written() if event.by_kind == "person" and event.stream != STREAM]
+    done = all(KINDS[event.kind].undo for event in whole(by_people))
+    return stretches(by_people) if done else []
 
 
 def events_of(found: Sequence[Stretch], now: datetime) -> dict[int, list[Event]]:

@@ -10,7 +10,7 @@ from app.auth import now, signed_in_person
 from app.database import db, lock, writing, written
 from app.desk import access
 from app.desk.refused import Refused
-from app.desk.undo import Stretch
+from app.desk.undo import Stretch, stretches
 from app.models.board import Board
 from app.models.ticket import Ticket
 
@@ -80,7 +80,7 @@ def _some(
                 done.append(number)
     outcome.done += done
     outcome.failed += failed
-    outcome.stretches += [(row.id, first, last) for row, first, last in written()]
+    outcome.stretches += stretches(written())
 
 
 def _not_found(number: int) -> Failure:
