@@ -1,9 +1,10 @@
-"""Templates with their texts in place: each is compiled once for every language, so that a page looks no text up.
+"""Templates with their texts and icons in place: each is compiled once for every language, so that a page looks no text up
+and draws no icon.
 
-A text that takes values is still looked up where it is said.
+A text that takes values is still looked up where it is said, and an icon whose name depends on something drawn there.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from flask import Flask
@@ -12,6 +13,8 @@ from jinja2 import Template, nodes
 from jinja2.visitor import NodeTransformer
 
 from app import words
+
+ICONS = "_parts/ui.html"  # where the macro `icon` is
 
 
 class Templates(Environment):
@@ -33,6 +36,10 @@ class Templates(Environment):
             return super().get_template(name, parent, globals)
         return self._in(words.locale()).get_template(name, parent, globals)
 
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """One mapping instead of a chain of two, which every part of a page would look through again."""
+        return {**self.globals, **(d or {})}
+
     def _in(self, language: str) -> "Templates":
         if language not in self._spoken:
             spoken = self.overlay()
@@ -43,14 +50,19 @@ class Templates(Environment):
     def _generate(
         self, source: nodes.Template, name: str | None, filename: str | None, defer_init: bool = False
     ) -> str:
-        return super()._generate(_Said(self.language).visit(source), name, filename, defer_init)
+        drawn = None if name == ICONS or self.app.debug else self._icon
+        return super()._generate(_InPlace(self.language, drawn).visit(source), name, filename, defer_init)
+
+    def _icon(self, name: str) -> str:
+        return str(self.get_template(ICONS).module.icon(name))  # type: ignore[attr-defined]
 
 
-class _Said(NodeTransformer):
-    """Puts what `_("A text")` says in its place."""
+class _InPlace(NodeTransformer):
+    """Puts what `_("A text")` says and `icon("name")` draws in its place."""
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, drawn: Callable[[str], str] | None) -> None:
         self._language = language
+        self._drawn = drawn
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:
         match node:
@@ -58,4 +70,7 @@ class _Said(NodeTransformer):
                 with words.speaking(self._language):
                     said = words.gettext(text)
                 return nodes.TemplateData(said % {} if "%" in said else said, lineno=node.lineno)
+            case nodes.Call(node=nodes.Name(name="icon"), args=[nodes.Const(value=str(name))], kwargs=[]):
+                if self._drawn is not None:
+                    return nodes.TemplateData(self._drawn(name), lineno=node.lineno)
         return self.generic_visit(node)

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import pytest
 from jinja2 import DictLoader
 
+from app.html import STATIC
 from app.words import speaking
 
 TEMPLATES = {
@@ -32,3 +34,17 @@ def test_a_text_is_not_escaped_and_a_value_is(app: Any) -> None:
     app.jinja_env.bytecode_cache = None
     with speaking("en"):
         assert app.jinja_env.get_template("page.html").render() == "100% <b>&lt;b&gt; min"
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_icon_is_the_same_whether_its_name_is_written_or_found(app: Any, debug: bool) -> None:
+    app.debug = debug
+    drawn = (STATIC.parent / "templates" / "_parts" / "ui.html").read_text()
+    page = "{% from '_parts/ui.html' import icon %}{{ icon('close') }}|{{ icon(name) }}|{{ icon('close', '<b>') }}"
+    app.jinja_env.loader = DictLoader({"page.html": page, "_parts/ui.html": drawn})
+    app.jinja_env.bytecode_cache = None
+    written, found, labelled = app.jinja_env.get_template("page.html").render(name="close").split("|")
+    assert written == found
+    assert found.startswith("<svg")
+    assert "#close" in found
+    assert 'aria-label="&lt;b&gt;"' in labelled

@@ -1,9 +1,9 @@
 """A deadline explains itself: the steps of rules.deadlines as sentences in the reader's language and zone."""
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel import Locale
 from babel.dates import format_skeleton
 
 from app.words import N_, gettext, locale
@@ -52,11 +52,11 @@ class _Reader:
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
         self._zone = zone
         self._today = now.astimezone(zone).date()
-        self._locale = Locale.parse("en_GB" if locale() == "en" else locale())
+        self._locale = "en_GB" if locale() == "en" else locale()
 
     def day(self, day: date) -> str:
         near = _DAYS.get((day - self._today).days)
-        return gettext(near) if near else self._formatted(day, "MMMEd")
+        return gettext(near) if near else _weekday_and_date(day, self._locale)
 
     def date_of(self, at: datetime) -> date:
         return at.astimezone(self._zone).date()
@@ -75,8 +75,11 @@ class _Reader:
         until = "24:00" if self.date_of(b) != self.date_of(a) else self.time(b)
         return gettext(N_("%(day)s %(time)s"), day=self.day(self.date_of(a)), time=f"{self.time(a)}–{until}")
 
-    def _formatted(self, day: date, skeleton: str) -> str:
-        return format_skeleton(skeleton, day, locale=self._locale)
+
+@lru_cache(maxsize=10_000)
+def _weekday_and_date(day: date, language: str) -> str:
+    """A page says the same few days again and again, and to put one into words takes long."""
+    return format_skeleton("MMMEd", day, locale=language)
 
 
 def _said(step: Step, reader: _Reader) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import cache
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, select, true
 
 from app.database import db
 from app.desk import customers, inbox, messages, tickets
@@ -13,7 +13,7 @@ from app.mail.headers import one_line
 from app.mail.language import detect
 from app.models.board import Board
 from app.models.channel import Channel
-from app.models.desk import the_desk
+from app.models.desk import Desk
 from app.models.person import Person
 from app.models.ticket import NORMAL, Ticket
 from app.words import N_
@@ -43,14 +43,15 @@ def open_by_hand(
     if not subject:
         raise Refused(N_("Write a subject."), field="subject")
     text = messages.checked(text)
-    desk, by = the_desk(), person.by
-    language, confidence = detect(text, desk.languages if desk else [])
+    channel, languages = _channel(board)
+    language, confidence = detect(text, languages)
+    by = person.by
     if raw_id is not None:
         inbox.handled_by_hand(raw_id)
     customer = customers.find_or_make(address, one_line(name), language, now=now)
     ticket = tickets.open_ticket(
         board,
-        channel=_channel(board),
+        channel=channel,
         customer=customer,
         subject=subject,
         by=by,
@@ -76,18 +77,20 @@ def open_by_hand(
     return ticket
 
 
-def _channel(board: Board) -> Channel:
-    channel = db.session.scalars(_channels(), {"board": board.id}).first()
-    if channel is None:
+def _channel(board: Board) -> tuple[Channel, list[str]]:
+    """The channel of tickets that are opened by hand, and the languages of the desk."""
+    found = db.session.execute(_channels(), {"board": board.id}).first()
+    if found is None:
         raise Refused(N_("On this board no tickets are opened by hand."), field="board")
-    return channel
+    return found[0], found[1]
 
 
 @cache
-def _channels() -> Select[Channel]:
+def _channels() -> Select[Channel, list[str]]:
     """Made once: to build it takes longer than to run it."""
     return (
-        select(Channel)
+        select(Channel, Desk.languages)
+        .join(Desk, true())
         .where(Channel.board_id == bindparam("board"), Channel.kind == "manual", Channel.closed_at.is_(None))
         .order_by(Channel.id)
         .limit(1)
