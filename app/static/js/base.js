@@ -211,7 +211,25 @@
   // ---- Connection and refused answers ------------------------------------------------------------------------------
 
   const offline = document.getElementById("offline");
-  const showConnection = () => { if (offline) offline.hidden = navigator.onLine; };
+  const changes = 'form[method="post"]:not(.composer) button:not([type="button"]), [data-opens="sheet"]';
+
+  // What would change something says that it cannot, before it is tried; writing goes on.
+  function showConnection() {
+    if (!offline) return;
+    const gone = !navigator.onLine;
+    offline.hidden = !gone;
+    for (const control of document.querySelectorAll(gone ? changes : "[data-cut]")) {
+      if (gone && !control.matches("[aria-disabled], .composer *")) {
+        control.dataset.cut = control.title;
+        control.title = offline.textContent;
+        control.setAttribute("aria-disabled", "true");
+        control.setAttribute("aria-describedby", "offline");
+      } else if (!gone) {
+        control.title = control.dataset.cut;
+        for (const name of ["data-cut", "aria-disabled", "aria-describedby", ...(control.title ? [] : ["title"])]) control.removeAttribute(name);
+      }
+    }
+  }
   addEventListener("online", showConnection);
   addEventListener("offline", showConnection);
   showConnection();
