@@ -5,6 +5,9 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from app.database import db, writing
+from app.desk import tickets
+from app.models.ticket import Ticket
 from tests.stories import ticket_in
 
 
@@ -34,3 +37,49 @@ def test_a_ticket_that_is_assigned_rings_the_bell_of_the_other(
     expect(bob).not_to_have_title("(1)")
     bob.goto("/notifications")
     expect(bob.get_by_role("button", name="Mark all as read")).to_have_count(0)
+
+
+def test_where_no_board_is_followed_the_bell_asks_while_somebody_looks(
+    serve: Any, new_page: Any, desk: Any, now: Any
+) -> None:
+    """Every twenty seconds, never while it is hidden, and when one comes back; other pages of the browser hear of it."""
+    one, two = (ticket_in(desk, "new", subject, now).id for subject in ("One", "Two"))
+    bob = new_page(serve(CLOCK="off").url, desk.bob)
+    asked: list[str] = []
+    bob.on("request", lambda request: asked.append(request.url) if request.url.endswith("/count") else None)
+    other = bob.context.new_page()
+    for page in (bob, other):
+        page.clock.install()
+        page.goto("/customers")
+    hide(other, True)
+    bell, there = (page.locator("[data-bell]") for page in (bob, other))
+    give(desk, one, now)
+    bob.clock.run_for(25_000)
+    expect(bell).to_have_text("1")
+    expect(there).to_have_text("1")
+    hide(bob, True)
+    give(desk, two, now)
+    before = len(asked)
+    bob.clock.run_for(300_000)
+    assert len(asked) == before
+    hide(bob, False)
+    with bob.expect_response("**/notifications/count"):
+        bob.evaluate("dispatchEvent(new Event('focus'))")
+        bob.clock.run_for(1)
+    expect(bell).to_have_text("2")
+
+
+def give(desk: Any, number: int, now: Any) -> None:
+    with writing(desk.board) as board:
+        tickets.assign(board, db.session.get_one(Ticket, number), desk.bob.id, by=desk.alice.by, now=now)
+
+
+def hide(page: Any, hidden: bool) -> None:
+    """As when another tab is in front."""
+    page.evaluate(
+        """hidden => {
+          Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+          if (hidden) document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )

@@ -1,14 +1,15 @@
 // The bell in the head: how many notifications wait, there, in the title and on the app's icon. Asked for when the board
-// changes, but for what is shown already at most every ten seconds, when the tab comes back, and once a minute. A ticket that
-// is looked at has been read.
+// changes and when somebody comes back to the page, at most every ten seconds, and else every twenty; never by a page that is
+// not in front: it hears what the others of this browser are told. A ticket that is looked at has been read.
 const bell = document.querySelector("[data-bell]");
 const badge = bell?.querySelector("[data-count]");
 const title = document.querySelector("title");
 
 const PAUSE = 10_000;
-const POLL = 60_000;
+const POLL = 20_000;
+const others = window.BroadcastChannel && new BroadcastChannel(`bell:${document.documentElement.dataset.me}`);
 
-let askedAt = 0;
+let askedAt = Date.now() - PAUSE; // what the page says is as of now
 let waiting = null;
 let ticket = "";
 
@@ -34,6 +35,7 @@ async function ask(seen = "") {
   if (!answer?.ok) return;
   const { count, said } = await answer.json();
   show(count, said);
+  others?.postMessage([count, said]);
   if (count && ticket && !seen && !document.hidden) ask(ticket);
 }
 
@@ -51,5 +53,7 @@ if (bell) {
   });
   document.addEventListener("panel:closed", () => { ticket = ""; });
   document.addEventListener("visibilitychange", () => document.hidden || soon());
-  setInterval(() => document.hidden || soon(), POLL);
+  addEventListener("focus", soon);
+  others?.addEventListener("message", ({ data }) => { askedAt = Date.now(); show(...data); });
+  setInterval(() => { if (!document.hidden && Date.now() - askedAt >= POLL) ask(); }, 5000);
 }
