@@ -28,14 +28,15 @@ function name() {
 }
 
 async function ask(seen = "") {
-  askedAt = Date.now();
+  const at = askedAt = Date.now();
   const answer = await fetch(seen ? `/tickets/${seen}/notifications/reading` : "/notifications/count", {
     method: seen ? "POST" : "GET", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000),
   }).catch(() => null);
   if (!answer?.ok) return;
   const { count, said } = await answer.json();
+  if (askedAt > at) return; // a newer answer is there, or on its way
   show(count, said);
-  others?.postMessage([count, said]);
+  others?.postMessage([at, count, said]);
   if (count && ticket && !seen && !document.hidden) ask(ticket);
 }
 
@@ -54,6 +55,10 @@ if (bell) {
   document.addEventListener("panel:closed", () => { ticket = ""; });
   document.addEventListener("visibilitychange", () => document.hidden || soon());
   addEventListener("focus", soon);
-  others?.addEventListener("message", ({ data }) => { askedAt = Date.now(); show(...data); });
+  others?.addEventListener("message", ({ data: [at, ...told] }) => {
+    if (at < askedAt) return;
+    askedAt = at;
+    show(...told);
+  });
   setInterval(() => { if (!document.hidden && Date.now() - askedAt >= POLL) ask(); }, 5000);
 }
