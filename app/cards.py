@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from app.database import db
-from app.desk import rotas
+from app.desk import afterwards, rotas
 from app.models import card as cards
 from app.models.board import Board
 from app.models.card import MOST_COUNTED, Card, Head, View, place_of
@@ -31,6 +31,7 @@ class Delta(NamedTuple):
 
     `reload` asks for the whole page instead: too much has changed, or the columns themselves have. `cards` are the
     touched cards that belong to the view, `gone` the numbers of those that do not (any more); `heads` and `lanes` all there are.
+    `rules` is what rules did after people, see desk.afterwards.
     """
 
     since: int
@@ -41,6 +42,7 @@ class Delta(NamedTuple):
     heads: Sequence[dict[str, Any]] = ()
     lanes: Sequence[dict[str, Any]] = ()
     on_call: str = ""
+    rules: Sequence[dict[str, Any]] = ()
 
     def to_json(self) -> str:
         return json.dumps(self._asdict(), ensure_ascii=False, separators=(",", ":"))
@@ -117,6 +119,7 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
     gone = set(touched.tickets) - {card.id for card in there}
     with speaking(view.locale):
         on_call = draw_on_call(board.rota_id, now)
+        rules = afterwards.told(view.board_id, since, board.seq, view.zone, now) if touched.ruled else []
     return Delta(
         since=since,
         seq=board.seq,
@@ -125,6 +128,7 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
         heads=[{"id": head.id, "html": draw_head(head, view.group, view.locale)} for head in heads],
         lanes=[{"id": lane.key, "html": draw_lane(lane, view.locale)} for lane in seen.lanes],
         on_call=on_call,
+        rules=[one._asdict() for one in rules],
     )
 
 

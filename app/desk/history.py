@@ -41,6 +41,7 @@ SHOWN = frozenset(
 TOGETHER_FOR = timedelta(seconds=60)
 
 DONE_BY = N_("%(by)s %(deeds)s")
+THEN = N_("#%(number)s: rule “%(name)s” then %(deeds)s")
 # Where "... assigned ..." would be odd.
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
@@ -118,6 +119,15 @@ def deeds(events: Sequence[Event], zone: str, now: datetime) -> str:
     return ", ".join(names.said(event) for event in events)
 
 
+def by_rules(events: Sequence[Event], zone: str, now: datetime) -> Iterator[tuple[tuple[Event, ...], str]]:
+    """What each rule did to a ticket, as a sentence that goes on from what somebody did before."""
+    names = _Names(events, zone, now)
+    for (number, rule), group in groupby(events, key=lambda event: (event.subject_id, event.by_id)):
+        run = tuple(group)
+        told = ", ".join(names.said(event) for event in run)
+        yield run, gettext(THEN, number=number, name=names.rule(rule), deeds=told)
+
+
 def _together(events: Sequence[Event], said_at: Sequence[datetime]) -> list[list[Event]]:
     groups: list[list[Event]] = []
     for event in events:
@@ -163,9 +173,12 @@ class _Names:
         old, new = self._change(event)
         return gettext(_wording(event), old=old, new=new)
 
+    def rule(self, rule_id: int | None) -> str:
+        return self._rules.get(rule_id, "?")
+
     def _by(self, kind: str, id: int | None) -> str:
         if kind == "rule":
-            return gettext(N_("Rule %(name)s"), name=self._rules.get(id, "?"))
+            return gettext(N_("Rule %(name)s"), name=self.rule(id))
         if kind == "person":
             return self._person(id)
         if kind == "customer":

@@ -180,10 +180,12 @@ class Overview:
 
 
 class Changes(NamedTuple):
-    """What has happened on a board: the tickets that are touched, or that the whole board must be read again."""
+    """What has happened on a board: the tickets that are touched, or that the whole board must be read again; `ruled`
+    says whether rules did any of it."""
 
     tickets: list[int]
     reload: bool
+    ruled: bool
 
 
 def deadline_state(at: datetime | None, whole: int | None, paused: bool, now: datetime) -> str:
@@ -328,20 +330,20 @@ def cards_of(view: View, tickets: Iterable[int], now: datetime) -> list[Card]:
 def changes(board_id: int, since: int, until: int) -> Changes:
     """What the events after `since` up to `until` have touched."""
     rows = db.session.execute(
-        select(Event.kind, Event.subject_kind, Event.subject_id, Event.changes)
+        select(Event.kind, Event.subject_kind, Event.subject_id, Event.changes, Event.by_kind)
         .where(Event.stream == board_id, Event.seq > since, Event.seq <= until)
         .order_by(Event.seq)
         .limit(10 * MOST_CHANGES + 1)
     ).all()
-    tickets = {subject for _, kind, subject, _ in rows if kind == "ticket"}
-    tickets.update(*(changes.get("renumbered", ()) for _, kind, _, changes in rows if kind == "ticket"))
-    customers = {subject for _, kind, subject, _ in rows if kind == "customer"}
+    tickets = {subject for _, kind, subject, *_ in rows if kind == "ticket"}
+    tickets.update(*(changes.get("renumbered", ()) for _, kind, _, changes, _ in rows if kind == "ticket"))
+    customers = {subject for _, kind, subject, *_ in rows if kind == "customer"}
     if customers:
         theirs = select(Ticket.id).where(Ticket.board_id == board_id, Ticket.customer_id.in_(customers))
         tickets.update(db.session.scalars(theirs.limit(MOST_CHANGES + 1)))
     rebuilt = any(kind.startswith(("board.", "column.")) for kind, *_ in rows)
     too_much = len(rows) > 10 * MOST_CHANGES or len(tickets) > MOST_CHANGES
-    return Changes(sorted(tickets), rebuilt or too_much)
+    return Changes(sorted(tickets), rebuilt or too_much, any(by == "rule" for *_, by in rows))
 
 
 # What the cards take from the ticket itself, named as in Card.

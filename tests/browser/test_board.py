@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from sqlalchemy import select
 
 from app.database import db, writing
 from app.desk import tickets
-from app.models.event import CLOCK
+from app.models.event import CLOCK, By
+from app.models.rule import Rule
 from app.models.ticket import Ticket
 from tests.databases import on_both_databases
 from tests.stories import fill, ticket_in
@@ -188,6 +190,46 @@ def test_a_card_put_by_hand_returns_when_it_is_refused(open_board: Any, desk: An
     bob.get_by_label("Place").select_option(label="At the bottom")
     bob.get_by_role("button", name="Move", exact=True).click()
     expect(bob.locator(".card").nth(2)).to_have_id(f"ticket_{made[0].id}")
+
+
+def test_a_rule_that_acts_after_a_drop_is_told_of_and_refuses_nothing(
+    open_board: Any, desk: Any, now: Any
+) -> None:
+    """Whoever has changed the ticket is told, once, as soon as they are told of anything; nobody else is. Many are counted."""
+    tickets_ = [ticket_in(desk, "new", f"Parcel {n}", now) for n in range(4)]
+    with writing(desk.row):
+        rule = Rule(position=1, name="Refunds", query={"and": []}, actions=[])
+        db.session.add(rule)
+
+    def tag(ticket: Ticket, name: str) -> None:
+        with writing(desk.board) as board:
+            row, by = db.session.get_one(Ticket, ticket.id), By("rule", rule.id)
+            tickets.add_tag(board, row, name, by=by, now=datetime.now(UTC))
+
+    alice, bob = open_board(desk.alice), open_board(desk.bob)
+    drag(bob, tickets_[0], desk.columns["open"])
+    card(bob, tickets_[0], desk.columns["open"]).wait_for()
+    take(bob, card(bob, tickets_[0]))  # it is in the hand again when the rule acts
+    tag(tickets_[0], "refund")
+    told = bob.locator(".toast", has_text="rule “Refunds” then added the tag refund")
+    expect(told).to_have_text(re.compile(f"^#{tickets_[0].id}: "))
+    with bob.expect_response("**/column") as answered:
+        drop(bob, desk.columns["waiting"])
+    assert answered.value.status == 200
+    expect(card(bob, tickets_[0], desk.columns["waiting"]).locator(".card-tags")).to_have_text("refund")
+    for ticket in tickets_[1:]:
+        drag(bob, ticket, desk.columns["waiting"])
+        card(bob, ticket, desk.columns["waiting"]).wait_for()
+    with writing(desk.board) as board:
+        for ticket in tickets_:
+            row, by = db.session.get_one(Ticket, ticket.id), By("rule", rule.id)
+            tickets.add_tag(board, row, "late", by=by, now=datetime.now(UTC))
+    expect(bob.locator(".toast", has_text="Rules then changed 4 of these tickets")).to_be_visible()
+    expect(bob.locator(".toast", has_text="refund")).to_have_count(1)
+    expect(card(alice, tickets_[0], desk.columns["waiting"]).locator(".card-tags")).to_have_text(
+        "late, refund"
+    )
+    assert alice.locator(".toast").count() == 0
 
 
 def test_what_arrives_during_a_drag_waits(open_board: Any, desk: Any, now: Any) -> None:

@@ -244,6 +244,23 @@ function tellAll() {
   news.clear();
 }
 
+// ---- What rules did after the reader, which is no failed move ----------------------------------------------------------
+
+let ruled = [];
+
+document.addEventListener("board:delta", ({ detail }) => {
+  const ours = detail.rules.filter(({ by }) => by.includes(Number(document.documentElement.dataset.me)));
+  if (ours.length && !ruled.length) setTimeout(tellRules, 500); // one sweep changes many
+  ruled.push(...ours);
+});
+
+function tellRules() {
+  const n = new Set(ruled.map(({ ticket }) => ticket)).size;
+  const text = n > 3 ? say(texts.ruled, { n }) : ruled.map((rule) => rule.text).join(" · ");
+  document.dispatchEvent(new CustomEvent("toast", { detail: { text } }));
+  ruled = [];
+}
+
 // ---- More of a column ------------------------------------------------------------------------------------------------
 
 board.addEventListener("click", async (event) => {

@@ -40,7 +40,7 @@ function take(delta, own = false) {
   if (delta.seq < seq) return; // older than what is shown
   if (delta.since > seq) return void catchUp(); // something between was missed
   board.dataset.seq = delta.seq;
-  emit("board:delta", { ...delta, own });
+  emit("board:delta", { ...delta, rules: delta.rules.filter((rule) => rule.seq > seq), own });
 }
 
 function hear(name, text) {
