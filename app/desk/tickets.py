@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, delete, insert, select, update
-from sqlalchemy.orm.attributes import set_committed_value
 
 from app.database import db, insert_new
 from app.desk import intervals, notifications, ranks, search
@@ -115,7 +114,7 @@ def move(
     rank = ranks.at(to, place or ranks.BOTTOM, ticket.id)
     room = {"renumbered": rank.others} if rank.others else {}
     before: dict[str, Any] = {"rank": ticket.rank}
-    set_committed_value(ticket, "rank", rank.value)  # it is so already; an undo may put back what was loaded
+    ticket.rank = rank.value
     if old == to:
         ticket.version += 1
         record(board, "ticket.ranked", ("ticket", ticket.id), by=by, now=now, column=[old, to], **room)
