@@ -11,6 +11,7 @@ from sqlalchemy import (
     CursorResult,
     FromClause,
     Select,
+    and_,
     bindparam,
     exists,
     func,
@@ -23,7 +24,7 @@ from app.database import db, planned_for_its_values
 from app.models import cell, document, filtered, vocabulary
 from app.models import group as groups
 from app.models.alert import Alert
-from app.models.board import Column
+from app.models.board import UNRESOLVED, Column
 from app.models.cell import Lane
 from app.models.channel import Channel
 from app.models.company import Company
@@ -205,7 +206,7 @@ def said(count: int) -> str:
 
 def overview(view: View, now: datetime) -> Overview:
     """Every column of the board in order, with its counts. One statement, whatever matches; see models.filtered. Of columns
-    that are made of something else up to three; see models.group. One more for lanes."""
+    that are made of something else one, too; see models.group. One more for lanes."""
     if view.laned:
         return _crossed(view, view.laned, now)
     return _overview(view, now)
@@ -216,18 +217,20 @@ def _crossed(view: View, lanes: groups.Group, now: datetime) -> Overview:
         made = cell.crossed(view.grouped, lanes, view.board_id, view.condition(now), now)
     if view.grouped is None:
         return replace(_overview(view, now), lanes=made.lanes)
-    return _of_groups(made.columns, made.lanes)
+    return _of_groups(made.columns, made.hidden, made.lanes)
 
 
-def _of_groups(made: Iterable[tuple[str, str, int, int, int]], lanes: Sequence[Lane] = ()) -> Overview:
-    heads = [Head(key, name, "", None, count, late) for key, name, count, late, _ in made]
-    return Overview(heads, min(MOST_COUNTED, sum(column[4] for column in made)), lanes=lanes)
+def _of_groups(
+    made: Iterable[tuple[str, str, int, int]], hidden: int, lanes: Sequence[Lane] = ()
+) -> Overview:
+    heads = [Head(key, name, "", None, count, late) for key, name, count, late in made]
+    return Overview(heads, min(MOST_COUNTED, hidden), lanes=lanes)
 
 
 def _overview(view: View, now: datetime) -> Overview:
     if by := view.grouped:
         with speaking(view.locale):
-            return _of_groups(groups.counts(by, view.board_id, view.condition(now), now))
+            return _of_groups(*groups.counts(by, view.board_id, view.condition(now), now, MOST_COUNTED))
     if view.query == EVERYTHING:
         rows = _rows(_plain_heads(), board=view.board_id, now=now, most=MOST_COUNTED)
         return Overview([Head(*row) for row in rows])
@@ -264,15 +267,18 @@ def first_cards(
     return found
 
 
-def first_of_groups(view: View, now: datetime) -> dict[str, list[Card]]:
+def first_of_groups(view: View, heads: Iterable[Head], now: datetime) -> dict[str, list[Card]]:
     """The same for a board whose columns are made by something else: their keys -> cards."""
     by = view.grouped
     if by is None:
         raise ValueError(view.group)
-    order = view.order.by(Ticket)
-    few = groups.first_of_each(by, view.board_id, view.condition(now), order, PER_COLUMN + 1)
+    matches = view.condition(now)
+    each = [select(_of_group(view, by, head, matches).subquery()) for head in heads if head.count]
     found: dict[str, list[Card]] = {}
-    for card in _read(_cards(_tickets(Ticket.id.in_(few)).subquery("t"), view.order)):
+    if not each:
+        return found
+    statement = planned_for_its_values(_cards(union_all(*each).subquery("t"), view.order))
+    for card in _read(statement):
         found.setdefault(groups.key(by.key(card)), []).append(card)
     for there in found.values():
         there.sort(key=lambda card: (view.order.key(card), card.id))
@@ -300,19 +306,19 @@ def place_of(card: Card, view: View) -> tuple[str, str]:
 
 
 def more_cards(
-    view: View, column_id: int | str, after: tuple[str, int] | None, now: datetime, lane: str = ""
+    view: View, head: Head, after: tuple[str, int] | None, now: datetime, lane: str = ""
 ) -> list[Card]:
     """The cards of a column, or of its cell in a lane, behind a cursor: PER_COLUMN and one more when there are more."""
-    wanted = _tickets(view.condition(now))
+    matches = view.condition(now)
     if view.laned and lane:
-        wanted = wanted.where(groups.within(view.board_id), groups.is_of(view.laned, lane))
-    if by := view.grouped:
-        wanted = wanted.where(groups.within(view.board_id), groups.is_of(by, str(column_id)))
-    else:
-        wanted = wanted.where(Ticket.column_id == column_id)
+        matches = and_(matches, groups.within(view.board_id), groups.is_of(view.laned, lane))
     if after is not None:
-        wanted = wanted.where(view.order.behind(*after))
-    first = _in_order(wanted, view.order, one_column=not by).subquery("t")
+        matches = and_(matches, view.order.behind(*after))
+    if by := view.grouped:
+        wanted = _of_group(view, by, head, matches)
+    else:
+        wanted = _in_order(_tickets(matches).where(Ticket.column_id == head.id), view.order)
+    first = wanted.subquery("t")
     found = _read(planned_for_its_values(_cards(first, view.order)))
     return sorted(found, key=lambda card: (view.order.key(card), card.id))
 
@@ -426,18 +432,36 @@ def _tickets(matches: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     ).where(matches)
 
 
-def _in_order(
-    wanted: Select[*tuple[Any, ...]], order: Order, *, one_column: bool = True
+def _of_group(
+    view: View, by: groups.Group, head: Head, matches: ColumnElement[bool]
 ) -> Select[*tuple[Any, ...]]:
-    """The first of them; `wanted` are of one column of the board, or of one that is made of several."""
-    if not order.parts or not one_column:
-        column = (Ticket.column_id,) if one_column else ()
-        return wanted.order_by(*column, *order.by(Ticket)).limit(PER_COLUMN + 1)
-    each = [
-        select(wanted.where(part).order_by(*order.by(Ticket)).limit(PER_COLUMN + 1).subquery())
-        for part in order.parts
-    ]
-    together = union_all(*each).subquery()
+    """The first of a column that is made of something else. In the usual order an index has them so. In the others the few that
+    the column holds are put in order; where it holds many they are soon met on the walks through the columns of the board."""
+    key, order = str(head.id), view.order.by(Ticket)
+    if view.sort == USUAL or head.count < MOST_COUNTED:
+        here = _tickets(matches).where(groups.within(view.board_id), groups.is_of(by, key))
+        # the field is the same in all of them; PostgreSQL knows that of no NULL
+        return here.order_by(*((by.field,) if view.sort == USUAL else ()), *order).limit(PER_COLUMN + 1)
+    wanted = _tickets(matches).where(groups.is_of(by, key, sought=False))
+    columns = db.session.scalars(
+        select(Column.id).where(Column.board_id == view.board_id, Column.state.in_(UNRESOLVED))
+    )
+    return _first_of(
+        [_in_order(wanted.where(Ticket.column_id == column), view.order) for column in columns], view.order
+    )
+
+
+def _in_order(wanted: Select[*tuple[Any, ...]], order: Order) -> Select[*tuple[Any, ...]]:
+    """The first of them, which are of one column of the board."""
+    if not order.parts:
+        return wanted.order_by(Ticket.column_id, *order.by(Ticket)).limit(PER_COLUMN + 1)
+    parts = [wanted.where(part).order_by(*order.by(Ticket)).limit(PER_COLUMN + 1) for part in order.parts]
+    return _first_of(parts, order)
+
+
+def _first_of(each: Iterable[Select[*tuple[Any, ...]]], order: Order) -> Select[*tuple[Any, ...]]:
+    """The first of several that are in this order."""
+    together = union_all(*[select(one.subquery()) for one in each]).subquery()
     return select(together).order_by(*order.by(together.c)).limit(PER_COLUMN + 1)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, literal, not_, select, union_all
 
 from app.database import db
-from app.models.group import COLUMNS, Group, key, within
+from app.models.group import COLUMNS, Group, key, value_of, within
 from app.models.ticket import Ticket
 
 MOST_CARDS = 240  # of a page, shared by the cells that hold any
@@ -29,10 +29,11 @@ class Lane:
 
 
 class Crossed(NamedTuple):
-    """`columns` are (key, name, how many, of them late, left out by the filter) where they are not those of the board."""
+    """`columns` are (key, name, how many, of them late) where they are not those of the board, `hidden` what the filter leaves out."""
 
-    columns: list[tuple[str, str, int, int, int]]
+    columns: list[tuple[str, str, int, int]]
     lanes: list[Lane]
+    hidden: int
 
 
 def crossed(
@@ -52,7 +53,7 @@ def crossed(
     named = [select(literal(n + 1), *each.c, literal(0), literal(0)) for n, each in enumerate(listed)]
     rows: Sequence[Any] = db.session.execute(union_all(counted, *named)).all()
     cells = {
-        (_value(across, row[1]), _value(lanes, row[2])): (row[3], row[4], row[5])
+        (value_of(across, row[1]), value_of(lanes, row[2])): (row[3], row[4], row[5])
         for row in rows
         if not row[0]
     }
@@ -61,10 +62,11 @@ def crossed(
         for n, by in enumerate((across, lanes))
     ]
     made = [
-        (key(column), name, *_sums([held for (there, _), held in cells.items() if there == column]))
+        (key(column), name, *_sums([held for (there, _), held in cells.items() if there == column])[:2])
         for column, name in names[0].items()
     ]
-    return Crossed(made if columns else [], [_lane(lane, name, cells) for lane, name in names[1].items()])
+    lanes_made = [_lane(lane, name, cells) for lane, name in names[1].items()]
+    return Crossed(made if columns else [], lanes_made, _sums(list(cells.values()))[2])
 
 
 def most_in_each(lanes: Sequence[Lane]) -> int:
@@ -99,7 +101,3 @@ def _lane(lane: Any, name: str, cells: dict[tuple[Any, Any], tuple[int, int, int
 
 def _sums(held: Sequence[tuple[int, int, int]]) -> tuple[int, int, int]:
     return sum(one[0] for one in held), sum(one[1] for one in held), sum(one[2] for one in held)
-
-
-def _value(by: Group, text: str | None) -> Any:
-    return int(text) if text is not None and by.field.type.python_type is int else text

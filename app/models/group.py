@@ -1,25 +1,30 @@
 """A board whose columns are people, priorities, channels or languages: what is not resolved yet, whoever has it in whatever
-state. It is read as a whole, for that is what a desk has to do, not what it has done."""
+state. Resolved ones are left out, for it shows what a desk has to do, not what it has done."""
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    ScalarSelect,
     Select,
     String,
+    True_,
     and_,
-    case,
     cast,
+    exists,
     false,
     func,
     literal,
     not_,
+    null,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -28,7 +33,7 @@ from app.models.board import UNRESOLVED, BoardPerson, Column
 from app.models.channel import Channel
 from app.models.desk import Desk
 from app.models.person import Person
-from app.models.ticket import PRIORITIES, Ticket
+from app.models.ticket import PRIORITIES, Ticket, late_by
 from app.words import N_, gettext, language_name
 
 STATE = "state"
@@ -58,7 +63,7 @@ class Group:
 def _people(board_id: int, held: Collection[Any], now: datetime) -> Select[str, str, int]:
     works = and_(Person.deactivated_at.is_(None), or_(Person.ends_at.is_(None), Person.ends_at > now))
     belongs = Person.id.in_(select(BoardPerson.person_id).where(BoardPerson.board_id == board_id))
-    has = Person.id.in_(select(Ticket.assignee_id).where(within(board_id)))
+    has = exists().where(within(board_id), Ticket.assignee_id == Person.id)
     place = func.row_number().over(order_by=(Person.name, Person.id))
     known = or_(and_(works, belongs), has, Person.id.in_([one for one in held if one is not None]))
     return select(cast(Person.id, String), Person.name, place).where(known)
@@ -66,7 +71,7 @@ def _people(board_id: int, held: Collection[Any], now: datetime) -> Select[str, 
 
 def _channels(board_id: int, held: Collection[Any], _now: datetime) -> Select[str, str, int]:
     here = and_(Channel.board_id == board_id, Channel.closed_at.is_(None))
-    has = Channel.id.in_(select(Ticket.channel_id).where(within(board_id)))
+    has = exists().where(within(board_id), Ticket.channel_id == Channel.id)
     known = or_(here, has, Channel.id.in_(held))
     return select(cast(Channel.id, String), Channel.name, Channel.id).where(known)
 
@@ -133,43 +138,64 @@ def within(board_id: int) -> ColumnElement[bool]:
     return and_(Ticket.board_id == board_id, Ticket.closed_at.is_(None))
 
 
-def is_of(group: Group, wanted: str) -> ColumnElement[bool]:
-    """The condition on tickets of the column with that key; ValueError for what is none."""
+def is_of(group: Group, wanted: str, *, sought: bool = True) -> ColumnElement[bool]:
+    """The condition on tickets of the column with that key; ValueError for what is none. Unless they are `sought` by it, no index
+    finds them: they are met on another way."""
+    number = group.field.type.python_type is int
+    if number and wanted != NONE and not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
+        raise ValueError(wanted)
+    field: Any = group.field
+    if not sought:
+        field = field + 0 if number else field.concat("")
     if wanted == NONE:
-        return group.field.is_(None)
-    if group.field.type.python_type is int:
-        if not (wanted.isascii() and wanted.isdecimal() and len(wanted) < 10):
-            raise ValueError(wanted)
-        return group.field == int(wanted)
-    return group.field == wanted
+        return field.is_(None)
+    return field == (int(wanted) if number else wanted)
 
 
 def counts(
-    group: Group, board_id: int, matches: ColumnElement[bool], now: datetime
-) -> list[tuple[str, str, int, int, int]]:
-    """(key, name, how many, of them late, left out by the filter) of each column, in order. Two or three statements."""
-    late = and_(matches, Ticket.next_deadline_at <= now)
-    found = {
-        value: (count, overdue, hidden)
-        for value, count, overdue, hidden in db.session.execute(
-            select(
-                group.field,
-                func.sum(case((matches, 1), else_=0)),
-                func.sum(case((late, 1), else_=0)),
-                func.sum(case((not_(matches), 1), else_=0)),
-            )
-            .where(within(board_id))
-            .group_by(group.field)
+    group: Group, board_id: int, matches: ColumnElement[bool], now: datetime, most: int
+) -> tuple[list[tuple[str, str, int, int]], int]:
+    """(key, name, how many, of them late) of each column, in order, and how many the filter leaves out; each is counted to
+    `most` and no further. One statement."""
+    held = _held(group, board_id)
+    nothing, none = cast(null(), String), literal(0)
+
+    def counted(value: Any, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+        count, late = (
+            _count(most, board_id, held, *conditions, *more) for more in ((matches,), (matches, late_by(now)))
         )
-    }
-    names = group.names(board_id, set(found), now)
-    return [(key(value), name, *found.get(value, (0, 0, 0))) for value, name in names.items()]
+        return select(literal("held"), value, nothing, count, late)
+
+    listed = group.listed(board_id, (), now).subquery()
+    hidden = none if isinstance(matches, True_) else _count(most, board_id, held, not_(matches))
+    rows: Sequence[Any] = db.session.execute(
+        union_all(
+            counted(cast(held.c.value, String), group.field == held.c.value).where(held.c.value.is_not(None)),
+            counted(nothing, group.field.is_(None)),
+            select(literal("named"), *listed.c, none),
+            select(literal("hidden"), nothing, nothing, hidden, none),
+        )
+    ).all()
+    found = {value_of(group, value): (count, late) for kind, value, _, count, late in rows if kind == "held"}
+    there = {value for value, (count, _) in found.items() if count or value is not None}
+    names = group.named([row[1:4] for row in rows if row[0] == "named"], there)
+    made = [(key(value), name, *found.get(value, (0, 0))) for value, name in names.items()]
+    return made, next(row[3] for row in rows if row[0] == "hidden")
 
 
-def first_of_each(
-    group: Group, board_id: int, matches: ColumnElement[bool], order: Any, most: int
-) -> Select[int]:
-    """The ids of the first of each column."""
-    place = func.row_number().over(partition_by=group.field, order_by=order).label("place")
-    numbered = select(Ticket.id, place).where(within(board_id), matches).subquery()
-    return select(numbered.c.id).where(numbered.c.place <= most)
+def value_of(group: Group, text: str | None) -> Any:
+    """The value of the field that a database has made a text of."""
+    return int(text) if text is not None and group.field.type.python_type is int else text
+
+
+def _held(group: Group, board_id: int) -> CTE:
+    """What the unresolved tickets of a board have there: from one value to the next by the index, whatever their number."""
+    least = select(func.min(group.field).label("value")).where(within(board_id))
+    held = least.cte("held", recursive=True)
+    following = least.where(group.field > held.c.value).correlate(held).scalar_subquery()
+    return held.union_all(select(following).where(held.c.value.is_not(None)))
+
+
+def _count(most: int, board_id: int, held: CTE, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    some = select(literal(1)).select_from(Ticket).where(within(board_id), *conditions).limit(most)
+    return select(func.count()).select_from(some.correlate(held).subquery()).scalar_subquery()

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
@@ -18,6 +18,7 @@ PRIORITIES = {LOW: N_("Low"), NORMAL: N_("Normal"), HIGH: N_("High"), URGENT: N_
 PRIORITY_NAMES = ("low", "normal", "high", "urgent")  # as written in queries and policies
 RANK_STEP = 2**20  # between two tickets that nobody has put between others
 RANKS = 2**62  # no rank is so high or, below zero, so low
+_UNRESOLVED = text("closed_at IS NULL")
 _FAR = 9_999_999_999_999  # milliseconds; later than any deadline
 
 
@@ -26,13 +27,17 @@ class Ticket(Base):
     __table_args__ = (
         Index("ix_tickets_column", "column_id", "sort_key", "id"),
         Index("ix_tickets_wake", "wake_at", "id"),
-        Index(
-            "ix_tickets_unresolved",
-            "board_id",
-            "assignee_id",
-            "id",
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
+        *(
+            Index(
+                f"ix_tickets_of_{field.removesuffix('_id')}",
+                "board_id",
+                field,
+                "sort_key",
+                "id",
+                sqlite_where=_UNRESOLVED,
+                postgresql_where=_UNRESOLVED,
+            )
+            for field in ("assignee_id", "priority", "channel_id", "language")
         ),
         Index("ix_tickets_late", "column_id", "next_deadline_at"),
         Index("ix_tickets_customer", "customer_id", "id"),
@@ -132,6 +137,11 @@ class TicketTag(Base):
 
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"), primary_key=True)
     tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), primary_key=True)
+
+
+def late_by(now: datetime) -> ColumnElement[bool]:
+    """The condition on unresolved tickets whose deadline has passed; they come first in the default order."""
+    return and_(Ticket.sort_key < f"{_ms(now) + 1:013d}", Ticket.next_deadline_at <= now)
 
 
 def _ms(at: datetime) -> int:

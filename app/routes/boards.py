@@ -113,7 +113,7 @@ def _more(board: Board, key: int | str, by: str) -> AnyResponse:
     head = next((head for head in seen.heads if head.id == key), None)
     if head is None or lane not in ("", *(lane.key for lane in seen.lanes)):
         raise access.not_found()
-    there = rows.more_cards(view, key, after, at, lane)
+    there = rows.more_cards(view, head, after, at, lane)
     return page(
         "boards/column.html",
         part="boards/_more_cards.html",
@@ -169,7 +169,7 @@ def _first(
 ) -> dict[Any, list[rows.Card]]:
     """The first cards of these columns; `known` is what the overview has found out."""
     if view.grouped:
-        return dict(rows.first_of_groups(view, at))
+        return dict(rows.first_of_groups(view, columns, at))
     states = possible_states(view.query)
     wanted = [column.id for column in columns if column.state in states and isinstance(column.id, int)]
     return dict(rows.first_cards(view, wanted, at, known))

@@ -2,15 +2,17 @@
 
 import random
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, event, insert, select
 
 from app.database import db, writing
 from app.desk import tickets
 from app.desk.ranks import Place
+from app.models import card as rows
 from app.models.board import Board
 from app.models.event import CLOCK
 from app.models.group import GROUPS
@@ -294,3 +296,77 @@ def test_a_group_page_by_page(group: str, desk: Any, browser_as: Any, now: Any) 
         url = f"/boards/{desk.board.id}/groups/{wrong}/cards?group={group}"
         assert (wrong, browser.get(url).status_code) == (wrong, 404)
     assert browser.get(f"/boards/{desk.board.id}/groups/none/cards?group=x").status_code == 404
+
+
+@pytest.mark.parametrize("sort", [sort for sort in ORDERS if sort != "manual"])
+def test_many_of_a_group_in_each_order(
+    sort: str, desk: Any, browser_as: Any, now: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a column of people holds more than are counted, its first cards are found on another way."""
+    monkeypatch.setattr(rows, "MOST_COUNTED", 20)
+    with writing(desk.board) as board:
+        made = []
+        for number in range(95):
+            at = now + timedelta(seconds=number * 7 % 23)
+            made.append(fill(board, desk, ("new", "open", "waiting")[number % 3], f"{number}", at))
+            if number % 3 == 0:
+                tickets.prioritise(board, made[-1], number % 4, by=desk.bob.by, now=at)
+        expected = {ticket.id for ticket in made}
+    browser = browser_as(desk.bob)
+    html = browser.get(f"/boards/{desk.board.id}", query_string={"sort": sort, "group": "assignee"}).text
+    assert 'id="column_none_head" data-count="20"' in html
+    seen: list[tuple[str, int]] = []
+    while True:
+        seen += [(SORT.search(rest)[1], int(number)) for number, _, rest in CARD.findall(html)]  # type: ignore[index]
+        more = re.search(r'class="show-more"[^>]* href="([^"]+)"', html)
+        if not more:
+            break
+        html = browser.get(more[1].replace("&amp;", "&"), headers={"HX-Request": "true"}).text
+    assert seen == sorted(seen)
+    assert {number for _, number in seen} == expected
+
+
+@pytest.mark.parametrize(
+    "asked", [{"group": by} for by in GROUPS] + [{"group": "channel", "sort": "newest"}], ids=str
+)
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_board_reads_no_more_the_more_it_holds(
+    asked: dict[str, str], desk: Any, browser_as: Any, now: Any
+) -> None:
+    """However many are unresolved. Counted are the steps of SQLite, which are the same each time."""
+    with writing(desk.board) as board:
+        number = fill(board, desk, "new", "One of many", now).id
+    many_like(number, 1_500, desk)
+    browser, url = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    browser.get(url, query_string=asked)
+    before = steps_of(lambda: browser.get(url, query_string=asked))
+    many_like(number, 6_000, desk)
+    assert steps_of(lambda: browser.get(url, query_string=asked)) < 1.2 * before
+
+
+def many_like(number: int, count: int, desk: Any) -> None:
+    """So many more tickets like that one."""
+    with writing(desk.board):
+        like = db.session.execute(select(Ticket.__table__).where(Ticket.id == number)).one()._asdict()
+        del like["id"]
+        db.session.execute(insert(Ticket), [like] * count)
+
+
+def steps_of(do: Callable[[], Any]) -> int:
+    """How many steps, in hundreds, SQLite needs for what is asked meanwhile."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def listen(connection: Any, *_: Any) -> None:
+        connection.connection.driver_connection.set_progress_handler(count, 100)
+
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        do()
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    return steps
