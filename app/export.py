@@ -17,6 +17,8 @@ from app.backup import snapshot
 from app.models.board import Board
 from app.models.customer import Customer
 from app.models.event import Event
+from app.models.follower import TicketFollower
+from app.models.link import TicketLink
 from app.models.message import Attachment, Message
 from app.models.person import Person
 from app.models.ticket import PRIORITY_NAMES, Ticket
@@ -36,11 +38,14 @@ def lines() -> Iterator[str]:
         parts = (selectinload(Ticket.tags), joinedload(Ticket.column), joinedload(Ticket.channel))
         for tickets in _batches(session, Ticket, *parts):
             messages, events = _messages(session, tickets), _events(session, tickets)
+            followers, links = _followers(session, tickets), _links(session, tickets)
             for ticket in tickets:
                 yield _line(
                     "ticket",
                     {
                         **_ticket(ticket, boards),
+                        "followers": followers[ticket.id],
+                        "links": links[ticket.id],
                         "messages": messages[ticket.id],
                         "events": events[ticket.id],
                     },
@@ -86,8 +91,35 @@ def _ticket(ticket: Ticket, boards: dict[int, str]) -> dict[str, Any]:
         "priority": PRIORITY_NAMES[ticket.priority],
         "tags": [tag.name for tag in ticket.tags],
         "continues": ticket.linked_id,
-        **_fields(ticket, "created_at", "updated_at", "first_answered_at", "closed_at"),
+        "merged_into": ticket.merged_into_id,
+        **_fields(ticket, "created_at", "updated_at", "first_answered_at", "closed_at", "snoozed_until"),
     }
+
+
+def _followers(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[int]]:
+    """ticket -> the people who follow it."""
+    found: dict[int, list[int]] = defaultdict(list)
+    row = TicketFollower
+    theirs = row.ticket_id.in_([ticket.id for ticket in tickets])
+    for number, person_id in session.execute(
+        select(row.ticket_id, row.person_id).where(theirs).order_by(row.person_id)
+    ):
+        found[number].append(person_id)
+    return found
+
+
+def _links(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[int]]:
+    """ticket -> the tickets about the same matter, those that are deleted left out. Each link is told by both."""
+    found: dict[int, list[int]] = defaultdict(list)
+    numbers = [ticket.id for ticket in tickets]
+    for this, other in (
+        (TicketLink.ticket_id, TicketLink.other_id),
+        (TicketLink.other_id, TicketLink.ticket_id),
+    ):
+        there = select(this, other).join(Ticket, Ticket.id == other).where(Ticket.deleted_at.is_(None))
+        for number, linked in session.execute(there.where(this.in_(numbers))):
+            found[number].append(linked)
+    return defaultdict(list, {number: sorted(linked) for number, linked in found.items()})
 
 
 def _messages(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from sqlalchemy import Engine, create_engine, func, insert, select, text
 from app import backup, migrations
 from app.backup import Impossible, Manifest
 from app.database import Base, bookkeeping, db, writing
-from app.desk import inbox, tickets
+from app.desk import followers, inbox, links, merges, removals, snoozes, tickets
+from app.desk.links import Both
+from app.export import lines
 from app.models.alert import Alert
 from app.models.event import By, Event
 from app.models.message import Blob
@@ -29,6 +31,7 @@ from app.restore import restore
 from tests.around import process_environment
 from tests.server import ROOT
 from tests.small import SmallDesk
+from tests.stories import ticket_in
 from tests.test_migrations import NOW, fill, reflected
 
 MAIL = b"From: Kim <kim@example.org>\r\nTo: support@example.com\r\nSubject: %d \xec\xa1\xb0\xeb\xaa\x85\r\n\r\nHello \xf0\x9f\x92\xa1\r\n"
@@ -323,6 +326,30 @@ def test_the_export(filled: SmallDesk, tmp_path: Path, flask: Callable[..., Any]
     count = db.session.scalar(select(func.count()).select_from(Event).where(Event.subject_kind == "ticket"))
     assert sum(len(each["events"]) for each in told if each["type"] == "ticket") == count
     assert db.session.scalar(select(func.count()).select_from(Alert)) == 0
+
+
+def test_the_export_says_what_belongs_together(desk: SmallDesk, now: datetime) -> None:
+    """Who follows a ticket, its links told by both ends, what it was merged into, until when it is put off; nothing of
+    what is deleted."""
+    one, other, gone, merged = (ticket_in(desk, "open", name, now) for name in ("A", "B", "C", "D"))
+    until = now + timedelta(days=1)
+    with writing(desk.board) as board:
+        rows = [db.session.get_one(Ticket, ticket.id) for ticket in (one, other, gone, merged)]
+        alice = desk.alice.by
+        for linked in rows[1:3]:
+            links.link(Both(board, rows[0], board, linked), by=alice, now=now)
+        for person in (desk.bob, desk.alice):
+            followers.follow(board, rows[0], person.id, by=alice, now=now)
+        snoozes.snooze(board, rows[0], until, by=alice, now=now)
+        merges.merge(Both(board, rows[3], board, rows[1]), by=alice, now=now)
+        removals.delete(board, rows[2], by=alice, now=now)
+    told = {line["id"]: line for line in map(json.loads, lines()) if line["type"] == "ticket"}
+    names = ("followers", "links", "merged_into", "snoozed_until")
+    assert {number: tuple(line[name] for name in names) for number, line in told.items()} == {
+        one.id: ([desk.alice.id, desk.bob.id], [other.id], None, until.isoformat()),
+        other.id: ([], [one.id], None, None),
+        merged.id: ([], [], other.id, None),
+    }
 
 
 def rewrite(file: Path, name: str, change: Callable[[str], str]) -> None:
