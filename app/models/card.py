@@ -254,14 +254,15 @@ def first_cards(
     if not columns:
         return {}
     found: dict[int, list[Card]] = {column: [] for column in columns}
+    asked: dict[str, Any] = {}
     if view.query == EVERYTHING:
         statement = _unfiltered(tuple(columns), view.sort)
     elif known is None:
         statement = planned_for_its_values(_first(columns, view.condition(now), view.order))
     else:
-        ids = [id for column in columns for id in known[column]]
-        statement = _cards(_tickets(Ticket.id.in_(ids)).subquery("t"), view.order)
-    for card in _read(statement):
+        statement = _these(view.sort)
+        asked["ids"] = [id for column in columns for id in known[column]]
+    for card in _read(statement, **asked):
         if card.column_id in found:  # it may have been moved since then
             found[card.column_id].append(card)
     return found
@@ -402,11 +403,13 @@ def _timeless_heads(query: Query, me: int | None, sort: str) -> Select[*tuple[An
 
 def _made_heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
     words = cache(document.words)  # it asks the database how frequent they are
+    tag, rest = vocabulary.beside_a_tag(view.query)
     statement = filtered.heads(
-        view.condition(now, words, whole=True),
+        replace(view, query=rest).condition(now, words, whole=True),
         view.condition(now, words),
         possible_states(view.query),
         view.order,
+        tag,
     )
     return planned_for_its_values(statement)
 
@@ -415,6 +418,13 @@ def _made_heads(view: View, now: datetime) -> Select[*tuple[Any, ...]]:
 def _unfiltered(columns: tuple[int, ...], sort: str) -> Select[Any]:
     """The same for every reader; to build it takes longer than to run it."""
     return _first(columns, true(), ORDERS[sort])
+
+
+@lru_cache(maxsize=16)
+def _these(sort: str) -> Select[Any]:
+    """The tickets with these `ids`, in this order; made once for each as well."""
+    known = _tickets(Ticket.id.in_(bindparam("ids", expanding=True)))
+    return _cards(known.subquery("t"), ORDERS[sort])
 
 
 def _first(columns: Sequence[int], matches: ColumnElement[bool], order: Order) -> Select[Any]:
@@ -497,8 +507,8 @@ def _cards(t: FromClause, order: Order) -> Select[Any]:
     )
 
 
-def _read(statement: Select[Any]) -> list[Card]:
-    return [Card._make(row) for row in _rows(statement)]
+def _read(statement: Select[Any], **parameters: object) -> list[Card]:
+    return [Card._make(row) for row in _rows(statement, **parameters)]
 
 
 def _rows(statement: Select[Any], **parameters: object) -> CursorResult[*tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     String,
+    and_,
     bindparam,
     case,
     cast,
@@ -30,7 +31,7 @@ from sqlalchemy.sql import visitors
 
 from app.models.board import Column
 from app.models.order import Order
-from app.models.ticket import Ticket
+from app.models.ticket import Ticket, TicketTag
 from rules.vocabulary import STATES
 
 FEW = 4_000
@@ -46,26 +47,26 @@ def heads(
     each: ColumnElement[bool],
     states: Collection[str],
     order: Order,
+    tag: int | None = None,
 ) -> Select[*tuple[Any, ...]]:
     """The columns of the `board` with how many tickets in them match, how many of these are late at `now`, and what all
     shown ones together hide; each number stops at `most` where it was not gathered. Then the ids, in no order, of the `first`
     in the column's order, with commas, and None where more than `few` match on the whole desk.
 
     `whole` and `each` are the filter, once for all that match and once for a ticket that comes by; nothing matches in columns
-    of other than these states.
+    of other than these states. With a `tag`, those that match have it and fulfil `whole`.
     """
-    found = (
-        select(
-            Ticket.id,
-            Ticket.column_id,
-            *_columns(order),
-            case((Ticket.next_deadline_at <= _now, 1), else_=0).label("late"),
-        )
-        .where(whole)
-        .limit(_few + 1)
-        .cte("found")
-    )
-    matched = select(func.count()).select_from(found).scalar_subquery()
+    wanted = select(
+        Ticket.id,
+        Ticket.column_id,
+        *_columns(order),
+        case((Ticket.next_deadline_at <= _now, 1), else_=0).label("late"),
+    ).where(whole)
+    if tag is not None:
+        wanted = wanted.join(TicketTag, and_(TicketTag.ticket_id == Ticket.id, TicketTag.tag_id == tag))
+    found = wanted.limit(_few + 1).cte("found")
+    size = select(func.count().label("n")).select_from(found).cte("size")
+    matched = select(size.c.n).scalar_subquery()
     gathered = _gathered(found, matched <= _few, order)
     here = () if len(states) == len(STATES) else (Column.state.in_(sorted(states)),)
     in_time = Ticket.next_deadline_at <= _now

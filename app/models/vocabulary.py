@@ -34,7 +34,7 @@ from app.models.team import Team
 from app.models.ticket import Tag, Ticket, TicketTag
 from rules import hours
 from rules.compile import Binding, changes_by_itself, condition, like
-from rules.query import Query, Words, terms
+from rules.query import And, Query, Term, Words, terms
 from rules.vocabulary import Names, Value
 
 # The fields whose values are ids, and what they are ids of.
@@ -135,6 +135,17 @@ def is_timeless(tree: Query) -> bool:
 @lru_cache(maxsize=512)
 def _timeless(tree: Query, me: int | None, whole: bool) -> ColumnElement[bool]:
     return condition(tree, binding(NEVER, me, "UTC", whole=whole), NEVER)
+
+
+def beside_a_tag(tree: Query) -> tuple[int | None, Query]:
+    """(a tag that everything has that matches, what it must fulfil besides); (None, the query) when there is none."""
+    parts = tree.parts if isinstance(tree, And) else (tree,)
+    for place, part in enumerate(parts):
+        match part:
+            case Term("tag", ":", (int(tag),)):
+                rest = (*parts[:place], *parts[place + 1 :])
+                return tag, rest[0] if len(rest) == 1 else And(rest)
+    return None, tree
 
 
 def binding(
