@@ -5,8 +5,12 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from app.database import db, writing
+from app.models.ticket import Ticket
+from tests.finger import Finger
 from tests.small import SmallDesk
-from tests.stories import ticket_in
+from tests.stories import fill, ticket_in
+from tests.waiting import until
 
 # What is pressed and is smaller than 44 px in both directions, or an input whose letters make a phone zoom in.
 SMALL = """() => [...document.querySelectorAll("button, select, input, textarea, summary, a.button, .more, .column-tabs a")]
@@ -18,6 +22,7 @@ SMALL = """() => [...document.querySelectorAll("button, select, input, textarea,
   }).map((each) => each.outerHTML.slice(0, 120))"""
 TINY = """() => [...document.querySelectorAll("input:not([type=checkbox], [type=radio], [type=hidden]), select, textarea")]
   .filter((each) => each.checkVisibility() && parseFloat(getComputedStyle(each).fontSize) < 16).map((each) => each.outerHTML.slice(0, 120))"""
+AT_ITS_END = "board => board.scrollLeft + board.clientWidth > board.scrollWidth - 2"
 SIDEWAYS = "document.documentElement.scrollWidth > innerWidth + 1"
 
 
@@ -59,3 +64,50 @@ def test_on_paper(serve: Callable[..., Any], new_page: Callable[..., Any], desk:
     expect(page.locator("#panel_title")).to_have_text("Where is my parcel?")
     for hidden in (f"#ticket_{ticket.id}", ".composer", ".drawer-bar", ".rail select >> nth=0"):
         expect(page.locator(hidden)).to_be_hidden()
+
+
+def test_a_card_is_dragged_by_a_finger(
+    serve: Callable[..., Any], new_page: Callable[..., Any], desk: SmallDesk, now: Any
+) -> None:
+    """A flick scrolls; a finger that rests takes the card, and at the edge of the screen the next column comes. A colleague
+    sees where it was let go."""
+    with writing(desk.board) as board:
+        made = [fill(board, desk, "new", f"Number {n}", now).id for n in range(12)]
+    number, resolved = made[2], desk.columns["resolved"].id
+    url = serve(CLOCK="off").url
+    phone = new_page(url, desk.bob, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    alice = new_page(url, desk.alice)
+    for page in (phone, alice):
+        page.goto(f"/boards/{desk.board.id}")
+        page.locator("#live[data-state=live]").wait_for()
+    card, finger = phone.locator(f"#ticket_{number}"), Finger(phone)
+
+    x, y = middle(phone, number)  # at once on its way: the column scrolls, the card stays
+    finger.press(x, y)
+    finger.move(x, y - 200)
+    finger.lift()
+    until(lambda: card.bounding_box()["y"] < y - 100)
+    expect(phone.locator(".is-dragged, .sortable-chosen")).to_have_count(0)
+
+    x, y = middle(phone, number)
+    finger.press(x, y)
+    expect(phone.locator(f"#ticket_{number}.sortable-chosen")).to_be_visible()
+    finger.move(x + 20, y + 10)
+    expect(phone.locator(".is-dragged")).to_be_visible()
+    finger.move(365, y)
+    until(lambda: phone.locator("#board").evaluate(AT_ITS_END))
+    finger.move(x, y)
+    expect(phone.locator(f"#column_{resolved}.is-target")).to_be_in_viewport(ratio=0.5)
+    finger.lift()
+    expect(phone.locator(f"#column_{resolved} #ticket_{number}")).to_be_visible()
+    expect(alice.locator(f"#column_{resolved} #ticket_{number}")).to_be_visible()
+    db.session.rollback()
+    assert db.session.get_one(Ticket, number).state == "resolved"
+
+
+def middle(page: Any, number: int) -> tuple[float, float]:
+    """Where a card is, when it does not move any more."""
+    page.locator(f"#ticket_{number}").evaluate("card => card.scrollIntoView({ block: 'center' })")
+    page.locator(f"#ticket_{number}").click(trial=True)
+    box = page.locator(f"#ticket_{number}").bounding_box()
+    return box["x"] + 120, box["y"] + box["height"] / 2

@@ -25,6 +25,7 @@ for (const list of board.dataset.field === "" && !board.dataset.laneField ? [] :
     ghostClass: "is-ghost",
     dragClass: "is-dragged",
     scroll: true,
+    scrollSensitivity: 48,
     bubbleScroll: true,
     onStart: (event) => begin(event.item),
     onMove: () => byHand,
@@ -42,6 +43,7 @@ function begin(card) {
 }
 
 function aim(event) {
+  dragged.last = event;
   const { clientX, clientY } = event.touches?.[0] ?? event.changedTouches?.[0] ?? event;
   if (clientX === undefined) return;
   const there = document.elementFromPoint(clientX, clientY)?.closest(".column, .lane-head");
@@ -51,6 +53,9 @@ function aim(event) {
   if (!byHand || !target?.querySelector(".column:not(.is-folded) .card")) target?.classList.add("is-target");
   dragged.to = target;
 }
+
+// The board goes on under a finger that rests at its edge.
+board.addEventListener("scroll", () => dragged?.last && aim(dragged.last), { passive: true });
 
 // A lane's head takes a card into the lane, in the column that it is in. What nobody can set is no target.
 function isElsewhere(there, here) {
