@@ -4,10 +4,12 @@ Every test that uses `settings` (or anything built on it) runs on SQLite and on 
 database run once. NIGHTDESK_TEST_DATABASE=sqlite or =postgresql restricts a run to one of them.
 """
 
+import gc
 import itertools
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -16,11 +18,11 @@ from typing import Any
 
 import pytest
 import time_machine
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine, event
 from werkzeug.routing import Rule
 
 from tests.databases import DATABASES
+from tests.lent import Lent
 from tests.postgres import Postgres, running
 
 TUESDAY = datetime(2026, 11, 3, 9, 30, tzinfo=UTC)
@@ -32,6 +34,17 @@ REAL_TIME = {
 
 pytest_plugins = ("tests.around",)
 _numbers = itertools.count(1)
+
+Lend = Callable[
+    [bool], AbstractContextManager[str]
+]  # with the small desk in it or not -> the address, for a while
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays to the end: to look through it for garbage took a fifth of all time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.fixture(params=DATABASES)
@@ -57,6 +70,34 @@ def postgres_template(postgres: Postgres, tmp_path_factory: pytest.TempPathFacto
         return name
 
     return make
+
+
+@pytest.fixture(scope="session")
+def lent(postgres: Postgres, postgres_template: Callable[[bool], str]) -> Iterator[Lend]:
+    """A copy of the template that other tests had before."""
+    made: dict[bool, Lent] = {}
+
+    def database(small: bool) -> AbstractContextManager[str]:
+        if small not in made:
+            made[small] = Lent(postgres, postgres_template(small))
+        return made[small].database()
+
+    yield database
+    for each in made.values():
+        each.close()
+
+
+@pytest.fixture(scope="session")
+def copied(postgres: Postgres, postgres_template: Callable[[bool], str]) -> Lend:
+    """A copy of its own, for tests whose processes die in the middle."""
+
+    @contextmanager
+    def database(small: bool) -> Iterator[str]:
+        name = f"test_{next(_numbers)}"
+        yield postgres.create(name, template=postgres_template(small))
+        postgres.drop(name)
+
+    return database
 
 
 @pytest.fixture(scope="session")
@@ -97,16 +138,16 @@ def database_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) 
 
     It holds the small desk already where the test wants that and time stands at TUESDAY.
     """
-    small = "desk" in request.fixturenames and not REAL_TIME & set(request.fixturenames)
+    real = REAL_TIME & set(request.fixturenames)
+    small = "desk" in request.fixturenames and not real
     if database == "sqlite":
         data = tmp_path / "data"
         data.mkdir()
         path = shutil.copy(request.getfixturevalue("sqlite_template")(small), data / "nightdesk.db")
         yield f"sqlite:///{path}"
     else:
-        server, name = request.getfixturevalue("postgres"), f"test_{next(_numbers)}"
-        yield server.create(name, template=request.getfixturevalue("postgres_template")(small))
-        server.drop(name)
+        with request.getfixturevalue("copied" if real else "lent")(small) as url:
+            yield url
 
 
 @pytest.fixture
@@ -169,32 +210,25 @@ def compiled_addresses() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Every app compiles its templates anew, which takes longer than most tests: here each is compiled once."""
-    from app import words
+def standing() -> Callable[[Any], AbstractContextManager[Any]]:
+    from tests.standing import Standing
 
-    class Compiled(FileSystemBytecodeCache):
-        def get_cache_key(self, name: str, filename: str | None = None) -> str:
-            return super().get_cache_key(f"{words.locale()}/{name}", filename)
+    apps: dict[Any, Standing] = {}
 
-    return Compiled(str(tmp_path_factory.mktemp("templates")))
+    def serving(settings: Any) -> AbstractContextManager[Any]:
+        kind = Standing.kind(settings)
+        if kind not in apps:
+            apps[kind] = Standing(settings)
+        return apps[kind].serving(settings)
+
+    return serving
 
 
 @pytest.fixture
-def app(settings: Any, compiled_templates: FileSystemBytecodeCache) -> Iterator[Any]:
+def app(settings: Any, standing: Callable[[Any], AbstractContextManager[Any]]) -> Iterator[Any]:
     """The app on a fresh database, with a context for the test's own look at the database."""
-    from app import create_app, live
-    from app.database import db
-    from tests.browsing import Browser
-
-    made = create_app(settings, TESTING=True)
-    made.test_client_class = Browser
-    made.jinja_env.bytecode_cache = compiled_templates
-    with made.app_context():
-        yield made
-        live.close()  # its watcher would look at a database that is gone
-        db.session.remove()
-        db.engine.dispose()
+    with standing(settings) as serving:
+        yield serving
 
 
 @pytest.fixture

@@ -50,6 +50,10 @@ class Postgres:
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://nightdesk@/{database}?host={self.folder}"
 
+    def words(self, database: str) -> str:
+        """What psycopg itself takes."""
+        return f"host={self.folder} user=nightdesk dbname={database}"
+
     def create(self, database: str, *, template: str = "template0") -> str:
         """Makes a database as a copy of another, which nobody may be connected to; returns its address."""
         self._say(f'CREATE DATABASE "{database}" TEMPLATE "{template}" STRATEGY file_copy')
@@ -67,9 +71,7 @@ class Postgres:
             raise RuntimeError(f"PostgreSQL: {what} failed; its words are above")
 
     def _say(self, statement: str) -> None:
-        with psycopg.connect(
-            f"host={self.folder} user=nightdesk dbname=postgres", autocommit=True
-        ) as connection:
+        with psycopg.connect(self.words("postgres"), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
 

@@ -1,5 +1,6 @@
 """Templates hold their texts: the right ones for each language, also for parts that are included, imported or built upon."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ TEMPLATES = {
 }
 
 
-def test_each_language_has_its_own(app: Any) -> None:
+def test_each_language_has_its_own(app_with: Callable[..., Any]) -> None:
+    app = app_with()
     app.jinja_env.loader = DictLoader(TEMPLATES)
-    app.jinja_env.bytecode_cache = None
     wanted = {
         "en": "<title><i>Undo</i>Cancel5 minnow</title>Close",
         "ko": "<title><i>되돌리기</i>취소5분방금</title>닫기",
@@ -29,21 +30,24 @@ def test_each_language_has_its_own(app: Any) -> None:
             assert app.jinja_env.get_template("page.html").render() == wanted[language]
 
 
-def test_a_text_is_not_escaped_and_a_value_is(app: Any) -> None:
+def test_a_text_is_not_escaped_and_a_value_is(app_with: Callable[..., Any]) -> None:
+    app = app_with()
     app.jinja_env.loader = DictLoader({"page.html": "{{ _('100%% <b>') }}{{ _('%(n)s min', n='<b>') }}"})
-    app.jinja_env.bytecode_cache = None
     with speaking("en"):
         assert app.jinja_env.get_template("page.html").render() == "100% <b>&lt;b&gt; min"
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_an_icon_is_the_same_whether_its_name_is_written_or_found(app: Any, debug: bool) -> None:
+def test_an_icon_is_the_same_whether_its_name_is_written_or_found(
+    app_with: Callable[..., Any], debug: bool
+) -> None:
+    app = app_with()
     app.debug = debug
     drawn = (STATIC.parent / "templates" / "_parts" / "ui.html").read_text()
     page = "{% from '_parts/ui.html' import icon %}{{ icon('close') }}|{{ icon(name) }}|{{ icon('close', '<b>') }}"
     app.jinja_env.loader = DictLoader({"page.html": page, "_parts/ui.html": drawn})
-    app.jinja_env.bytecode_cache = None
-    written, found, labelled = app.jinja_env.get_template("page.html").render(name="close").split("|")
+    with app.app_context():
+        written, found, labelled = app.jinja_env.get_template("page.html").render(name="close").split("|")
     assert written == found
     assert found.startswith("<svg")
     assert "#close" in found
