@@ -5,7 +5,7 @@ request nor the reader, so it is drawn once for everybody who looks the same way
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
@@ -16,12 +16,13 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from app.database import db
-from app.desk import afterwards, rotas
+from app.desk import afterwards, looks, rotas
 from app.models import card as cards
 from app.models.board import Board
-from app.models.card import MOST_COUNTED, Card, Head, View, place_of
-from app.models.cell import Lane
+from app.models.card import MOST_COUNTED, PER_COLUMN, Card, Head, View, place_of
+from app.models.cell import Lane, most_in_each
 from app.words import speaking
+from rules.compile import possible_states
 
 KEPT = 8192  # drawn cards, about 1 KB each
 
@@ -135,6 +136,74 @@ def changes_since(view: View, since: int, now: datetime) -> Delta:
 def shown(heads: Iterable[Head]) -> list[Head]:
     """The columns that a board shows; what is archived is a link at its end."""
     return [head for head in heads if head.state != "archived"]
+
+
+def columns_of(
+    view: View, seen: cards.Overview, folded: Collection[int | str], now: datetime
+) -> list[dict[str, Any]]:
+    """What boards/_column.html takes, for each column; the cards of a board with lanes are in these."""
+    heads = shown(seen.heads)
+    shut = {head.id for head in heads if not view.laned and looks.made(view.group, head.id) in folded}
+    open_ = [head for head in heads if head.id not in shut]
+    found: dict[Any, list[Card]] = {}
+    if view.grouped and not view.laned:
+        found = dict(cards.first_of_groups(view, open_, now))
+    elif not view.laned:
+        states = possible_states(view.query)
+        wanted = [head.id for head in open_ if head.state in states and isinstance(head.id, int)]
+        found = dict(cards.first_cards(view, wanted, now, seen.first))
+    return [_column(view, head, found.get(head.id, []), now, folded=head.id in shut) for head in heads]
+
+
+def _column(view: View, head: Head, found: list[Card], now: datetime, *, folded: bool) -> dict[str, Any]:
+    there = in_place(found, view, now, head.id, head.count, PER_COLUMN)
+    return {
+        **there,
+        "state": head.state,
+        "name": head.name,
+        "late": head.late,
+        "count_said": head.count_said,
+        "head": draw_head(head, view.group, view.locale),
+        "empty": not head.count if folded else there["empty"],
+        "folded": folded,
+        **_tools_of(view, head.id),
+    }
+
+
+def lanes_of(
+    view: View, seen: cards.Overview, folded: Collection[int | str], now: datetime
+) -> list[dict[str, Any]]:
+    """What boards/_lanes.html takes, for each lane."""
+    if not seen.lanes:
+        return []
+    most = min(PER_COLUMN, most_in_each(seen.lanes))
+    found = cards.first_of_cells(view, now, most)
+
+    def cell(head: Head, lane: Lane) -> dict[str, Any]:
+        there = found.get((str(head.id), lane.key), [])
+        return in_place(there, view, now, head.id, dict(lane.cells).get(str(head.id), 0), most, lane.key)
+
+    return [
+        {
+            "key": lane.key,
+            "count": lane.count,
+            "head": draw_lane(lane, view.locale),
+            "folded": looks.made(view.lanes, lane.key, lane=True) in folded,
+            "folds": _tools_of(view, lane.key, lane=True)["folds"],
+            "cells": [cell(head, lane) for head in shown(seen.heads)],
+        }
+        for lane in seen.lanes
+    ]
+
+
+def _tools_of(view: View, column: int | str, *, lane: bool = False) -> dict[str, str]:
+    """Where a column or a lane is collapsed, and a form that opens tickets in it; that is empty where nobody can set what it is
+    made of."""
+    asks = urlencode(view.asks | ({"of_lane": "1"} if lane else {}))
+    there = f"/columns/{column}" if isinstance(column, int) else f"/boards/{view.board_id}/groups/{column}"
+    settable = view.grouped is None or view.grouped.form is not None
+    query = f"?group={view.group}" if view.grouped else ""
+    return {"folds": f"{there}/look?{asks}", "adds": f"{there}/tickets/new{query}" if settable else ""}
 
 
 def in_place(

@@ -17,18 +17,23 @@ def at_board(person: Person, board_id: int) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def collapsed(person: Person, board_id: int) -> frozenset[int]:
-    """The columns of the board that this person has collapsed."""
+def collapsed(person: Person, board_id: int) -> frozenset[int | str]:
+    """What of the board this person has collapsed: the ids of its columns, and what made() calls others."""
     return frozenset(at_board(person, board_id).get("collapsed", ()))
 
 
-def collapse(person: Person, board: Board, column_id: int, *, collapsed: bool) -> None:
-    """Collapses a column of the board, or expands it. Columns that are gone are forgotten."""
-    kept = {
-        column.id for column in board.columns if column.id in at_board(person, board.id).get("collapsed", ())
-    }
-    kept = kept | {column_id} if collapsed else kept - {column_id}
-    remember(person, board.id, collapsed=sorted(kept) or None)
+def made(of: str, key: int | str, *, lane: bool = False) -> int | str:
+    """How a column of a board, one that is made of something else, or a lane is kept."""
+    return key if isinstance(key, int) else f"{'lane:' if lane else ''}{of}:{key}"
+
+
+def collapse(person: Person, board: Board, what: int | str, *, collapsed: bool) -> None:
+    """Collapses a column of the board or a lane, or expands it. Columns of the board that are gone are forgotten."""
+    before = at_board(person, board.id).get("collapsed", ())
+    there = {column.id for column in board.columns}
+    kept = {one for one in before if isinstance(one, str) or one in there}
+    kept = kept | {what} if collapsed else kept - {what}
+    remember(person, board.id, collapsed=sorted(kept, key=str) or None)
 
 
 def remember(person: Person, board_id: int, *, compact: bool | None = None, **chosen: Any) -> None:

@@ -54,6 +54,11 @@ class Group:
     listed: Callable[[int, Collection[Any], datetime], Select[str, str, int]]
     named: Callable[[Iterable[tuple[str, str, int]], Collection[Any]], dict[Any, str]]
 
+    def keys(self, board_id: int, now: datetime) -> dict[str, str]:
+        """key -> name of the columns or lanes that a board has of it now."""
+        held = db.session.scalars(select(self.field).where(within(board_id)).distinct()).all()
+        return {key(value): name for value, name in self.names(board_id, held, now).items()}
+
     def names(self, board_id: int, held: Collection[Any], now: datetime) -> dict[Any, str]:
         """value -> name of each that there should be."""
         found = db.session.execute(self.listed(board_id, held, now)).all()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, jsonify, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -16,14 +15,12 @@ from app.models import card as rows
 from app.models import order
 from app.models.board import Board, Column
 from app.models.card import PER_COLUMN, View, said
-from app.models.cell import Lane, most_in_each
 from app.models.channel import channels_in_use
 from app.models.group import GROUPS, LANES, NO_LANES, STATE
 from app.models.order import MANUAL, ORDERS, USUAL
 from app.models.person import Person
 from app.models.presence import present_on
 from app.words import locale
-from rules.compile import possible_states
 from rules.query import QueryError
 
 bp = Blueprint("boards", __name__)
@@ -49,12 +46,8 @@ def show(board_id: int) -> AnyResponse:
     asked = filters.read(request.args.get("q", ""), person)
     view = _view(board.id, asked, person, request.args)
     seen = rows.overview(view, at)
-    columns = cards.shown(seen.heads)
-    folded = frozenset() if view.grouped or view.laned else looks.collapsed(person, board.id)
+    folded = looks.collapsed(person, board.id)
     nothing_yet = not asked.text and not any(head.count for head in seen.heads)
-    found = (
-        {} if view.laned else _first(view, [one for one in columns if one.id not in folded], at, seen.first)
-    )
     return page(
         "boards/show.html",
         status=422 if asked.error else 200,
@@ -65,11 +58,8 @@ def show(board_id: int) -> AnyResponse:
         asked=asked,
         carried={name: request.args[name] for name in ("sort", "group", "lanes") if request.args.get(name)},
         hidden=said(seen.hidden),
-        columns=[
-            _column(column, found.get(column.id, []), view, at, folded=column.id in folded)
-            for column in columns
-        ],
-        lanes=_lanes(view, seen, columns, at),
+        columns=cards.columns_of(view, seen, folded, at),
+        lanes=cards.lanes_of(view, seen, folded, at),
         archived=[head for head in seen.heads if head.state == "archived"],
         ways_in=[way for way in channels_in_use() if way.board_id == board.id] if nothing_yet else [],
         on_call=cards.draw_on_call(board.rota_id, at),
@@ -164,56 +154,7 @@ def _view(board_id: int, found: filters.Filter, person: Person, asked: Mapping[s
     return View(board_id, locale(), found.query, text, found.me, found.zone, sort=sort, group=by, lanes=lanes)
 
 
-def _first(
-    view: View, columns: list[rows.Head], at: datetime, known: dict[int, list[int]] | None
-) -> dict[Any, list[rows.Card]]:
-    """The first cards of these columns; `known` is what the overview has found out."""
-    if view.grouped:
-        return dict(rows.first_of_groups(view, columns, at))
-    states = possible_states(view.query)
-    wanted = [column.id for column in columns if column.state in states and isinstance(column.id, int)]
-    return dict(rows.first_cards(view, wanted, at, known))
-
-
 def clock_stopped(at: datetime) -> bool:
     """Whether a sweep stands still whose standstill everybody must know."""
     health = clock.health(at)
     return not all(health[job]["alive"] for job in SWEEPING)
-
-
-def _column(
-    head: rows.Head, found: list[rows.Card], view: View, at: datetime, *, folded: bool
-) -> dict[str, Any]:
-    """What boards/_column.html takes."""
-    shown = cards.in_place(found, view, at, head.id, head.count, PER_COLUMN)
-    return shown | {
-        "state": head.state,
-        "name": head.name,
-        "late": head.late,
-        "count_said": head.count_said,
-        "head": cards.draw_head(head, view.group, view.locale),
-        "empty": not head.count if folded else shown["empty"],
-        "folded": folded,
-    }
-
-
-def _lanes(view: View, seen: rows.Overview, columns: list[rows.Head], at: datetime) -> list[dict[str, Any]]:
-    """What boards/_lanes.html takes."""
-    if not seen.lanes:
-        return []
-    most = min(PER_COLUMN, most_in_each(seen.lanes))
-    found = rows.first_of_cells(view, at, most)
-
-    def drawn(head: rows.Head, lane: Lane) -> dict[str, Any]:
-        there = found.get((str(head.id), lane.key), [])
-        return cards.in_place(there, view, at, head.id, dict(lane.cells).get(str(head.id), 0), most, lane.key)
-
-    return [
-        {
-            "key": lane.key,
-            "count": lane.count,
-            "head": cards.draw_lane(lane, view.locale),
-            "cells": [drawn(head, lane) for head in columns],
-        }
-        for lane in seen.lanes
-    ]

@@ -176,6 +176,17 @@ def test_columns_of_people_are_live(open_board: Any, desk: Any, now: Any) -> Non
     expect(alice.locator(f"#column_none #ticket_{ticket.id}")).to_have_count(1)
     drag(other, ticket, desk.columns["resolved"])
     expect(alice.locator(f"#ticket_{ticket.id}")).to_have_count(0)
+    bobs = alice.locator(f"#column_{desk.bob.id}")
+    bobs.get_by_role("link", name="Add a ticket to Bob Reyes").click()
+    for label, value in (("Subject", "Lamp"), ("e-mail", "kim@example.org"), ("Message", "It flickers.")):
+        bobs.get_by_label(label).fill(value)
+    alice.keyboard.press("Enter")
+    bobs.locator(".card", has_text="Lamp").wait_for()
+    with alice.expect_response(re.compile("/look")):
+        bobs.get_by_role("button", name="Cards of Bob Reyes").click()
+    alice.reload()
+    expect(bobs.locator(".card")).to_have_count(0)
+    expect(bobs.locator(".count").first).to_have_text("1")
 
 
 def test_a_card_put_by_hand_returns_when_it_is_refused(open_board: Any, desk: Any, now: Any) -> None:

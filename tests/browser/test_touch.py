@@ -6,6 +6,7 @@ from typing import Any
 from playwright.sync_api import expect
 
 from app.database import db, writing
+from app.desk import looks
 from app.models.ticket import Ticket
 from tests.finger import Finger
 from tests.small import SmallDesk
@@ -45,6 +46,37 @@ def test_under_a_finger(
     expect(tablet.locator("#panel_title")).to_be_visible()
     assert tablet.evaluate(SMALL) == []
     assert not tablet.evaluate(SIDEWAYS)
+
+
+def test_a_collapsed_column_is_a_tab_like_others(
+    serve: Callable[..., Any], new_page: Callable[..., Any], desk: SmallDesk, now: Any
+) -> None:
+    """On a phone there is one column at a time, so it takes no room: it has its cards when it is opened."""
+    ticket = ticket_in(desk, "open", "Where is my parcel?", now)
+    ticket_in(desk, "new", "Which lamp?", now)
+    looks.collapse(desk.bob, desk.board, desk.columns["open"].id, collapsed=True)
+    looks.collapse(desk.bob, desk.board, looks.made("priority", "1", lane=True), collapsed=True)
+    phone = new_page(
+        serve(CLOCK="off").url,
+        desk.bob,
+        viewport={"width": 390, "height": 844},
+        has_touch=True,
+        is_mobile=True,
+    )
+    phone.goto(f"/boards/{desk.board.id}")
+    tab = phone.locator(".column-tabs a", has_text="Open")
+    expect(tab).to_have_text("Open 1")
+    tab.tap()
+    expect(phone.locator(f"#ticket_{ticket.id}")).to_be_in_viewport()
+    column = phone.locator(f"#column_{desk.columns['open'].id}")
+    assert column.bounding_box()["width"] > 300
+    expect(column.locator(".show-more, .column-tools button")).to_be_hidden()
+    phone.goto(f"/boards/{desk.board.id}?lanes=priority")
+    expect(phone.locator(f"#ticket_{ticket.id}")).to_be_hidden()
+    with phone.expect_response("**/look?**"):
+        phone.locator("#lane_1_head").tap()
+    phone.locator(".column-tabs a", has_text="Open").tap()
+    expect(phone.locator(f"#ticket_{ticket.id}")).to_be_in_viewport()
 
 
 def test_on_paper(serve: Callable[..., Any], new_page: Callable[..., Any], desk: SmallDesk, now: Any) -> None:

@@ -67,7 +67,6 @@ def test_without_script_it_is_a_page_that_leads_back(desk: Any, browser_as: Any,
     address = f"/columns/{column.id}/tickets"
     board = f"/boards/{desk.board.id}"
     assert f'href="{address}/new"' in bob.get(board).text
-    assert "/tickets/new" not in bob.get(f"{board}?group=priority").text.split('id="board"')[1]
     assert f'action="{address}"' in bob.get(f"{address}/new").text
     opened = bob.post(address, data=GOOD)
     number = db.session.scalars(select(Ticket.id)).one()
@@ -103,6 +102,93 @@ def test_a_column_is_collapsed_for_one_person(desk: Any, browser_as: Any, now: A
     assert f'id="column_{column}_head" data-count="1"' in after
     assert folded not in browser_as(desk.alice).get(page).text
     assert folded not in bob.get(f"{page}?group=priority").text
+    assert folded not in bob.get(f"{page}?lanes=priority").text
     assert bob.post(f"/columns/{column}/look", data={}, headers=JSON).status_code == 204
     assert card in bob.get(page).text
     assert db.session.get_one(Person, desk.bob.id).looks == {"boards": {str(desk.board.id): {}}}
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "field", "value"),
+    [
+        ("assignee", "bob", "assignee_id", "bob"),
+        ("assignee", "none", "assignee_id", None),
+        ("priority", "3", "priority", 3),
+        ("language", "ko", "language", "ko"),
+        ("language", "none", "language", None),
+    ],
+)
+def test_a_ticket_is_opened_in_a_column_of_something_else(
+    group: str, key: str, field: str, value: Any, desk: Any, browser_as: Any, now: Any
+) -> None:
+    bob, people = browser_as(desk.bob), {"bob": desk.bob.id}
+    key, value = str(people.get(key, key)), people.get(value, value)
+    board = f"/boards/{desk.board.id}"
+    address = f"{board}/groups/{key}/tickets"
+    query = {"group": group}
+    assert f'href="{address}/new?group={group}"' in bob.get(board, query_string=query).text
+    assert (
+        f'href="{address}/new?group={group}"' in bob.get(board, query_string={**query, "lanes": "state"}).text
+    )
+    assert f'action="{address}?group={group}"' in bob.get(f"{address}/new", query_string=query).text
+    answer = bob.post(
+        address, query_string=query, data={**GOOD, "since": desk.board.seq, **query}, headers=JSON
+    )
+    ticket = db.session.scalars(select(Ticket)).one()
+    assert (getattr(ticket, field), ticket.state) == (value, "new")
+    (card,) = answer.json["delta"]["cards"]
+    assert f'data-column="{key}"' in card["html"]
+    wrong = bob.post(address, query_string=query, data={**GOOD, "email": "kim"}, headers=JSON)
+    assert (wrong.status_code, f'id="quick-{key}-email"' in wrong.text) == (422, True)
+    assert bob.post(address, query_string=query, data=GOOD).status_code == 303
+
+
+def test_where_nobody_can_open_one(desk: Any, browser_as: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        fill(board, desk, "new", "One", now, language="sv")
+    bob, board_url = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    channel = bob.get(f"{board_url}?group=channel").text
+    assert "data-adds" not in channel.split('id="board"')[1].split('id="bulk"')[0]
+    assert "data-folds" in channel
+    for group, key, status in (
+        ("channel", str(desk.email.id), 404),
+        ("state", "1", 404),
+        ("priority", "9", 404),
+        ("assignee", "x", 404),
+        ("assignee", str(desk.charlie.id), 404),
+        ("language", "xx", 404),
+        ("language", "sv", 422),  # of a ticket there is, but not one of the desk's
+    ):
+        answer = bob.post(f"{board_url}/groups/{key}/tickets?group={group}", data=GOOD, headers=JSON)
+        assert (group, key, answer.status_code) == (group, key, status)
+    assert len(db.session.scalars(select(Ticket)).all()) == 1
+
+
+def test_columns_of_something_else_and_lanes_are_collapsed(desk: Any, browser_as: Any, now: Any) -> None:
+    with writing(desk.board) as board:
+        number = fill(board, desk, "new", "One", now, priority=3).id
+    bob, page = browser_as(desk.bob), f"/boards/{desk.board.id}"
+    card, folded = f'id="ticket_{number}"', 'class="column is-folded" id="column_3"'
+    address = f"{page}/groups/3/look?q=&group=priority&lanes=none"
+    done = bob.post(address, data={"collapsed": "1"})
+    assert (done.status_code, done.location) == (303, f"{page}?group=priority&lanes=none#column_3")
+    html = bob.get(f"{page}?group=priority").text
+    assert (folded in html, card in html) == (True, False)
+    assert 'id="column_3_head" data-count="1"' in html
+    assert '<details class="lane fold" id="lane_3"' in bob.get(f"{page}?lanes=priority").text
+    lane = f'data-folds="{page}/groups/3/look?'
+    shut = f"{page}/groups/3/look?sort=due&group=state&lanes=priority&of_lane=1"
+    opened = bob.get(f"{page}?lanes=priority").text
+    assert re.search(f'{re.escape(lane)}[^>]*" open>', opened)
+    assert bob.post(shut, data={"collapsed": "1"}, headers=JSON).status_code == 204
+    html = bob.get(f"{page}?lanes=priority").text
+    assert not re.search(f'{re.escape(lane)}[^>]*" open>', html)
+    assert card in html
+    assert bob.post(f"{page}/columns", data={}).status_code == 404
+    for wrong in ("9", "x", "none", "a" * 500):
+        answer = bob.post(f"{page}/groups/{wrong}/look?group=priority", data={"collapsed": "1"})
+        assert (wrong[:9], answer.status_code) == (wrong[:9], 404)
+    kept = db.session.get_one(Person, desk.bob.id).looks["boards"][str(desk.board.id)]["collapsed"]
+    assert kept == ["lane:priority:3", "priority:3"]
+    bob.post(address, data={}, headers=JSON)
+    assert card in bob.get(f"{page}?group=priority").text

@@ -219,10 +219,13 @@ for (const column of board.querySelectorAll(".column")) {
   body.addEventListener("scroll", () => body.scrollTop === 0 && letIn(column), { passive: true });
 }
 
-// On a phone a lane is as high as its cell in the column that is seen, not as the highest one.
+// On a phone a lane is as high as its cell in the column that is seen, not as the highest one; and there a collapsed column is
+// one that has its cards when it is opened.
 const tabs = document.querySelector("[data-tabs]");
 new MutationObserver(() => {
   const seen = tabs.querySelector("[aria-current]")?.dataset.tab;
+  const wanted = document.querySelector(`#column_${seen}.is-folded .show-more:not([data-after])`);
+  if (wanted?.checkVisibility()) wanted.click();
   for (const cell of board.querySelectorAll(".lane .column")) cell.classList.toggle("is-aside", cell.dataset.column !== seen);
 }).observe(tabs, { attributeFilter: ["aria-current"], subtree: true });
 

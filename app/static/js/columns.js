@@ -4,6 +4,7 @@
 const board = document.getElementById("board");
 const words = document.getElementById("words").dataset;
 const HEADERS = { Accept: "application/json", "HX-Request": "true" };
+const HEADED = ".column, .column-top";
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
 async function ask(url, body) {
@@ -18,10 +19,12 @@ async function ask(url, body) {
 // ---- Tickets opened in a column ----------------------------------------------------------------------------------------
 
 board.addEventListener("click", (event) => {
+  const lane = event.target.closest(".lane-head")?.parentElement;
+  if (lane) ask(lane.dataset.folds, [["collapsed", lane.open ? "1" : ""]]);
   const link = event.target.closest("[data-adds], [data-ends]");
   if (!link?.href || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  toggle(link.closest(".column"));
+  toggle(link.closest(HEADED));
 });
 
 async function toggle(column) {
@@ -42,7 +45,7 @@ board.addEventListener("keydown", (event) => {
   if (!place) return;
   const composing = event.isComposing || event.keyCode === 229;
   if (event.key === "Enter" && composing) event.preventDefault();
-  if (event.key === "Escape" && !composing) toggle(place.closest(".column"));
+  if (event.key === "Escape" && !composing) toggle(place.closest(HEADED));
 });
 
 async function add(form) {
