@@ -22,9 +22,9 @@ def create(number: int) -> Response:
     to = {name: request.form[name] for name in cells.FIELDS if name in request.form}
     seen = {name: request.form[f"was_{name}"] for name in to if f"was_{name}" in request.form}
     try:
-        if not to:
-            raise Refused(N_("Choose a column of this board."), field="column")
         with working_on(number) as (board, ticket):
+            if not to:
+                raise Refused(N_("Choose a column of this board."), field="column")
             cells.put(board, ticket, to, seen, by=acting(), now=now())
     except Refused as error:
         if not told.by_script() or error.status not in (409, 422):
