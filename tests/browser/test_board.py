@@ -170,7 +170,7 @@ def test_columns_of_people_are_live(open_board: Any, desk: Any, now: Any) -> Non
     card(bob, ticket, desk.bob).wait_for()
     expect(bob.locator(f"#column_{desk.bob.id}_head .count")).to_have_text("1")
     expect(other.locator(f"#ticket_{ticket.id}[data-person='{desk.bob.id}']")).to_have_count(1)
-    bob.locator(f"#o{ticket.id}").click()
+    bob.locator(f"#ticket_{ticket.id} .more").click()
     bob.get_by_label("Assignee").select_option(label="Nobody")
     bob.get_by_role("button", name="Apply", exact=True).last.click()
     expect(alice.locator(f"#column_none #ticket_{ticket.id}")).to_have_count(1)
@@ -197,7 +197,7 @@ def test_a_card_put_by_hand_returns_when_it_is_refused(open_board: Any, desk: An
     drop_on(bob, card(bob, made[2]))
     expect(bob.locator(".toast-error")).to_contain_text("the card is back where it was")
     expect(bob.locator(".card").first).to_have_id(f"ticket_{made[0].id}")
-    bob.locator(f"#o{made[0].id}").click()
+    bob.locator(f"#ticket_{made[0].id} .more").click()
     bob.get_by_label("Place").select_option(label="At the bottom")
     bob.get_by_role("button", name="Move", exact=True).click()
     expect(bob.locator(".card").nth(2)).to_have_id(f"ticket_{made[0].id}")
@@ -276,9 +276,9 @@ def test_a_lost_connection_puts_the_card_back_and_offers_to_try_again(
 def test_by_keyboard_alone(open_board: Any, desk: Any, now: Any) -> None:
     ticket = ticket_in(desk, "new", "No mouse here", now)
     page = open_board(desk.bob)
-    page.locator(f"#s{ticket.id}").focus()
+    page.locator(f"#c{ticket.id} a").focus()
     page.keyboard.press("Tab")
-    expect(page.locator(f"#o{ticket.id}")).to_be_focused()
+    expect(page.locator(f"#ticket_{ticket.id} .more")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("combobox", name="Column")).to_be_focused()
     page.keyboard.press("ArrowDown")
@@ -286,7 +286,7 @@ def test_by_keyboard_alone(open_board: Any, desk: Any, now: Any) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     card(page, ticket, desk.columns["waiting"]).wait_for()
-    expect(page.locator(f"#o{ticket.id}")).to_be_focused()
+    expect(page.locator(f"#ticket_{ticket.id} .more")).to_be_focused()
     assert column_of(ticket) == desk.columns["waiting"].id
 
 
@@ -294,7 +294,7 @@ def test_without_script_everything_is_a_form(open_board: Any, desk: Any, now: An
     with writing(desk.board) as board:
         made = [fill(board, desk, "new", f"Number {number}", now) for number in range(45)]
     page = open_board(desk.bob, java_script_enabled=False)
-    page.locator(f"#o{made[0].id}").click()
+    page.locator(f"#ticket_{made[0].id} .more").click()
     page.get_by_label("Column").select_option(label="Open")
     page.get_by_role("button", name="Move", exact=True).click()
     expect(card(page, made[0], desk.columns["open"])).to_have_count(1)
@@ -374,7 +374,7 @@ def test_what_one_looks_at_does_not_jump(open_board: Any, desk: Any, now: Any) -
 def test_a_card_that_leaves_the_filter_stays_until_one_moves_on(open_board: Any, desk: Any, now: Any) -> None:
     ticket = ticket_in(desk, "new", "Filtered", now, priority=3)
     page = open_board(desk.bob, "?q=priority:urgent")
-    page.locator(f"#s{ticket.id}").focus()
+    page.locator(f"#c{ticket.id} a").focus()
     with writing(desk.board) as board:
         tickets.prioritise(board, db.session.get_one(Ticket, ticket.id), 1, by=CLOCK, now=now)
     page.locator(f"#ticket_{ticket.id}.is-leaving").wait_for()
@@ -385,13 +385,13 @@ def test_a_card_that_leaves_the_filter_stays_until_one_moves_on(open_board: Any,
 def test_focus_survives_a_change_of_its_card(open_board: Any, desk: Any, now: Any) -> None:
     ticket = ticket_in(desk, "new", "Focused", now)
     page = open_board(desk.bob)
-    page.locator(f"#s{ticket.id}").focus()
+    page.locator(f"#c{ticket.id} a").focus()
     with writing(desk.board) as board:
         tickets.move(
             board, db.session.get_one(Ticket, ticket.id), to=desk.columns["open"].id, by=CLOCK, now=now
         )
     card(page, ticket, desk.columns["open"]).wait_for()
-    expect(page.locator(f"#s{ticket.id}")).to_be_focused()
+    expect(page.locator(f"#c{ticket.id} a")).to_be_focused()
 
 
 def test_other_tabs_of_a_browser_are_live_too(open_board: Any, desk: Any, now: Any) -> None:

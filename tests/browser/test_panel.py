@@ -35,7 +35,7 @@ def open_page(
 
 
 def subject(page: Page, number: int) -> Page:
-    return page.locator(f"#s{number}")
+    return page.locator(f"#c{number} a")
 
 
 def panel(page: Page) -> Page:

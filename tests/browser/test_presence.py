@@ -26,7 +26,7 @@ def test_others_see_who_is_there_and_who_replies(
         page.locator("#live[data-state=live]").wait_for()
     ring = bob.locator(f"#ticket_{ticket.id} .here")
     line = bob.locator("[data-presence]")
-    alice.locator(f"#s{ticket.id}").click()
+    alice.locator(f"#c{ticket.id} a").click()
     expect(ring).to_have_attribute("aria-label", "Alice Moor has this open")
     with writing(desk.board) as board:  # a card that is drawn anew keeps it
         tickets.prioritise(board, db.session.get_one(Ticket, ticket.id), 3, by=CLOCK, now=now)
@@ -38,7 +38,7 @@ def test_others_see_who_is_there_and_who_replies(
     expect(line).to_have_text("Alice Moor is replying")
     alice.keyboard.press("Escape")
     expect(line).to_have_text("")
-    alice.locator(f"#s{ticket.id}").click()
+    alice.locator(f"#c{ticket.id} a").click()
     expect(line).to_have_text("Alice Moor has this open")
     alice.goto("/profile")  # her page is left without a word
     expect(line).to_have_text("")

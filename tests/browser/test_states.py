@@ -62,7 +62,7 @@ def test_seven_tabs_of_a_browser_stay_alive(board: Page, desk: SmallDesk, ticket
     for tab in tabs[1:]:
         tab.goto(board.url)
         expect(tab.locator(f"#ticket_{ticket.id}")).to_be_visible()
-    tabs[-1].locator(f"#s{ticket.id}").click()
+    tabs[-1].locator(f"#c{ticket.id} a").click()
     tabs[-1].locator("#rail_column").select_option(label="Open")
     tabs[-1].locator("form[action$='/column']").get_by_role("button").click()
     for tab in tabs:
@@ -156,12 +156,12 @@ def test_a_network_that_is_cut_while_a_reply_is_written(
     board: Page, server: Server, desk: SmallDesk, ticket: Ticket, now: Any
 ) -> None:
     """Offline one can go on writing; sending waits and says why. Afterwards all that others did is there, too."""
-    board.locator(f"#s{ticket.id}").click()
+    board.locator(f"#c{ticket.id} a").click()
     composer(board).fill("The first half")
     board.context.set_offline(True)
     expect(board.locator("#offline")).to_be_visible()
     expect(live(board)).to_have_text("offline")
-    changing = (board.locator("form[action$='/column'] button"), board.locator(f"#o{ticket.id}"))
+    changing = (board.locator("form[action$='/column'] button"), board.locator(f"#ticket_{ticket.id} .more"))
     for control in changing:
         expect(control).to_be_disabled()
         expect(control).to_have_accessible_description(re.compile("No connection"))
@@ -197,7 +197,7 @@ def test_a_ticket_that_cannot_be_opened_says_so_and_offers_to_try_again(
     board: Page, server: Server, desk: SmallDesk, ticket: Ticket
 ) -> None:
     refuse_once(board, "/panel$", 500, **{"X-Request-Id": "abc123"})
-    board.locator(f"#s{ticket.id}").click()
+    board.locator(f"#c{ticket.id} a").click()
     panel = board.get_by_role("dialog")
     expect(panel).to_contain_text("The ticket could not be opened. (abc123)")
     board.route("**/panel", lambda route: route.abort(), times=1)
@@ -210,7 +210,7 @@ def test_a_ticket_that_cannot_be_opened_says_so_and_offers_to_try_again(
 def test_what_is_deleted_while_it_is_open_keeps_the_text(
     board: Page, desk: SmallDesk, ticket: Ticket, now: Any
 ) -> None:
-    board.locator(f"#s{ticket.id}").click()
+    board.locator(f"#c{ticket.id} a").click()
     composer(board).fill("Half an answer")
     with writing(desk.board) as locked:
         removals.delete(locked, db.session.get_one(Ticket, ticket.id), by=desk.alice.by, now=now)
@@ -225,7 +225,7 @@ def test_a_session_that_ended_keeps_the_text_until_one_is_back(
     board: Page, server: Server, desk: SmallDesk, ticket: Ticket
 ) -> None:
     board.on("dialog", lambda dialog: dialog.accept())
-    board.locator(f"#s{ticket.id}").click()
+    board.locator(f"#c{ticket.id} a").click()
     composer(board).fill("Our whole answer")
     with writing(desk.row):
         sign_ins.end_all(desk.bob)

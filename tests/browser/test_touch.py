@@ -42,7 +42,7 @@ def test_under_a_finger(
         phone.set_viewport_size({"width": 390, "height": 844})
     tablet = new_page(url, desk.bob, viewport={"width": 1024, "height": 768}, has_touch=True, is_mobile=True)
     tablet.goto(f"/boards/{desk.board.id}")
-    tablet.locator(f"#s{ticket.id}").tap()
+    tablet.locator(f"#c{ticket.id} a").tap()
     expect(tablet.locator("#panel_title")).to_be_visible()
     assert tablet.evaluate(SMALL) == []
     assert not tablet.evaluate(SIDEWAYS)
@@ -89,7 +89,7 @@ def test_on_paper(serve: Callable[..., Any], new_page: Callable[..., Any], desk:
     for hidden in (".side", ".bar", ".more >> nth=0"):
         expect(page.locator(hidden)).to_be_hidden()
     page.emulate_media(media="screen")
-    page.locator(f"#s{ticket.id}").click()
+    page.locator(f"#c{ticket.id} a").click()
     expect(page.locator(".message")).to_be_visible()
     page.emulate_media(media="print")
     expect(page.locator(".message")).to_be_visible()

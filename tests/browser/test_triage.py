@@ -57,7 +57,7 @@ def test_twenty_tickets_by_keyboard_alone(open_board: Any, desk: Any, now: Any) 
     page = open_board(desk.bob)
     page.keyboard.press("j")
     for place, number in enumerate(made):
-        focused = page.locator(f"#s{number}")
+        focused = page.locator(f"#c{number} a")
         expect(focused).to_be_focused()
         match place % 5:
             case 0:  # nothing to do
@@ -137,7 +137,7 @@ def test_pickers_refuse_and_compose(open_board: Any, desk: Any, now: Any) -> Non
     expect(page.locator("#palette")).to_be_visible()
     press(page, "Enter")
     expect(page.locator(f"#ticket_{ticket.id} .card-tags")).to_have_text("환불")
-    expect(page.locator(f"#s{ticket.id}")).to_be_focused()
+    expect(page.locator(f"#c{ticket.id} a")).to_be_focused()
     press(page, "t")  # once more takes it away
     expect(page.locator("#palette [role=option]").first).to_contain_text("Remove")
     press(page, "Enter")
@@ -202,11 +202,11 @@ def test_a_ticket_is_worked_on_by_keys(open_board: Any, desk: Any, now: Any) -> 
     press(page, "j", "Space")
     panel = page.locator("#panel")
     expect(panel).to_be_visible()
-    expect(page.locator(f"#s{one.id}")).to_be_focused()
+    expect(page.locator(f"#c{one.id} a")).to_be_focused()
     expect(panel.locator("[data-reading]")).to_have_count(0)  # what is under way has its place
     press(page, "Space")
     expect(panel).to_be_hidden()
-    expect(page.locator(f"#s{one.id}")).to_be_focused()
+    expect(page.locator(f"#c{one.id} a")).to_be_focused()
     press(page, "Enter")
     expect(panel.get_by_role("heading", name="One")).to_be_focused()
     expect(panel.locator("[data-reading]")).to_have_count(0)

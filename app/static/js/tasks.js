@@ -66,7 +66,7 @@ link.dataset.opens = "sheet";
 document.body.append(link);
 
 const ask = (noun) => on((number) => {
-  link.href = noun === "move" && document.getElementById(`o${number}`)?.href || `/tickets/${number}/${noun}`;
+  link.href = noun === "move" && document.querySelector(`#ticket_${number} .more`)?.href || `/tickets/${number}/${noun}`;
   link.click();
 });
 
