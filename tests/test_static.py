@@ -80,3 +80,12 @@ def test_every_icon_that_is_asked_for_is_drawn() -> None:
     asked = {name for text in texts for name in re.findall(r"""\bicon\(["']([\w-]+)""", text)}
     assert asked
     assert asked <= ICONS
+
+
+def test_a_field_that_is_taken_along_stops_no_form() -> None:
+    """htmx asks it whether it is filled, too: without `novalidate` nothing happens, and nothing is said, while it is empty."""
+    forms = [
+        form for path in TEMPLATES for form in re.findall(r'<form\b[^>]*hx-include="#[^>]*', path.read_text())
+    ]
+    assert forms
+    assert [form for form in forms if "novalidate" not in form] == []

@@ -1,13 +1,18 @@
 """Writing in a real browser: files by button, paste and drop; drafts that follow their writer."""
 
+import re
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from playwright.sync_api import expect
 from sqlalchemy import select
 
 from app.database import db, writing
+from app.models.delivery import Delivery
 from app.models.message import Attachment
 from tests.small import SmallDesk
+from tests.stories import fill
 from tests.waiting import until
 
 Page = Any
@@ -163,6 +168,55 @@ def test_a_forward_follows_its_writer(open_ticket: Any, desk: SmallDesk, number:
     form = open_sheet(page)
     expect(form.get_by_label("Your words above it")).to_have_value("Please look at it today.")
     expect(form.get_by_role("button", name="Remove own.txt")).to_be_visible()
+
+
+def test_answers_now_and_later_and_the_next_card_each_time(
+    serve: Callable[..., Any], new_page: Callable[..., Page], desk: SmallDesk, now: datetime
+) -> None:
+    """One ticket is answered for tomorrow and sent after all, the next one sent on and resolved: the hands stay on the keys."""
+    with writing(desk.board) as board:
+        one, two, three = (fill(board, desk, "new", subject, now).id for subject in ("One", "Two", "Three"))
+    page = new_page(serve(CLOCK="off").url, desk.bob)
+    page.goto(f"/boards/{desk.board.id}")
+    page.locator("#live[data-state=live]").wait_for()
+    panel, title = page.locator("#panel"), page.locator("#panel_title")
+    resolved = page.locator(f"#column_{desk.columns['resolved'].id}")
+
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(title).to_have_text("One")
+    composer(page).fill("Try it tomorrow.")
+    panel.get_by_text("Send later").click()
+    panel.get_by_label("When it is sent").select_option(label="Resolve the ticket")
+    panel.get_by_role("button", name=re.compile("^Tomorrow")).click()
+    expect(panel.locator(".message-later")).to_contain_text("Then: Resolve the ticket")
+    expect(page.locator(f"#s{two}")).to_be_focused()
+    expect(composer(page)).to_have_value("")
+    panel.get_by_text("Send later").click()
+    expect(panel.get_by_label("When it is sent")).to_have_value(
+        "wait"
+    )  # not what was chosen for the last one
+    panel.get_by_text("Send later").click()
+    panel.get_by_role("button", name="Send now").click()
+    expect(panel.locator(".message-us .delivery")).to_contain_text("Sending in")
+    expect(resolved.locator(f"#ticket_{one}")).to_be_visible()
+
+    page.locator(f"#s{two}").click()
+    expect(title).to_have_text("Two")
+    panel.get_by_role("link", name="Forward").click()
+    sheet = page.get_by_role("dialog", name="Forward a message")
+    sheet.get_by_label("To").fill("fix@lamps.example")
+    sheet.get_by_role("button", name="Forward").click()
+    expect(panel.locator(".message-forward")).to_contain_text("forwarded to fix@lamps.example")
+    composer(page).fill("We have asked the workshop.")
+    composer(page).press("Control+Shift+Enter")
+    expect(resolved.locator(f"#ticket_{two}")).to_be_visible()
+    expect(page.locator(f"#s{three}")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(title).to_have_text("Three")
+    db.session.rollback()
+    kinds = db.session.scalars(select(Delivery.kind).order_by(Delivery.id)).all()
+    assert kinds == ["reply", "forward", "reply"]
 
 
 def test_a_colleague_is_called_in_korean(open_ticket: Any, desk: SmallDesk, number: int) -> None:

@@ -2,7 +2,7 @@
 // back, tells the server that it is being read, and takes over what others change. Without it every form works by itself.
 //   panel:opened { root }, panel:closed     see panel.js; on its own page it is there from the beginning
 //   ticket:begun { root, number }           there is one now, or another one
-//   ticket:done { number, then }            an answer was sent: then is wait, resolve or keep
+//   ticket:done { number, then }            an answer was sent: then is wait, resolve or keep, or later when it leaves later
 //   board:ask                               the board is asked what changed, where no stream tells it
 
 const board = document.getElementById("board"); // what live.js follows
@@ -90,7 +90,8 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!ticket?.contains(detail.elt)) return;
   setTimeout(settle);
   if (detail.elt !== asker) document.dispatchEvent(new CustomEvent("board:ask"));
-  const then = detail.elt.matches(".composer") && detail.successful && detail.requestConfig.formData.get("then");
+  const sent = detail.elt.matches(".composer") && detail.successful && detail.requestConfig.formData;
+  const then = sent && (sent.get("then") ?? (sent.has("later") && "later"));
   if (then) document.dispatchEvent(new CustomEvent("ticket:done", { detail: { number: Number(number), then } }));
 });
 
