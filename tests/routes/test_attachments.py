@@ -21,11 +21,6 @@ def message(desk: SmallDesk, travel: Any, now: datetime) -> int:
     return db.session.scalars(select(Message.id)).one()
 
 
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
 def address(media_type: str) -> str:
     file = db.session.scalars(select(Attachment).where(Attachment.media_type == media_type)).one()
     return f"/attachments/{file.token}/{quote(file.name)}"

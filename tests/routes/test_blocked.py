@@ -10,13 +10,7 @@ import pytest
 from app.database import db
 from app.desk import inbox
 from app.models.ticket import Ticket
-from tests.routes.conversation import kim_writes
 from tests.small import ADDRESS, SmallDesk
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
 
 
 def writes_again(now: datetime) -> str:

@@ -1,7 +1,6 @@
 """Many tickets changed at once: each by itself, whoever may not see one learns nothing of it, and one undo for all."""
 
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
@@ -21,11 +20,6 @@ from tests.small import SmallDesk
 from tests.stories import fill
 
 JSON = {"Accept": "application/json"}
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
 
 
 @pytest.fixture

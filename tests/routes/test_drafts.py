@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app import sweeps
 from app.database import db
@@ -13,28 +13,13 @@ from app.desk import drafts, messages
 from app.models.delivery import Delivery
 from app.models.draft import Draft
 from app.models.message import Message
-from tests.routes.conversation import kim_writes
+from tests.routes.conversation import newest
 from tests.sink import Sink
 from tests.small import SmallDesk
 
 
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
 def save(browser: Any, number: int, text: str, stamp: str = "", kind: str = "reply") -> Any:
     return browser.post(f"/tickets/{number}/draft", data={"text": text, "stamp": stamp, "kind": kind})
-
-
-def newest() -> int:
-    db.session.rollback()
-    return db.session.scalar(select(func.max(Message.id))) or 0
 
 
 def test_a_draft_is_there_on_another_browser(

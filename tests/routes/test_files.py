@@ -8,28 +8,18 @@ from typing import Any
 
 import pytest
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app import sweeps
 from app.database import db
 from app.desk import drafts
 from app.models.draft import DraftFile
 from app.models.message import Attachment, Blob, Message
-from tests.routes.conversation import PICTURE, kim_writes
+from tests.routes.conversation import PICTURE, newest
 from tests.sink import Sink
 from tests.small import SmallDesk
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
 
 
 def upload(browser: Any, number: int, *files: tuple[str, bytes], **headers: str) -> Any:
@@ -52,11 +42,6 @@ def upload(browser: Any, number: int, *files: tuple[str, bytes], **headers: str)
 def tokens() -> list[str]:
     db.session.rollback()
     return list(db.session.scalars(select(DraftFile.token).order_by(DraftFile.id)))
-
-
-def newest() -> int:
-    db.session.rollback()
-    return db.session.scalar(select(func.max(Message.id))) or 0
 
 
 def test_files_arrive_with_the_answer_as_they_were(

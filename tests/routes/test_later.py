@@ -1,13 +1,12 @@
 """An answer that leaves later: nobody hears of it before, and it waits when somebody writes."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app import sweeps
 from app.database import db, writing
@@ -17,26 +16,11 @@ from app.models.draft import Draft
 from app.models.event import CLOCK
 from app.models.message import Message
 from app.models.ticket import Ticket
-from tests.routes.conversation import PICTURE, kim_writes
+from tests.routes.conversation import PICTURE, newest
 from tests.sink import Sink
 from tests.small import SmallDesk
 
 TOMORROW = datetime(2026, 11, 4, 9, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
-def newest() -> int:
-    db.session.rollback()
-    return db.session.scalar(select(func.max(Message.id))) or 0
 
 
 def text_of(page: Any) -> str:

@@ -13,16 +13,6 @@ from tests.small import SmallDesk
 JSON = {"Accept": "application/json"}
 
 
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
 def test_follow_add_somebody_and_stop(bob: Any, desk: SmallDesk, number: int) -> None:
     assert "Nobody follows it." in bob.get(f"/tickets/{number}").text
     assert bob.post(f"/tickets/{number}/followers").status_code == 303

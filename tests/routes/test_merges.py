@@ -17,16 +17,6 @@ from tests.small import SmallDesk
 SHEET = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
 def test_a_merged_ticket_leads_to_where_it_goes_on(bob: Any, number: int, now: datetime) -> None:
     other = kim_writes(now, number=2, subject="The same lamp")
     assert f'value="{other}"' in bob.get(f"/tickets/{number}/merge").text

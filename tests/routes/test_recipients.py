@@ -1,13 +1,12 @@
 """Whom an answer goes to, who reads along, what is sent on to somebody else, and who is called in a note."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from html import unescape
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from app import sweeps
 from app.database import db, writing
@@ -18,26 +17,11 @@ from app.models.event import Event
 from app.models.follower import TicketFollower
 from app.models.message import Message
 from app.models.ticket import Ticket
-from tests.routes.conversation import kim_writes
+from tests.routes.conversation import newest
 from tests.sink import Sink
 from tests.small import ADDRESS, SmallDesk
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
-def newest() -> int:
-    db.session.rollback()
-    return db.session.scalar(select(func.max(Message.id))) or 0
 
 
 def arrives(now: datetime, sender: str, **headers: str) -> inbox.Receipt:

@@ -4,15 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-import pytest
-
 from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
 
 
 def test_no_page_shows_it_until_it_is_back(

@@ -16,25 +16,10 @@ from app.models.delivery import Delivery
 from app.models.event import CLOCK
 from app.models.message import Message
 from app.models.ticket import Ticket
-from tests.routes.conversation import kim_writes
+from tests.routes.conversation import kim_writes, newest
 from tests.small import SmallDesk
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
-def newest() -> int:
-    db.session.rollback()
-    return db.session.scalars(select(Message.id).order_by(Message.id.desc())).first() or 0
 
 
 def composer(page: Any) -> str:

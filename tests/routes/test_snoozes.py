@@ -8,16 +8,10 @@ import pytest
 
 from app.database import db
 from app.models.ticket import Ticket
-from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
 
 SHEET = {"HX-Request": "true"}
 TOMORROW = datetime(2026, 11, 4, 8, tzinfo=UTC)  # nine o'clock in Berlin
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
 
 
 @pytest.fixture

@@ -15,16 +15,10 @@ from app.models.interval import TicketInterval
 from app.models.saved_view import SavedView
 from app.models.team import Team, all_teams
 from app.models.ticket import Ticket
-from tests.routes.conversation import kim_writes
 from tests.routes.test_tickets import ticket, words
 from tests.small import SmallDesk
 
 Open = Callable[..., Any]
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
 
 
 @pytest.fixture

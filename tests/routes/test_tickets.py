@@ -16,20 +16,9 @@ from app.models.delivery import Delivery
 from app.models.event import By, Event
 from app.models.message import Message
 from app.models.ticket import Ticket
-from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
 
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def number(desk: SmallDesk, travel: Any, now: datetime) -> int:
-    return kim_writes(now)
-
-
-@pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
 
 
 def ticket(number: int) -> Ticket:

@@ -27,11 +27,6 @@ CHANGES = [
 
 
 @pytest.fixture
-def bob(desk: SmallDesk, browser_as: Callable[..., Any]) -> Any:
-    return browser_as(desk.bob)
-
-
-@pytest.fixture
 def number(desk: SmallDesk, now: datetime) -> int:
     return ticket_in(desk, "new", "Where is my parcel?", now).id
 
