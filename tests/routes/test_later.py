@@ -114,7 +114,7 @@ def test_it_is_held_back_when_somebody_writes(
                 board,
                 ticket,
                 by=CLOCK,
-                now=now,
+                now=now + timedelta(minutes=1),
                 text="It works!",
                 from_name="Kim",
                 from_address="kim@example.org",
