@@ -4,7 +4,9 @@
 const board = document.getElementById("board");
 const ITEM = ".card-subject a, .show-more";
 const itemOf = (element) => element?.closest?.(".card")?.querySelector(ITEM) ?? element?.closest?.(ITEM);
-const itemsOf = (column) => [...column.querySelectorAll(ITEM)].filter((item) => item.checkVisibility());
+const isShown = (item) => item.checkVisibility(); // it has the browser lay the page out
+const itemsOf = (column) => [...column.querySelectorAll(ITEM)].filter(isShown);
+const firstOf = (column) => [...column.querySelectorAll(ITEM)].find(isShown);
 // A column is one cell, or one in each lane.
 const cells = () => [...board.querySelectorAll(".column")];
 const keyOf = (element) => element.closest(".column").dataset.column;
@@ -20,10 +22,10 @@ let leaving = null; // { card, column, place }: what is being moved from under t
 
 function settle() {
   if (leaving && isGone(leaving)) moveOn();
-  if (!current?.isConnected || !current.checkVisibility()) current = itemsOf(board)[0];
+  if (!current?.isConnected || !isShown(current)) current = firstOf(board);
   const stops = new Map(current && [[keyOf(current), current]]);
   for (const cell of cells()) {
-    const item = stops.get(keyOf(cell)) ?? itemsOf(cell)[0];
+    const item = stops.get(keyOf(cell)) ?? firstOf(cell);
     if (item) stops.set(keyOf(cell), item);
     const here = item?.closest(".card") ?? item;
     for (const stop of cell.querySelectorAll(".card :is(a, button, input), .show-more")) reach(stop, here?.contains(stop) ? 0 : -1);
@@ -118,7 +120,7 @@ function follow({ card, column, place }) {
   const now = cards.indexOf(card);
   const next = now < 0 ? cards[place] ?? cards[place - 1] : cards[now + 1] ?? cards[now - 1];
   if (next) go(itemOf(next));
-  else if (!card.isConnected) go(itemsOf(board)[0]);
+  else if (!card.isConnected) go(firstOf(board));
 }
 
 // What was sent or snoozed may have left before one hears that it is done: where it stood is remembered as it is opened.
