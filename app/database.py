@@ -318,6 +318,14 @@ def planned_for_its_values(statement: E) -> E:
     return statement.execution_options(planned_for_its_values=True)
 
 
+def unsought(column: Any) -> Any:
+    """A column in a condition on what is met anyway, in an order that an index has. PostgreSQL knows how soon enough is met;
+    SQLite would rather find by the condition, and then put in order whatever that is."""
+    if _on_postgresql():
+        return column
+    return column + 0 if column.type.python_type is int else column.concat("")
+
+
 def insert_new(table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, for the database in use."""
     return (postgresql if db.engine.dialect.name == "postgresql" else sqlite).insert(table)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     True_,
     and_,
     cast,
-    exists,
     false,
     func,
     literal,
@@ -28,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from app.database import db
+from app.database import db, unsought
 from app.models.board import UNRESOLVED, BoardPerson, Column
 from app.models.channel import Channel
 from app.models.desk import Desk
@@ -68,7 +67,7 @@ class Group:
 def _people(board_id: int, held: Collection[Any], now: datetime) -> Select[str, str, int]:
     works = and_(Person.deactivated_at.is_(None), or_(Person.ends_at.is_(None), Person.ends_at > now))
     belongs = Person.id.in_(select(BoardPerson.person_id).where(BoardPerson.board_id == board_id))
-    has = exists().where(within(board_id), Ticket.assignee_id == Person.id)
+    has = Person.id.in_(select(_held(Ticket.assignee_id, board_id, "listed_people").c.value))
     place = func.row_number().over(order_by=(Person.name, Person.id))
     known = or_(and_(works, belongs), has, Person.id.in_([one for one in held if one is not None]))
     return select(cast(Person.id, String), Person.name, place).where(known)
@@ -76,7 +75,7 @@ def _people(board_id: int, held: Collection[Any], now: datetime) -> Select[str, 
 
 def _channels(board_id: int, held: Collection[Any], _now: datetime) -> Select[str, str, int]:
     here = and_(Channel.board_id == board_id, Channel.closed_at.is_(None))
-    has = exists().where(within(board_id), Ticket.channel_id == Channel.id)
+    has = Channel.id.in_(select(_held(Ticket.channel_id, board_id, "listed_channels").c.value))
     known = or_(here, has, Channel.id.in_(held))
     return select(cast(Channel.id, String), Channel.name, Channel.id).where(known)
 
@@ -151,7 +150,7 @@ def is_of(group: Group, wanted: str, *, sought: bool = True) -> ColumnElement[bo
         raise ValueError(wanted)
     field: Any = group.field
     if not sought:
-        field = field + 0 if number else field.concat("")
+        field = unsought(field)
     if wanted == NONE:
         return field.is_(None)
     return field == (int(wanted) if number else wanted)
@@ -162,7 +161,7 @@ def counts(
 ) -> tuple[list[tuple[str, str, int, int]], int]:
     """(key, name, how many, of them late) of each column, in order, and how many the filter leaves out; each is counted to
     `most` and no further. One statement."""
-    held = _held(group, board_id)
+    held = _held(group.field, board_id, "held")
     nothing, none = cast(null(), String), literal(0)
 
     def counted(value: Any, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -193,11 +192,11 @@ def value_of(group: Group, text: str | None) -> Any:
     return int(text) if text is not None and group.field.type.python_type is int else text
 
 
-def _held(group: Group, board_id: int) -> CTE:
+def _held(field: InstrumentedAttribute[Any], board_id: int, name: str) -> CTE:
     """What the unresolved tickets of a board have there: from one value to the next by the index, whatever their number."""
-    least = select(func.min(group.field).label("value")).where(within(board_id))
-    held = least.cte("held", recursive=True)
-    following = least.where(group.field > held.c.value).correlate(held).scalar_subquery()
+    least = select(func.min(field).label("value")).where(within(board_id))
+    held = least.cte(name, recursive=True)
+    following = least.where(field > held.c.value).correlate(held).scalar_subquery()
     return held.union_all(select(following).where(held.c.value.is_not(None)))
 
 
