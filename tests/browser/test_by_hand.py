@@ -52,7 +52,7 @@ def test_snooze_merge_split_spam_delete_and_take_back(
     page.locator("#live[data-state=live]").wait_for()
     panel, title = page.locator("#panel"), page.locator("#panel_title")
 
-    page.locator(f"#s{lamp}").click()
+    page.locator(f"#c{lamp} a").click()
     expect(title).to_have_text("Lamp")
     panel.get_by_role("link", name="Snooze").click()
     sheet(page, "Snooze").get_by_role("button", name=re.compile("Tomorrow")).click()
@@ -70,7 +70,7 @@ def test_snooze_merge_split_spam_delete_and_take_back(
     expect(page.locator(".message")).to_have_count(1)
     invoice = advert + 1
     page.goto(f"/boards/{desk.board.id}")
-    page.locator(f"#s{again}").click()
+    page.locator(f"#c{again} a").click()
     expect(title).to_have_text("Lamp again")
     more(panel, "Merge into another ticket")
     sheet(page, "Merge").get_by_label("Number of the ticket that goes on").fill(f"#{lamp}")
@@ -81,7 +81,7 @@ def test_snooze_merge_split_spam_delete_and_take_back(
 
     page.goto(f"/boards/{desk.board.id}")
     expect(page.locator(f"#ticket_{again}")).to_have_count(0)
-    page.locator(f"#s{advert}").click()
+    page.locator(f"#c{advert} a").click()
     expect(title).to_have_text("Buy!")
     more(panel, "Spam")
     expect(panel.locator(".ticket-line .tag")).to_have_text("spam")

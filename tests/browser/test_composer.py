@@ -190,7 +190,7 @@ def test_answers_now_and_later_and_the_next_card_each_time(
     panel.get_by_label("When it is sent").select_option(label="Resolve the ticket")
     panel.get_by_role("button", name=re.compile("^Tomorrow")).click()
     expect(panel.locator(".message-later")).to_contain_text("Then: Resolve the ticket")
-    expect(page.locator(f"#s{two}")).to_be_focused()
+    expect(page.locator(f"#c{two} a")).to_be_focused()
     expect(composer(page)).to_have_value("")
     panel.get_by_text("Send later").click()
     expect(panel.get_by_label("When it is sent")).to_have_value(
@@ -201,7 +201,7 @@ def test_answers_now_and_later_and_the_next_card_each_time(
     expect(panel.locator(".message-us .delivery")).to_contain_text("Sending in")
     expect(resolved.locator(f"#ticket_{one}")).to_be_visible()
 
-    page.locator(f"#s{two}").click()
+    page.locator(f"#c{two} a").click()
     expect(title).to_have_text("Two")
     panel.get_by_role("link", name="Forward").click()
     sheet = page.get_by_role("dialog", name="Forward a message")
@@ -211,7 +211,7 @@ def test_answers_now_and_later_and_the_next_card_each_time(
     composer(page).fill("We have asked the workshop.")
     composer(page).press("Control+Shift+Enter")
     expect(resolved.locator(f"#ticket_{two}")).to_be_visible()
-    expect(page.locator(f"#s{three}")).to_be_focused()
+    expect(page.locator(f"#c{three} a")).to_be_focused()
     page.keyboard.press("Enter")
     expect(title).to_have_text("Three")
     db.session.rollback()

@@ -168,20 +168,18 @@ document.addEventListener("ticket:begun", () => { leave(composer); begin(); });
 
 // ---- In the sheet, and on its own page -----------------------------------------------------------------------------------
 
-const inSheet = () => [...kept].find((each) => sheet?.contains(each.form));
+let inSheet = null; // closed, it is empty at once
 
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target.id !== "sheet-body") return;
-  inSheet()?.end();
-  for (const each of kept) if (!each.form.isConnected) each.end();
+  inSheet?.end();
   const form = forms(target, "form");
-  if (form) keep(form);
+  inSheet = form && keep(form);
 });
 sheet?.addEventListener("close", async () => {
-  const each = inSheet();
-  if (!each) return;
-  const saving = each.save(true);
-  each.end();
+  if (!inSheet || !kept.has(inSheet)) return; // it was sent
+  const saving = inSheet.save(true);
+  inSheet.end();
   await saving;
   ["draft:saved", "draft:left"].forEach(emit);
 });

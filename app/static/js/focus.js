@@ -117,7 +117,7 @@ function moveOn() {
 // The card after it; the one before, where it was the last.
 function follow({ card, column, place }) {
   const cards = cardsOf(column);
-  const now = cards.indexOf(card);
+  const now = cards.findIndex((each) => each.id === card.id); // it may have been drawn anew
   const next = now < 0 ? cards[place] ?? cards[place - 1] : cards[now + 1] ?? cards[now - 1];
   if (next) go(itemOf(next));
   else if (!card.isConnected) go(firstOf(board));

@@ -12,12 +12,14 @@ let ticket = null; // the element with all of it
 let number = "";
 let asker = null; // what asks for all of it anew, so that this is told from what somebody does here
 let refreshing = null;
+let again = false; // something has changed since it was asked for
 
 function begin(root) {
   ticket = root;
   number = root.dataset.ticket;
   refreshing = null;
-  asker = root.appendChild(Object.assign(document.createElement("div"), { hidden: true }));
+  again = false;
+  asker = document.body.appendChild(Object.assign(document.createElement("div"), { hidden: true }));
   settle();
   document.dispatchEvent(new CustomEvent("ticket:begun", { detail: { root, number } }));
 }
@@ -39,12 +41,19 @@ const isBusy = (rail) => rail.querySelector(".is-changed") ||
 function refresh() {
   if (!ticket) return;
   const address = `/tickets/${number}${new URLSearchParams(location.search).has("all") ? "?all" : ""}`;
-  refreshing ??= window.htmx.ajax("GET", address, { source: asker, swap: "none" }).finally(() => { refreshing = null; });
+  if (refreshing) return void (again = true);
+  const source = asker; // beside the ticket: when that is closed, the answer has somewhere to arrive, and is dropped
+  source.dataset.asks = "";
+  refreshing = window.htmx.ajax("GET", address, { source, swap: "none" }).catch(() => {}).then(() => {
+    if (source !== asker) return source.remove();
+    refreshing = null;
+    if (again) refresh(again = false);
+  });
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   detail.requestConfig.elt.classList.remove("is-changed"); // what was sent is not being chosen any more
-  if (!detail.elt.isConnected) detail.shouldSwap = false; // the panel was closed meanwhile
+  if ("asks" in detail.elt.dataset && (!ticket || detail.elt !== asker)) detail.shouldSwap = false; // closed meanwhile
   if (!ticket || detail.elt !== asker) return;
   const parts = ["due", "line", "messages", ...(isBusy(part("rail")) ? [] : ["rail"])];
   asker.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
@@ -87,7 +96,7 @@ function settle() {
 }
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!ticket?.contains(detail.elt)) return;
+  if (!ticket || (detail.elt !== asker && !ticket.contains(detail.elt))) return;
   setTimeout(settle);
   if (detail.elt !== asker) document.dispatchEvent(new CustomEvent("board:ask"));
   const sent = detail.elt.matches(".composer") && detail.successful && detail.requestConfig.formData;
