@@ -166,6 +166,8 @@ def test_a_network_that_is_cut_while_a_reply_is_written(
         expect(control).to_be_disabled()
         expect(control).to_have_accessible_description(re.compile("No connection"))
     expect(board.get_by_role("button", name="Send to customer")).to_be_enabled()
+    changing[1].press("Enter")
+    expect(said(board)).to_contain_text("No connection. Nothing was changed")
     board.get_by_label("Priority").select_option(label="High")
     board.locator("form[action$='/priority'] button").press("Enter")
     expect(said(board)).to_contain_text("No connection. Nothing was changed")

@@ -149,7 +149,7 @@
     if (!dialog || event.ctrlKey || event.metaKey || event.shiftKey || (dialog === sheet && !window.htmx)) return;
     event.preventDefault();
     if (dialog !== sheet) return void dialog.showModal();
-    window.htmx.ajax("GET", link.href, { target: "#sheet-body", swap: "innerHTML", source: link }).then(showSheet);
+    window.htmx.ajax("GET", link.href, { target: "#sheet-body", swap: "innerHTML", source: link }).then(showSheet, () => {}); // why not has been said
   }
 
   // Whoever fills it by another way says sheet:filled.
