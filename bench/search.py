@@ -122,5 +122,5 @@ def _nothing_kept(wanted: bool) -> Iterator[None]:
         desk_search.index_message, intervals.change = had
 
 
-def _nothing(*_: Any) -> None:
+def _nothing(*_: Any, **__: Any) -> None:
     return
