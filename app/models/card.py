@@ -33,7 +33,7 @@ from app.models.event import Event
 from app.models.order import MANUAL, ORDERS, USUAL, Order
 from app.models.person import Person
 from app.models.team import Team
-from app.models.ticket import Tag, Ticket, TicketTag
+from app.models.ticket import Tag, Ticket, TicketTag, late_key
 from app.words import speaking
 from rules.compile import possible_states
 from rules.query import And, Query
@@ -232,11 +232,11 @@ def _overview(view: View, now: datetime) -> Overview:
         with speaking(view.locale):
             return _of_groups(*groups.counts(by, view.board_id, view.condition(now), now, MOST_COUNTED))
     if view.query == EVERYTHING:
-        rows = _rows(_plain_heads(), board=view.board_id, now=now, most=MOST_COUNTED)
+        rows = _rows(_plain_heads(), board=view.board_id, late=late_key(now), most=MOST_COUNTED)
         return Overview([Head(*row) for row in rows])
     statement = _filtered_heads(view, now)
     bounds = {"most": MOST_COUNTED, "few": filtered.FEW, "first": PER_COLUMN + 1}
-    found = _rows(statement, board=view.board_id, now=now, **bounds).all()
+    found = _rows(statement, board=view.board_id, late=late_key(now), **bounds).all()
     heads = [Head(*row[:4], *(min(count, MOST_COUNTED) for count in row[4:6])) for row in found]
     first = {row.id: [int(id) for id in row.first.split(",") if id] for row in found if row.first is not None}
     return Overview(
@@ -382,7 +382,7 @@ _OF_TICKET = (
 @cache
 def _plain_heads() -> Select[*tuple[Any, ...]]:
     """The same for every board; to build it takes longer than to run it."""
-    late = filtered.counted(Ticket.next_deadline_at <= bindparam("now"))
+    late = filtered.counted(Ticket.sort_key < bindparam("late"))
     return (
         select(Column.id, Column.name, Column.state, Column.wip_limit, filtered.counted(), late)
         .where(Column.board_id == bindparam("board"))

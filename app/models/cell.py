@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, li
 
 from app.database import db
 from app.models.group import COLUMNS, Group, key, value_of, within
-from app.models.ticket import Ticket
+from app.models.ticket import Ticket, late_key
 
 MOST_CARDS = 240  # of a page, shared by the cells that hold any
 FEWEST = 3  # cards of a cell, however many cells there are
@@ -42,7 +42,7 @@ def crossed(
     """What each cell of the board holds, and how columns and lanes are called, in one statement. `columns` is None for those of
     the board."""
     across = columns or COLUMNS
-    late = and_(matches, Ticket.next_deadline_at <= now)
+    late = and_(matches, Ticket.sort_key < late_key(now))
     sums = [func.sum(case((each, 1), else_=0)) for each in (matches, late, not_(matches))]
     counted = (
         select(literal(0), cast(across.field, String), cast(lanes.field, String), *sums)

@@ -36,7 +36,7 @@ from rules.vocabulary import STATES
 
 FEW = 4_000
 
-_now: ColumnElement[Any] = bindparam("now")
+_late = Ticket.sort_key < bindparam("late", type_=String())
 _few, _most = bindparam("few", type_=Integer()), bindparam("most", type_=Integer())
 _first = bindparam("first", type_=Integer())
 _shown = (Column.board_id == bindparam("board"), Column.state != "archived")
@@ -49,7 +49,7 @@ def heads(
     order: Order,
     tag: int | None = None,
 ) -> Select[*tuple[Any, ...]]:
-    """The columns of the `board` with how many tickets in them match, how many of these are late at `now`, and what all
+    """The columns of the `board` with how many tickets in them match, how many of these are `late`, and what all
     shown ones together hide; each number stops at `most` where it was not gathered. Then the ids, in no order, of the `first`
     in the column's order, with commas, and None where more than `few` match on the whole desk.
 
@@ -60,7 +60,7 @@ def heads(
         Ticket.id,
         Ticket.column_id,
         *_columns(order),
-        case((Ticket.next_deadline_at <= _now, 1), else_=0).label("late"),
+        case((_late, 1), else_=0).label("late"),
     ).where(whole)
     if tag is not None:
         wanted = wanted.join(TicketTag, and_(TicketTag.ticket_id == Ticket.id, TicketTag.tag_id == tag))
@@ -69,7 +69,6 @@ def heads(
     matched = select(size.c.n).scalar_subquery()
     gathered = _gathered(found, matched <= _few, order)
     here = () if len(states) == len(STATES) else (Column.state.in_(sorted(states)),)
-    in_time = Ticket.next_deadline_at <= _now
 
     def either(when_few: Any, when_many: Any) -> ColumnElement[Any]:
         return case((matched <= _few, when_few), else_=when_many)
@@ -81,7 +80,7 @@ def heads(
             Column.state,
             Column.wip_limit,
             either(func.coalesce(gathered.c.count, 0), counted(each, *here)),
-            either(func.coalesce(gathered.c.late, 0), counted(each, *here, in_time)),
+            either(func.coalesce(gathered.c.late, 0), counted(each, *here, _late)),
             either(_all_but(gathered, matched), _not_matching(each, states)).label("hidden"),
             either(func.coalesce(gathered.c.first, ""), null()).label("first"),
         )

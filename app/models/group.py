@@ -32,7 +32,7 @@ from app.models.board import UNRESOLVED, BoardPerson, Column
 from app.models.channel import Channel
 from app.models.desk import Desk
 from app.models.person import Person
-from app.models.ticket import PRIORITIES, Ticket, late_by
+from app.models.ticket import PRIORITIES, Ticket, late_key
 from app.words import N_, gettext, language_name
 
 STATE = "state"
@@ -166,7 +166,8 @@ def counts(
 
     def counted(value: Any, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
         count, late = (
-            _count(most, board_id, held, *conditions, *more) for more in ((matches,), (matches, late_by(now)))
+            _count(most, board_id, held, *conditions, *more)
+            for more in ((matches,), (matches, Ticket.sort_key < late_key(now)))
         )
         return select(literal("held"), value, nothing, count, late)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.database import Base
@@ -39,7 +39,6 @@ class Ticket(Base):
             )
             for field in ("assignee_id", "priority", "channel_id", "language")
         ),
-        Index("ix_tickets_late", "column_id", "next_deadline_at"),
         Index("ix_tickets_customer", "customer_id", "id"),
         Index("ix_tickets_updated", "updated_at", "id"),
         Index("ix_tickets_created", "created_at", "id"),
@@ -139,9 +138,9 @@ class TicketTag(Base):
     tag_id: Mapped[int] = mapped_column(ForeignKey("tags.id"), primary_key=True)
 
 
-def late_by(now: datetime) -> ColumnElement[bool]:
-    """The condition on unresolved tickets whose deadline has passed; they come first in the default order."""
-    return and_(Ticket.sort_key < f"{_ms(now) + 1:013d}", Ticket.next_deadline_at <= now)
+def late_key(now: datetime) -> str:
+    """What the order() of a ticket is less than while its deadline has passed, to the millisecond: it begins with that."""
+    return f"{_ms(now) + 1:013d}"
 
 
 def _ms(at: datetime) -> int:

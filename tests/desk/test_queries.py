@@ -129,7 +129,8 @@ def test_a_filtered_board_says_the_same_whichever_way_it_looks(
     found = card.first_cards(view, sorted(shown), filled.now, known)
     for head in seen.heads:
         here = [ticket for ticket in tickets if ticket.column_id == head.id and ticket.id in matching]
-        late = [one for one in here if one.next_deadline_at and one.next_deadline_at <= filled.now]
+        millisecond = filled.now + timedelta(milliseconds=1)  # to which an order is kept
+        late = [one for one in here if one.next_deadline_at and one.next_deadline_at < millisecond]
         assert (head.count, head.late) == (min(most, len(here)), min(most, len(late)))
         if head.id in shown:
             assert [one.id for one in found[head.id]] == [one.id for one in here][: per_column + 1]
@@ -351,8 +352,8 @@ def _make_ticket(desk: SmallDesk, chance: random.Random, now: datetime) -> None:
         unread=chance.random() < 0.5,
         snoozed_until=None if closed else maybe((now + (now - ago()), now + DAY)),
         next_deadline_at=None if closed else maybe((now + (now - ago()), ago(), now + DAY)),
-        sort_key=str(chance.randrange(10)),
     )
+    ticket.sort_key = ticket.order()
     db.session.add(ticket)
     db.session.flush()
     for tag in chance.sample((1, 2), k=chance.randrange(3)):
