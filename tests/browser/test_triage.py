@@ -199,9 +199,11 @@ def test_a_ticket_is_worked_on_by_keys(open_board: Any, desk: Any, now: Any) -> 
     with writing(desk.board) as board:
         one, two = (fill(board, desk, "new", name, now) for name in ("One", "Two"))
     page = open_board(desk.bob)
-    press(page, "j", "Space")
     panel = page.locator("#panel")
-    expect(panel).to_be_visible()
+    press(page, "j", "Space", "Space")  # closed before its ticket is there
+    expect(panel).to_be_hidden()
+    press(page, "Space")
+    expect(panel.get_by_role("heading", name="One")).to_be_visible()
     expect(page.locator(f"#c{one.id} a")).to_be_focused()
     expect(panel.locator("[data-reading]")).to_have_count(0)  # what is under way has its place
     press(page, "Space")

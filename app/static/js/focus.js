@@ -157,14 +157,19 @@ function extend(by) {
 function peek() {
   const here = focused();
   if (!here?.closest(".card") || document.activeElement !== here) return false;
-  const close = here.closest(".is-open") && document.querySelector("#panel:not([hidden]) [data-shuts]");
+  const close = here.closest(".is-open") && document.querySelector("#panel [data-shuts]");
   if (close) return close.click();
-  const { id } = here.closest(".card").dataset;
-  document.addEventListener("panel:opened", ({ detail }) => {
-    if (String(detail.number) === id) setTimeout(() => here.focus());
-  }, { once: true });
-  emit("panel:open", { number: Number(id) });
+  emit("panel:open", { number: Number(here.closest(".card").dataset.id) });
+  peeked = here;
 }
+
+let peeked = null; // has the focus again when its ticket is there, unless that was closed before
+document.addEventListener("panel:opened", () => {
+  const here = peeked;
+  if (here) setTimeout(() => here.focus());
+  peeked = null;
+});
+document.addEventListener("panel:closed", () => { peeked = null; });
 
 settle();
 emit("keys:actions", {

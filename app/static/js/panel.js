@@ -58,6 +58,8 @@ async function load(wanted) {
   loading = new AbortController();
   const { signal } = loading;
   const slow = setTimeout(() => wait(wanted), 200);
+  // It takes its place as soon as the click has been drawn: a board that makes room later moves under the reader.
+  if (panel.hidden) requestAnimationFrame(() => setTimeout(() => signal.aborted || !panel.hidden || reveal()));
   let answer = null;
   let html = "";
   try {
