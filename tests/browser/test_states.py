@@ -232,10 +232,33 @@ def test_a_session_that_ended_keeps_the_text_until_one_is_back(
     with writing(desk.row):
         sign_ins.end_all(desk.bob)
     composer(board).press("Control+Enter")
-    board.locator("input[name=email]").fill(desk.bob.email)
-    board.locator("input[name=password]").fill(PASSWORD)
-    board.locator("input[name=password]").press("Enter")
-    expect(board.get_by_role("heading", level=1)).to_have_text("Where is my parcel?")
+    sign_in_again(board, desk)
     expect(composer(board)).to_have_value("Our whole answer")
     composer(board).press("Control+Enter")
     expect(board.locator(".message-us")).to_contain_text("Our whole answer")
+
+
+def test_an_answer_that_never_got_there_is_kept_without_a_session_and_without_script(
+    board: Page, desk: SmallDesk, ticket: Ticket
+) -> None:
+    """The page is led away while it is being sent, and somebody signs in before the scripts of that page have begun."""
+    board.on("dialog", lambda dialog: dialog.accept())
+    board.locator(f"#c{ticket.id} a").click()
+    composer(board).fill("Our whole answer")
+    with writing(desk.row):
+        sign_ins.end_all(desk.bob)
+    board.route("**/replies", lambda route: None)
+    with board.expect_request("**/replies"):
+        composer(board).press("Control+Enter")
+    board.route("**/*.js*", lambda route: route.abort())
+    board.goto(board.url)
+    board.unroute_all()
+    sign_in_again(board, desk)
+    expect(composer(board)).to_have_value("Our whole answer")
+
+
+def sign_in_again(page: Page, desk: SmallDesk) -> None:
+    page.locator("input[name=email]").fill(desk.bob.email)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("input[name=password]").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Where is my parcel?")

@@ -268,7 +268,7 @@
   // ---- Drafts ------------------------------------------------------------------------------------------------------
   // <textarea data-draft="ticket-42"> survives a reload, an ended session and an error page; of who is signed in also a
   // closed tab. While a form is on its way its draft is "sent:"; the next ordinary page drops it, an error or sign-in
-  // page (data-keeps-drafts) takes it back.
+  // page (data-keeps-drafts) takes it back. What htmx sends is a draft until the answer says that it has arrived.
 
   const drafts = root.dataset.me ? localStorage : sessionStorage;
   const keyOf = (field, state) => `${state}:${root.dataset.me ?? ""}:${field.dataset.draft}`;
@@ -299,17 +299,18 @@
     if (field.value) drafts.setItem(keyOf(field, "draft"), field.value);
     else drafts.removeItem(keyOf(field, "draft"));
   });
-  document.addEventListener("submit", (event) => {
-    for (const field of event.target.querySelectorAll("textarea[data-draft]")) {
+  document.addEventListener("submit", ({ target }) => {
+    if (window.htmx && target.hasAttribute("hx-post")) return;
+    for (const field of target.querySelectorAll("textarea[data-draft]")) {
       drafts.removeItem(keyOf(field, "draft"));
       if (field.value) drafts.setItem(keyOf(field, "sent"), field.value);
     }
   });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    for (const field of event.detail.elt.querySelectorAll("textarea[data-draft]")) {
-      drafts.removeItem(keyOf(field, "sent"));
-      const refused = !event.detail.successful || event.detail.xhr.status >= 400;
-      if (refused && field.value) drafts.setItem(keyOf(field, "draft"), field.value);
+  document.addEventListener("htmx:beforeOnLoad", ({ detail: { elt, xhr, requestConfig } }) => {
+    if (xhr.status >= 400 || requestConfig.verb === "get") return;
+    for (const field of elt.querySelectorAll("textarea[data-draft]")) {
+      const key = keyOf(field, "draft");
+      if (drafts.getItem(key) === requestConfig.formData.get(field.name)) drafts.removeItem(key);
     }
   });
   addEventListener("beforeunload", (event) => {
