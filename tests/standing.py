@@ -5,6 +5,7 @@ Each test finds it with its own settings and database, and without what another 
 Whoever wants other templates or other addresses makes an app with `app_with`.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 
 from flask import Flask
 from sqlalchemy import event, make_url
+from sqlalchemy.exc import DisconnectionError
 
 from app import create_app, live, metrics
 from app.config import Settings
@@ -32,7 +34,10 @@ class Standing:
             self._engine = db.engine
         self._made = dict(vars(self._app))
         self._config, self._extensions = dict(self._app.config), dict(self._app.extensions)
+        self._led = threading.local()  # where this thread's newest connection goes
         event.listen(self._engine, "do_connect", self._lead)
+        event.listen(self._engine, "connect", self._note)
+        event.listen(self._engine, "checkout", self._look)
 
     @staticmethod
     def kind(settings: Settings) -> Settings:
@@ -67,5 +72,14 @@ class Standing:
 
     def _lead(self, dialect: Any, _record: Any, words: list[Any], options: dict[str, Any]) -> None:
         """Every new connection goes where the engine's address says by now."""
-        words[:], named = dialect.create_connect_args(self._engine.url)
+        self._led.to = self._engine.url
+        words[:], named = dialect.create_connect_args(self._led.to)
         options.update(named)
+
+    def _note(self, _connection: Any, record: Any) -> None:
+        record.info["to"] = self._led.to
+
+    def _look(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        """A thread that outlives its test may leave a connection to that test's database behind: nobody is given it."""
+        if record.info["to"] != self._engine.url:
+            raise DisconnectionError
