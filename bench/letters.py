@@ -49,10 +49,11 @@ class Letter:
 
 @dataclass(frozen=True)
 class Open:
-    """A ticket that can be answered."""
+    """A ticket that can be answered; `message` is the one of it that is."""
 
     ticket: int
     customer: int
+    message: int
 
 
 def letters(count: int, open_tickets: Sequence[Open], first: int = 1) -> Iterator[Letter]:
@@ -105,7 +106,7 @@ def _letter(n: int, said: dict[str, list[tuple[str, str]]], open_tickets: Sequen
     message["Message-ID"] = f"<letter.{n}.{chance.randrange(10**12)}@mail.example.net>"
     earlier: list[str] = []
     if answered:
-        about = ids.mint(answered.ticket, n, SECRET, "desk.example.com")
+        about = ids.mint(answered.ticket, answered.message, SECRET, "desk.example.com")
         message["In-Reply-To"] = f"<{about}>"
         message["References"] = f"<first.{n}@mail.example.net> <{about}>"
         message.replace_header("Subject", f"Re: {subject}")

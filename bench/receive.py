@@ -138,7 +138,11 @@ def _measure_lmtp(desk: _Desk) -> None:
 
 def _open_tickets() -> list[Open]:
     rows = db.session.execute(
-        select(Ticket.id, Ticket.customer_id).where(Ticket.closed_at.is_(None)).order_by(Ticket.id)
+        select(Ticket.id, Ticket.customer_id, func.max(Message.id))
+        .join(Message, Message.ticket_id == Ticket.id)
+        .where(Ticket.closed_at.is_(None))
+        .group_by(Ticket.id)
+        .order_by(Ticket.id)
     ).all()
     db.session.rollback()
     return [Open(*row) for row in rows]
