@@ -371,6 +371,22 @@ def test_what_one_looks_at_does_not_jump(open_board: Any, desk: Any, now: Any) -
     expect(pill).to_be_hidden()
 
 
+def test_columns_are_shown_all_at_once(open_board: Any, desk: Any, now: Any) -> None:
+    """While the page is still coming, each column would make the ones before it narrower."""
+    ticket = ticket_in(desk, "new", "Where is my parcel?", now)
+    page = open_board(desk.alice, java_script_enabled=False)
+    expect(card(page, ticket)).to_be_visible()
+
+    def cut(route: Any) -> None:
+        come = route.fetch().text().partition(f'id="column_{desk.columns["waiting"].id}"')[0]
+        route.fulfill(body=come, content_type="text/html; charset=utf-8")
+
+    page.route(page.url, cut)
+    page.reload()
+    expect(card(page, ticket)).to_be_attached()
+    expect(card(page, ticket)).to_be_hidden()
+
+
 def test_a_card_that_leaves_the_filter_stays_until_one_moves_on(open_board: Any, desk: Any, now: Any) -> None:
     ticket = ticket_in(desk, "new", "Filtered", now, priority=3)
     page = open_board(desk.bob, "?q=priority:urgent")
