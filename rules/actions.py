@@ -62,13 +62,31 @@ Action = AddTag | SetPriority | Assign | AssignOnCall
 
 
 @dataclass(frozen=True)
+class Detail:
+    """What an action has to be told. `name` is its name in the stored action; `type` says what it may be, and so how a
+    form asks for it; `label` is a msgid."""
+
+    name: str
+    type: str
+    label: str
+
+    @property
+    def noun(self) -> str:
+        """Its name in a sentence."""
+        return self.name.removesuffix("_id")
+
+
+@dataclass(frozen=True)
 class Kind:
-    """`label` is a msgid; `field` is what the action changes on a ticket; `type` is its class."""
+    """`label` is a msgid; `field` is what the action changes on a ticket; `type` is its class; `said` is the msgid of what
+    it does, with its details filled in by their nouns."""
 
     name: str
     label: str
     field: TicketField
     type: type[Action]
+    said: str
+    details: tuple[Detail, ...] = ()
 
 
 def kinds() -> Mapping[str, Kind]:
@@ -103,9 +121,36 @@ def _is_id(value: object) -> bool:
 _KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind("add_tag", N_("Add a tag"), "tags", AddTag),
-        Kind("set_priority", N_("Set the priority"), "priority", SetPriority),
-        Kind("assign", N_("Assign to a person"), "assignee", Assign),
-        Kind("assign_on_call", N_("Assign to who is on call"), "assignee", AssignOnCall),
+        Kind(
+            "add_tag",
+            N_("Add a tag"),
+            "tags",
+            AddTag,
+            N_("Add the tag %(tag)s"),
+            (Detail("tag", "tag", N_("Tag")),),
+        ),
+        Kind(
+            "set_priority",
+            N_("Set the priority"),
+            "priority",
+            SetPriority,
+            N_("Set the priority to %(priority)s"),
+            (Detail("priority", "priority", N_("Priority")),),
+        ),
+        Kind(
+            "assign",
+            N_("Assign to a person"),
+            "assignee",
+            Assign,
+            N_("Assign to %(person)s"),
+            (Detail("person_id", "person", N_("Person")),),
+        ),
+        Kind(
+            "assign_on_call",
+            N_("Assign to who is on call"),
+            "assignee",
+            AssignOnCall,
+            N_("Assign to who is on call"),
+        ),
     )
 }

@@ -10,9 +10,9 @@ from app.desk import access, rules
 from app.desk.setup import ensure_desk
 from app.html import page
 from app.models.rule import Rule
-from app.routes.rule_actions import Row, shown
+from app.routes.rule_actions import row_of, shown
 from app.words import gettext, locale, ngettext
-from rules.actions import AddTag, SetPriority
+from rules import actions
 from rules.query import to_text
 from rules.rule import Starter, load_starters
 
@@ -69,13 +69,7 @@ def _there() -> set[str]:
 
 
 def _actions(starter: Starter) -> list[str]:
-    rows = []
-    for action in starter.actions:
-        if isinstance(action, AddTag):
-            rows.append(Row("add_tag", str(action.tag)))
-        elif isinstance(action, SetPriority):
-            rows.append(Row("set_priority", action.priority))
-    return [shown(row) for row in rows]
+    return [shown(row_of(actions.to_json(action))) for action in starter.actions]
 
 
 def _found(rule_id: int) -> Rule:

@@ -16,12 +16,9 @@ from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import READ_FOR, page
 from app.models import vocabulary
-from app.models.person import people_working
 from app.models.rule import Rule
-from app.models.ticket import PRIORITIES, PRIORITY_NAMES
-from app.routes.rule_actions import Row, rows_of, rows_sent, shown, to_json
+from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, shown, to_json
 from app.words import N_, gettext, ngettext
-from rules.actions import kinds
 
 bp = Blueprint("rules", __name__)
 
@@ -71,7 +68,7 @@ def switch_all() -> Response:
 @bp.get("/rules/new")
 @allowed("edit_rules")
 def new() -> Response:
-    return _page(None, RuleForm(query=request.args.get("q", "")), [Row("add_tag", "")])
+    return _page(None, RuleForm(query=request.args.get("q", "")), [Row("add_tag", {})])
 
 
 @bp.post("/rules")
@@ -169,10 +166,8 @@ def _page(
         "rules/edit.html",
         rule=rule,
         form=form,
-        rows=rows,
-        kinds={name: kind.label for name, kind in kinds().items()},
-        priorities=[(name, PRIORITIES[place]) for place, name in enumerate(PRIORITY_NAMES)],
-        people=people_working(now()),
+        then=asked(rows, now()),
+        kinds=offered(),
         column=mistake.get("column"),
         wrong_action=refused.said() if refused and refused.field in ("actions", "tag") else None,
         holds=None

@@ -21,6 +21,7 @@ Open = Callable[..., Any]
 
 def sent(query: str, *rows: tuple[str, str], **other: str) -> dict[str, Any]:
     rows = rows or (("add_tag", "refund"),)
+    detail = {"add_tag": "tag", "set_priority": "priority", "assign": "person_id"}
     return {
         "name": "Money back",
         "query": query,
@@ -28,7 +29,7 @@ def sent(query: str, *rows: tuple[str, str], **other: str) -> dict[str, Any]:
         "do": "save",
         **other,
         "action": [kind for kind, _ in rows],
-        "value": [value for _, value in rows],
+        **{f"then_{place}_{detail.get(kind)}": value for place, (kind, value) in enumerate(rows)},
     }
 
 
@@ -96,7 +97,7 @@ def test_a_mistake_in_the_query_is_shown_at_its_column(desk: SmallDesk, browser_
         (sent("refund", ("set_priority", "extreme")), "is not a priority"),
         (sent("refund", ("fly", "")), "an action of an unknown kind"),
         (sent("refund", once_per="always"), "Not a valid choice."),
-        ({**sent("refund"), "action": [], "value": []}, "A rule needs something to do."),
+        ({**sent("refund"), "action": []}, "A rule needs something to do."),
     ],
 )
 def test_wrong_values_are_named(desk: SmallDesk, browser_as: Open, data: dict[str, Any], said: str) -> None:
