@@ -35,6 +35,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
@@ -76,6 +77,7 @@ _tokens = literal_column("search_documents.tokens", String)
 # PostgreSQL's index knows no order, so each document also holds which EPOCH of documents it belongs to: of a word that
 # is in very many, those of the newest epochs can be asked for.
 EPOCH = 16_384  # documents
+EPOCHS = 4  # that the index is asked for at a time
 _LEXEMES = (
     "array_to_tsvector(string_to_array(btrim(search_documents.tokens || '·' || "
     "CAST(search_documents.id / 16384 AS text)), ' '))"
@@ -349,8 +351,17 @@ def newest_in_index(phrase: Phrase, most: int, share: float) -> Sequence[int]:
     last = (db.session.scalar(select(func.max(_id)).select_from(_DOCUMENTS)) or 0) // EPOCH
     epochs = int(2 * most / share / EPOCH) + 2 if share else last + 1
     if epochs <= last:
-        recent = _held(phrase, range(last, last - epochs, -1))
-        found = db.session.scalars(recent.order_by(newest).limit(most)).all()
+        # One after the other, until there are enough: asked for together, they cost the square of how many they are.
+        recent = union_all(
+            *(
+                _held(phrase, range(first, first - EPOCHS, -1))
+                .with_only_columns(_id.label("id"))
+                .order_by(newest)
+                .limit(most)
+                for first in range(last, last - epochs, -EPOCHS)
+            )
+        )
+        found = db.session.scalars(select(recent.subquery().c.id).limit(most)).all()
         if len(found) == most:
             return found
     return db.session.scalars(_held(phrase).order_by(newest).limit(most)).all()

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial, wraps
@@ -172,6 +172,8 @@ def _crashed(error: Exception) -> Response:
     )
     if current_app.testing or current_app.debug:
         raise error
+    with suppress(SQLAlchemyError):
+        db.session.rollback()  # PostgreSQL answers nothing more in a transaction in which a statement failed
     return _error_page(500, None)
 
 

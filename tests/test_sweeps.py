@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from app import sweeps
 from app.database import bookkeeping, db, writing
 from app.desk import alerts as desk_alerts
-from app.desk import messages, rules, tickets
+from app.desk import messages, rules, tickets, waking
 from app.models.alert import Alert
 from app.models.event import CLOCK, By, Event
 from app.models.rule import Rule, RuleFiring
@@ -440,3 +440,30 @@ def _assign(desk: SmallDesk, ticket: Ticket, person_id: int | None, now: datetim
 def _remove_tag(desk: SmallDesk, ticket: Ticket, name: str, now: datetime) -> None:
     with writing(desk.board) as board:
         tickets.remove_tag(board, fresh(ticket), name, by=_by_bob(desk), now=now)
+
+
+def test_a_change_of_what_tickets_are_judged_by_wakes_them_a_few_at_a_time(
+    desk: SmallDesk, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest first, so that what somebody does meanwhile does not wait behind them; who is due sooner stays so."""
+    monkeypatch.setattr(waking, "AT_ONCE", 1)
+    old, middle, new = [ticket_in(desk, "new", "Hello", now) for _ in range(3)]
+    sweeps.everything(now)
+    bookkeeping(update(Ticket).where(Ticket.id == old.id).values(wake_at=now + SECOND))
+    later = now + SECOND
+    sweeps.judge_anew(later)
+    assert [fresh(one).wake_at for one in (new, middle, old)] == [later, later + SECOND, later]
+
+
+def test_a_rule_that_time_makes_true_for_resolved_tickets_looks_at_those_there_are(
+    desk: SmallDesk, now: datetime
+) -> None:
+    resolved = ticket_in(desk, "resolved", "Thanks", now)
+    sweeps.everything(now)
+    rule = add_rule(desk, "is:resolved since>7d", now + HOUR, tag("old"))
+    sweeps.judge_anew(now + HOUR, rule)
+    sweeps.everything(now + HOUR)
+    assert tags(resolved) == []
+    assert fresh(resolved).wake_at == now + timedelta(days=7, microseconds=1)
+    sweeps.everything(now + timedelta(days=7, microseconds=1))
+    assert tags(resolved) == ["old"]

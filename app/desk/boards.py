@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from app.database import db, lock
-from app.desk import access, tickets
+from app.desk import access, waking
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson, Column, all_boards
@@ -100,7 +100,7 @@ def change(
     for field, value in values.items():
         setattr(board, field, value)
     if changes.keys() & {"policy_id", "rota_id"}:
-        tickets.wake_unresolved(board, now)
+        waking.wake(board, now)
     record(board, "board.changed", ("board", board.id), by=by, now=now, **changes)
     return board
 

@@ -314,16 +314,6 @@ def read(board: Board, ticket: Ticket, *, by: By, now: datetime) -> None:
         record(board, "ticket.read", ("ticket", ticket.id), by=by, now=now)
 
 
-def wake_unresolved(board: Board, now: datetime) -> None:
-    """Lets the sweep look at every unresolved ticket of a board again: something that they are judged by has changed."""
-    db.session.execute(
-        update(Ticket)
-        .where(Ticket.board_id == board.id, Ticket.closed_at.is_(None))
-        .values(wake_at=now)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def touch(which: ColumnElement[bool], now: datetime, *, wake: bool = True) -> None:
     """Cards of these tickets are drawn anew: something that they show has changed. `wake`: rules look again at those that
     are not closed. Under the locks of their boards."""

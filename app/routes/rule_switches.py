@@ -32,7 +32,7 @@ def switch(rule_id: int) -> Response:
     on, also_present = request.form.get("on") == "yes", request.form.get("also_present") == "yes"
     with writing(ensure_desk(now())) as desk:
         rule = rules.switch(desk, _found(rule_id), on, also_present=also_present, by=acting(), now=now())
-    sweeps.judge_anew(now())
+    sweeps.judge_anew(now(), rule)
     said = gettext("The rule %(name)s is on.") if on else gettext("The rule %(name)s is off.")
     flash(said % {"name": rule.name})
     return redirect(url_for("rules.index"), code=303)

@@ -130,7 +130,7 @@ def _save(rule: Rule | None) -> Response:
     except Refused as refused:
         form.refuse(refused)
         return _page(rule, form, rows, refused=refused, status=refused.status)
-    sweeps.judge_anew(now())
+    sweeps.judge_anew(now(), rule)
     flash(gettext("The rule %(name)s is saved.", name=rule.name))
     if not rule.enabled:
         return redirect(url_for("rule_switches.ask", rule_id=rule.id), code=303)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from app.database import db, writing
-from app.desk import alerts, rotas, shifts, tickets
+from app.desk import alerts, rotas, shifts, waking
 from app.desk.events import record
 from app.models.board import Board, all_boards
 from app.models.desk import Desk
@@ -38,7 +38,7 @@ def _hand_over(board: Board, shift: Shift, now: datetime) -> int:
     board's row is locked behind the desk's, as the order of locks asks for."""
     locked = db.session.get_one(Board, board.id, with_for_update=True, populate_existing=True)
     record(locked, "duty.changed", ("board", locked.id), by=CLOCK, now=now, person=shift.person_id)
-    tickets.wake_unresolved(locked, now)
+    waking.wake(locked, now)
     return alerts.hand_over(locked, shift.person_id, now)
 
 

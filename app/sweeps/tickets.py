@@ -9,19 +9,20 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import selectinload
 
 from app.database import bookkeeping, db, trouble, writing
-from app.desk import alerts, deadlines, rotas, snoozes, tickets
+from app.desk import alerts, deadlines, rotas, snoozes, tickets, waking
 from app.desk import rules as desk_rules
 from app.models import vocabulary
 from app.models.alert import Alert
-from app.models.board import Board, all_boards
+from app.models.board import UNRESOLVED, Board, all_boards
 from app.models.desk import Desk
 from app.models.event import CLOCK
+from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.rules import apply_rules, guards
 from rules import deadlines as promises
-from rules.compile import next_flip
+from rules.compile import changes_by_itself, next_flip, possible_states
 from rules.hours import Calendar, is_open
-from rules.query import Term, terms
+from rules.query import Term, from_json, terms
 from rules.rule import Rule
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,15 @@ def wake_tickets(now: datetime) -> Counter[str]:
     return counts
 
 
-def judge_anew(now: datetime) -> None:
-    """Every unresolved ticket is looked at again, because a rule, a rota, a policy or a calendar has changed."""
+def judge_anew(now: datetime, rule: RuleRow | None = None) -> None:
+    """Every unresolved ticket is looked at again, because a rule, a rota, a policy or a calendar has changed; when it is a
+    `rule` that time alone makes true for others, these too."""
+    states = set(UNRESOLVED)
+    if rule is not None and changes_by_itself(tree := from_json(rule.query)):
+        states |= possible_states(tree)
     for board in all_boards():
         with writing(board) as locked:
-            tickets.wake_unresolved(locked, now)
+            waking.wake(locked, now, states)
 
 
 def _due_tickets(now: datetime) -> dict[int, list[int]]:

@@ -202,6 +202,23 @@ def test_a_full_database_is_read_and_not_written(
 # ---- Making trouble
 
 
+# ---- A fault of our own
+
+
+def test_a_statement_that_cannot_be_ends_in_a_page(
+    desk: SmallDesk, browser_as: Callable[..., Any], app: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where PostgreSQL answers nothing more after it."""
+    browser = browser_as(desk.alice)
+    with db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE search_documents RENAME TO gone"))
+    app.testing = False
+    answer = browser.get("/search?q=lamp")
+    assert answer.status_code == 500
+    assert "<title>Something broke" in answer.get_data(as_text=True)
+    assert "GET /search" in caplog.text
+
+
 @pytest.fixture
 def nowhere(tmp_path: Path) -> Callable[[str], Any]:
     """An app whose database is not there."""
