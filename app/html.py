@@ -248,7 +248,7 @@ KEYED = {"rotas.show": "rota", "settings.index": "settings"}
 BELOW = {
     "customers": ("companies",),
     "rotas": ("shifts",),
-    "rules": ("rule_switches", "queries"),
+    "rules": ("rule_switches", "rule_versions", "queries"),
     "settings": (
         "people",
         "board_settings",

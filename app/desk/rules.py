@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, func, literal, select, update
 
 from app.database import db, insert_new
-from app.desk import tickets, uses
+from app.desk import access, rule_names, rule_versions, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models import vocabulary
@@ -28,11 +28,29 @@ LONGEST_NAME = 100
 NEWEST = 1000  # tickets that the list of rules looks at
 
 
+class _Written(NamedTuple):
+    """What somebody can write of a rule, checked."""
+
+    name: str
+    query: dict[str, Any]
+    actions: list[dict[str, Any]]
+    once_per: str
+    stop_after: bool
+
+
 def in_order() -> Sequence[Rule]:
     """All rules that are still there, as they are asked."""
     return db.session.scalars(
         select(Rule).where(Rule.removed_at.is_(None)).order_by(Rule.position, Rule.id)
     ).all()
+
+
+def found(rule_id: int) -> Rule:
+    """Refused with 404 when there is no such rule, or none any more."""
+    rule = db.session.get(Rule, rule_id)
+    if rule is None or rule.removed_at is not None:
+        raise access.not_found()
+    return rule
 
 
 def enabled() -> list[rules.Rule]:
@@ -45,9 +63,11 @@ def text_of(rule: Rule, names: Names | None = None) -> str:
     return query.to_text(query.from_json(rule.query), names=names or vocabulary.names())
 
 
-def broken(found: Sequence[Rule], names: Names) -> dict[int, tuple[str, ...]]:
-    """rule id -> the terms of its query that name what has been deleted since; only rules that have any."""
-    terms = {rule.id: query.broken(query.from_json(rule.query), names) for rule in found}
+def broken(found: Sequence[Rule], names: Names, now: datetime) -> dict[int, tuple[str, ...]]:
+    """rule id -> what it names that is missing by now; only rules that name any such thing."""
+    terms = {
+        rule.id: rule_names.missing(query.from_json(rule.query), rule.actions, names, now) for rule in found
+    }
     return {rule_id: gone for rule_id, gone in terms.items() if gone}
 
 
@@ -111,24 +131,18 @@ def save(
     if not name:
         raise Refused(N_("Give the rule a name."), field="name")
     tree, kept = read_query(text), read_actions(then, now)
-    fresh = rule is None
-    if rule is None:
-        count, last = db.session.execute(
-            select(func.count(), func.max(Rule.position)).where(Rule.removed_at.is_(None))
-        ).one()
-        if count >= MOST_RULES:
-            raise Refused(N_("A desk has at most %(most)s rules."), most=MOST_RULES)
-        rule = Rule(position=(last or 0) + 1, enabled=False, version=0)
-        db.session.add(rule)
-    other_query = not fresh and rule.query != query.to_json(tree)
-    rule.name, rule.query, rule.actions = name, query.to_json(tree), kept
-    rule.once_per, rule.stop_after = once_per, stop_after
-    rule.version += 1
-    db.session.flush()
-    if rule.enabled and other_query:
-        _settle_present(rule, now, act=False)
-    record(desk, "rule.added" if fresh else "rule.changed", ("rule", rule.id), by=by, now=now, new=name)
-    return rule
+    written = _Written(name, query.to_json(tree), kept, once_per, stop_after)
+    return _write(desk, rule, written, "added" if rule is None else "changed", by=by, now=now)
+
+
+def go_back(desk: Desk, rule: Rule, number: int, *, by: By, now: datetime) -> Rule:
+    """Makes of an older version the newest: what it said and did. Whether the rule is on, and its place, stay."""
+    version = rule_versions.found(rule, number)
+    gone = rule_names.missing(query.from_json(version.query), version.actions, vocabulary.names(), now)
+    if gone:
+        raise Refused(N_("This version names what is missing now: %(terms)s."), terms=", ".join(gone))
+    written = _Written(version.name, version.query, version.actions, version.once_per, version.stop_after)
+    return _write(desk, rule, written, "returned", about=str(number), by=by, now=now)
 
 
 def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, now: datetime) -> Rule:
@@ -193,7 +207,7 @@ def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: 
     if rule.enabled == on:
         return rule
     rule.enabled = on
-    rule.version += 1
+    rule_versions.keep(rule, "switched", by=by, now=now)
     if on:
         _settle_present(rule, now, act=also_present)
     record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name, enabled=[not on, on])
@@ -209,14 +223,20 @@ def switch_all(desk: Desk, on: bool, *, by: By, now: datetime) -> None:
 
 def reorder(desk: Desk, rule: Rule, up: bool, *, by: By, now: datetime) -> None:
     """Moves a rule one place; a later rule wins over an earlier one."""
+    place = list(in_order()).index(rule)
+    move(desk, rule, place - 1 if up else place + 1, by=by, now=now)
+
+
+def move(desk: Desk, rule: Rule, place: int, *, by: By, now: datetime) -> None:
+    """Puts a rule at a place among the others, from 0. Outside of the list nothing is moved."""
     order = list(in_order())
-    place = order.index(rule)
-    other = place - 1 if up else place + 1
-    if not 0 <= other < len(order):
+    if place == order.index(rule) or not 0 <= place < len(order):
         return
-    order[place], order[other] = order[other], order[place]
+    order.remove(rule)
+    order.insert(place, rule)
     for position, one in enumerate(order, start=1):
         one.position = position
+    rule_versions.keep(rule, "moved", by=by, now=now)
     record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name)
 
 
@@ -224,6 +244,7 @@ def remove(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
     """Takes a rule away; a second time changes nothing. What it did stays, and stays explained."""
     if rule.removed_at is None:
         rule.removed_at, rule.enabled = now, False
+        rule_versions.keep(rule, "removed", by=by, now=now)
         record(desk, "rule.removed", ("rule", rule.id), by=by, now=now, old=rule.name)
 
 
@@ -232,14 +253,36 @@ def exchange_tag(desk: Desk, old: int, new: int, *, by: By, now: datetime) -> No
     for rule in uses.rules_with("tag", old):
         asked = uses.names(rule.query, "tag", old)
         rule.query = uses.exchanged(rule.query, "tag", old, new)
-        rule.actions = [
+        exchanged = [
             {**action, "tag": new} if action.get("tag") == old else action for action in rule.actions
         ]
-        rule.version += 1
-        db.session.flush()
+        rule.actions = [one for place, one in enumerate(exchanged) if one not in exchanged[:place]]
+        rule_versions.keep(rule, "merged", by=by, now=now)
         if rule.enabled and asked:
             _settle_present(rule, now, act=False)
         record(desk, "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name)
+
+
+def _write(
+    desk: Desk, rule: Rule | None, written: _Written, cause: str, *, about: str = "", by: By, now: datetime
+) -> Rule:
+    fresh = rule is None
+    if rule is None:
+        count, last = db.session.execute(
+            select(func.count(), func.max(Rule.position)).where(Rule.removed_at.is_(None))
+        ).one()
+        if count >= MOST_RULES:
+            raise Refused(N_("A desk has at most %(most)s rules."), most=MOST_RULES)
+        rule = Rule(position=(last or 0) + 1, enabled=False, version=0)
+        db.session.add(rule)
+    other_query = not fresh and rule.query != written.query
+    for field, value in written._asdict().items():
+        setattr(rule, field, value)
+    rule_versions.keep(rule, cause, about=about, by=by, now=now)
+    if rule.enabled and other_query:
+        _settle_present(rule, now, act=False)
+    record(desk, "rule.added" if fresh else "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name)
+    return rule
 
 
 def _ready(row: Rule) -> rules.Rule:

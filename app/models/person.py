@@ -1,6 +1,6 @@
 """Somebody who works here, and the sign-ins that let them in."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -110,3 +110,8 @@ def people_working(now: datetime) -> Sequence[Person]:
 
 def person_by_email(email: str) -> Person | None:
     return db.session.scalars(select(Person).where(Person.email == email.strip().casefold())).one_or_none()
+
+
+def names_of(people: Collection[int | None]) -> dict[int, str]:
+    """Of these, whether they still work here or not."""
+    return dict(db.session.execute(select(Person.id, Person.name).where(Person.id.in_(people))).all())

@@ -5,11 +5,10 @@ from werkzeug.wrappers import Response
 
 from app import sweeps
 from app.auth import acting, allowed, now
-from app.database import db, writing
-from app.desk import access, rules
+from app.database import writing
+from app.desk import rules
 from app.desk.setup import ensure_desk
 from app.html import page
-from app.models.rule import Rule
 from app.routes.rule_actions import row_of, shown
 from app.words import gettext, locale, ngettext
 from rules import actions
@@ -22,7 +21,7 @@ bp = Blueprint("rule_switches", __name__)
 @bp.get("/rules/<int:rule_id>/switch")
 @allowed("edit_rules")
 def ask(rule_id: int) -> Response:
-    rule = _found(rule_id)
+    rule = rules.found(rule_id)
     return page("rules/switch.html", rule=rule, text=rules.text_of(rule), present=rules.present(rule, now()))
 
 
@@ -31,7 +30,7 @@ def ask(rule_id: int) -> Response:
 def switch(rule_id: int) -> Response:
     on, also_present = request.form.get("on") == "yes", request.form.get("also_present") == "yes"
     with writing(ensure_desk(now())) as desk:
-        rule = rules.switch(desk, _found(rule_id), on, also_present=also_present, by=acting(), now=now())
+        rule = rules.switch(desk, rules.found(rule_id), on, also_present=also_present, by=acting(), now=now())
     sweeps.judge_anew(now(), rule)
     said = gettext("The rule %(name)s is on.") if on else gettext("The rule %(name)s is off.")
     flash(said % {"name": rule.name})
@@ -70,10 +69,3 @@ def _there() -> set[str]:
 
 def _actions(starter: Starter) -> list[str]:
     return [shown(row_of(actions.to_json(action))) for action in starter.actions]
-
-
-def _found(rule_id: int) -> Rule:
-    rule = db.session.get(Rule, rule_id)
-    if rule is None or rule.removed_at is not None:
-        raise access.not_found()
-    return rule

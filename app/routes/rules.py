@@ -12,6 +12,7 @@ from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, within, writing
 from app.desk import access, rules
 from app.desk.refused import Refused
+from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import READ_FOR, page
@@ -21,11 +22,6 @@ from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, sho
 from app.words import N_, gettext, ngettext
 
 bp = Blueprint("rules", __name__)
-
-ONCE_PER = {
-    "episode": N_("Each time the condition becomes true"),
-    "ticket": N_("Once for each ticket"),
-}
 
 
 class RuleForm(Form):
@@ -44,7 +40,7 @@ def index() -> Response:
         "rules/index.html",
         rules=found,
         texts={rule.id: rules.text_of(rule, names) for rule in found},
-        broken=rules.broken(found, names),
+        broken=rules.broken(found, names, now()),
         actions={rule.id: [shown(row) for row in rows_of(rule)] for rule in found},
         once_per=ONCE_PER,
         holding=rules.holding(found, now()),
@@ -80,7 +76,7 @@ def create() -> Response:
 @bp.get("/rules/<int:rule_id>")
 @allowed("edit_rules")
 def edit(rule_id: int) -> Response:
-    rule = _found(rule_id)
+    rule = rules.found(rule_id)
     form = RuleForm(
         name=rule.name, query=rules.text_of(rule), once_per=rule.once_per, stop_after=rule.stop_after
     )
@@ -90,14 +86,14 @@ def edit(rule_id: int) -> Response:
 @bp.post("/rules/<int:rule_id>")
 @allowed("edit_rules")
 def update(rule_id: int) -> Response:
-    return _save(_found(rule_id))
+    return _save(rules.found(rule_id))
 
 
 @bp.post("/rules/<int:rule_id>/place")
 @allowed("edit_rules")
 def place(rule_id: int) -> Response:
     with writing(ensure_desk(now())) as desk:
-        rules.reorder(desk, _found(rule_id), request.form.get("to") == "up", by=acting(), now=now())
+        rules.reorder(desk, rules.found(rule_id), request.form.get("to") == "up", by=acting(), now=now())
     return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
 
 
@@ -141,7 +137,7 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
     with writing(ensure_desk(now())) as desk:
         return rules.save(
             desk,
-            _found(rule.id) if rule else None,
+            rules.found(rule.id) if rule else None,
             name=form.name.data,
             text=form.query.data,
             then=[to_json(row) for row in rows],
@@ -177,10 +173,3 @@ def _page(
         ),
         status=status,
     )
-
-
-def _found(rule_id: int) -> Rule:
-    rule = db.session.get(Rule, rule_id)
-    if rule is None or rule.removed_at is not None:
-        raise access.not_found()
-    return rule

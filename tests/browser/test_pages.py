@@ -52,6 +52,7 @@ SIGNED_IN = (
     "/rules",
     "/rules/new",
     "/rules/{rule}",
+    "/rules/{rule}/versions",
     "/rules/starters",
     "/queries/reference",
     "/deliveries",

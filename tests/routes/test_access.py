@@ -191,6 +191,8 @@ TABLE = {
     "POST /rules/<int:rule_id>/place": Row(MANAGERS, sees=AGENTS),
     "GET /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
+    "GET /rules/<int:rule_id>/versions": Row(MANAGERS, sees=AGENTS),
+    "POST /rules/<int:rule_id>/versions": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/removal": Row(MANAGERS, sees=AGENTS),
     "GET /queries/reference": Row(SIGNED_IN),
     "GET /rota": Row(AGENTS | ON_CALL),

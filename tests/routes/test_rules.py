@@ -204,3 +204,19 @@ def test_the_starter_pack(desk: SmallDesk, browser_as: Open) -> None:
     assert len(re.findall(r'name="starter" value="\w+" disabled', page)) == 2
     browser.post("/rules/starters", data={"starter": ["german"]})
     assert len(rules.in_order()) == 2
+
+
+def test_versions_are_shown_and_gone_back_to(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    rule = add(browser)
+    browser.post(f"/rules/{rule.id}", data=sent("reimburse"))
+    page = browser.get(f"/rules/{rule.id}/versions").text
+    assert "When: refund → reimburse" in page
+    assert "Alice Moor" in page
+    answer = browser.post(f"/rules/{rule.id}/versions", data={"number": "1"})
+    assert answer.location == f"/rules/{rule.id}/versions"
+    assert "Went back to version 1" in browser.get(answer.location).text
+    assert rules.text_of(rules.in_order()[0]) == "refund"
+    for number in ("9", "x", ""):
+        answer = browser.post(f"/rules/{rule.id}/versions", data={"number": number})
+        assert (answer.status_code, "The rule has no such version." in answer.text) == (422, True)

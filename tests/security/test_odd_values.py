@@ -80,6 +80,7 @@ PAGES = (
     "/rules/starters",
     "/rules/{rule_id}",
     "/rules/{rule_id}/switch",
+    "/rules/{rule_id}/versions",
     "/rota",
     "/rota/edit",
     "/shifts/{shift_id}/cover",
