@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, browser, deliveries, load, pages, processes, query, receive, search, streams
+from bench import board, browser, deliveries, judging, load, pages, processes, query, receive, search, streams
 from bench.figure import Figure
 from bench.places import place
 
@@ -30,6 +30,7 @@ FIGURES = {
     "deliveries": deliveries.measure,
     "streams": streams.measure,
     "search": search.measure,
+    "rules": judging.measure,
 }
 RESULTS = ROOT / "bench" / "results"
 

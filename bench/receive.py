@@ -130,7 +130,7 @@ def _measure_lmtp(desk: _Desk) -> None:
     by_lmtp = list(letters(SENT, desk.answered, first=1 + len(desk.written)))
     with desk.app.app_context():
         close()
-        with _lmtp(desk.environment) as port:
+        with lmtp(desk.environment) as port:
             desk.by_lmtp = SENT / _send(by_lmtp, port)
         desk.wrong += _counted([*desk.written, *by_lmtp])
         close()
@@ -177,7 +177,7 @@ def _insert(chunk: Sequence[Letter]) -> float:
 
 
 @contextmanager
-def _lmtp(environment: dict[str, str]) -> Iterator[int]:
+def lmtp(environment: dict[str, str]) -> Iterator[int]:
     """The product's LMTP server, a process of its own; its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
