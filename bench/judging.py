@@ -20,9 +20,8 @@ from app.config import ROOT, load
 from app.database import UTCDateTime, db, writing
 from app.desk import rules
 from app.desk.setup import ensure_desk
-from app.models import vocabulary
 from app.models.board import all_boards
-from app.models.document import words_in_texts
+from app.models.judged import truth_of
 from app.models.rule import Rule
 from app.models.ticket import Tag, Ticket, TicketTag
 from bench.figure import Figure, ratio
@@ -31,7 +30,6 @@ from bench.letters import DESK
 from bench.places import RULES, Place, close
 from bench.receive import lmtp
 from bench.server import Client, serving
-from rules.compile import columns, truth
 
 SMALL, LARGE = 10_000, 1_000_000
 JUDGED, ASKED = 100, 40
@@ -97,9 +95,7 @@ def _judging(place: Place, size: int) -> tuple[float, float]:
 
 
 def _ours(ready: list[Any], ids: list[int], now: datetime) -> dict[int, list[bool]]:
-    judged = columns(ready, vocabulary.binding(now, words=words_in_texts), now)
-    rows = db.session.execute(select(Ticket.id, *judged).where(Ticket.id.in_(ids)))
-    return {row.id: list(truth(ready, row._mapping).values()) for row in rows}
+    return {number: list(held.values()) for number, held in truth_of(ids, ready, now).items()}
 
 
 def _asked(statement: Any, ids: list[int]) -> dict[int, list[bool]]:
@@ -133,8 +129,8 @@ def _by_hand(now: datetime) -> TextClause:
                 "(SELECT id FROM channels WHERE kind = 'email')",
             )[kind]
         )
-    judged = ", ".join(f"coalesce({test}, 1 = 0)" for test in tests)
-    statement = text(f"SELECT t.id, {judged} FROM tickets t WHERE t.id IN :ids")
+    asked = ", ".join(f"coalesce({test}, 1 = 0)" for test in tests)
+    statement = text(f"SELECT t.id, {asked} FROM tickets t WHERE t.id IN :ids")
     return statement.bindparams(bindparam("ids", expanding=True), *instants)
 
 

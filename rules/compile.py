@@ -8,6 +8,7 @@ Time comparisons are exact to the microsecond: `age>2h` is false at exactly two 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -37,6 +38,7 @@ from rules.rule import Rule
 from rules.vocabulary import PRIORITIES, STATES, UNRESOLVED, VOCABULARY, Value, stands_for_row
 
 ESCAPE = "\\"
+MOST_KEPT = 5_000  # queries and parts of queries
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,14 @@ class Binding:
         None  # all rows with these ids are there
     )
     scope: ColumnElement[bool] | None = None  # which tickets can be asked about at all; None: every one
+    # What was compiled with these columns and means the same at any time, for whoever compiles the same queries each second.
+    kept: dict[Query, ColumnElement[bool]] | None = None
     zone: str = "UTC"  # whose days are meant
 
 
 def condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
     """`tree` as a WHERE clause at the instant `now` (aware). Runs on SQLite and PostgreSQL."""
-    test = _condition(_shallow(tree), binding, now)
+    test = _condition(_shallowed(tree), binding, now)
     return test if binding.scope is None else and_(binding.scope, test)
 
 
@@ -209,7 +213,21 @@ def _depth(tree: Query) -> int:
     return 1 + max(map(_depth, tree.parts)) if isinstance(tree, And | Or) and tree.parts else 0
 
 
+_shallowed = lru_cache(MOST_KEPT)(_shallow)
+
+
 def _condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
+    kept = binding.kept
+    if kept is None or changes_by_itself(tree):
+        return _made(tree, binding, now)
+    if tree not in kept:
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[tree] = _made(tree, binding, now)
+    return kept[tree]
+
+
+def _made(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
     match tree:
         case And(()):
             return true()

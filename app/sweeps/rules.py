@@ -11,15 +11,13 @@ from sqlalchemy import insert, select, update
 from app.database import db
 from app.desk import rotas, tickets
 from app.desk.refused import Refused
-from app.models import vocabulary
 from app.models.board import Board
-from app.models.document import words_in_texts
 from app.models.event import CLOCK, By
+from app.models.judged import truth_of
 from app.models.rule import RuleFiring, RuleState
 from app.models.ticket import Tag, Ticket
 from rules import actions
 from rules.actions import Action, AddTag, Assign, AssignOnCall, SetPriority, TicketField
-from rules.compile import columns, truth
 from rules.plan import Owed, Plan, Settled, State, plan, settle_owed
 from rules.rule import Rule
 from rules.vocabulary import PRIORITIES
@@ -43,7 +41,7 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
         plans: dict[int, Plan] = {}
         states = _states(to_judge)
         owed = _owed(to_judge)
-        for ticket_id, holds in _truth(to_judge, rules, now).items():
+        for ticket_id, holds in truth_of(to_judge, rules, now).items():
             ticket = to_judge[ticket_id]
             known = states.get(ticket_id, {})
             judged = plan(rules, holds, known, guards(ticket), now)
@@ -70,16 +68,6 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
 def guards(ticket: Ticket) -> dict[TicketField, datetime]:
     """field -> until when a person's choice is left alone."""
     return {field: at + GUARD_FOR for field, at in _set_at(ticket).items()}
-
-
-def _truth(due: Collection[int], rules: Sequence[Rule], now: datetime) -> dict[int, dict[int, bool]]:
-    """One statement: ticket -> rule -> whether its query holds."""
-    rows = db.session.execute(
-        select(Ticket.id, *columns(rules, vocabulary.binding(now, words=words_in_texts), now)).where(
-            Ticket.id.in_(due)
-        )
-    )
-    return {row.id: truth(rules, row._mapping) for row in rows}
 
 
 def _states(due: Collection[int]) -> dict[int, dict[int, State]]:
