@@ -49,7 +49,8 @@ def put_back(message: Message, *, now: datetime) -> int | None:
     draft.text = "\n\n".join(filter(None, (message.text, draft.text.strip())))
     draft.to_address, draft.cc = message.to_address or "", ", ".join(message.cc)
     draft.stamp, draft.changed_at = secrets.token_hex(8), now
-    own = message.attachments[len(original.attachments) :]  # what is sent on comes first
+    sent_on = {(file.sha256, file.name) for file in original.attachments}
+    own = [file for file in message.attachments if (file.sha256, file.name) not in sent_on]
     drafts.put_files_back(message, own, beside=original.id, now=now)
     return original.id
 

@@ -1,6 +1,6 @@
 """A message of a conversation sent on to somebody outside. It is no answer to the customer, and stops no deadline."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -23,12 +23,13 @@ def forward(
     to: str,
     cc: str = "",
     text: str,
+    originals: Collection[int] | None = None,
     files: Sequence[messages.File] = (),
     person: Person,
     now: datetime,
 ) -> Message:
-    """Sends a message with its files and with others to addresses outside, below what the person writes; it leaves after
-    UNDO_FOR. Refused, at the field `to` or `cc`, for an address that is none, ours, or the customer's own."""
+    """Sends a message to addresses outside, below what the person writes, with its files, or with the `originals` among them
+    (by id), and with others; it leaves after UNDO_FOR. Refused, at the field `to` or `cc`, for an address that is none, ours, or the customer's own."""
     original = found(ticket, message_id)
     address = recipients.checked(to, "to")
     copies = recipients.cc(cc, but=address)
@@ -38,7 +39,9 @@ def forward(
             raise Refused(N_("This is the customer's own address. Answer them instead."), field=field)
     written = messages.checked(text, may_be_empty=True)
     sent = [
-        messages.File(file.sha256, file.name, file.media_type, file.size) for file in original.attachments
+        messages.File(file.sha256, file.name, file.media_type, file.size)
+        for file in original.attachments
+        if originals is None or file.id in originals
     ]
     message = messages.add(ticket, "forward", written, person, now, [*sent, *files])
     message.to_address, message.cc = address, copies

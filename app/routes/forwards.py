@@ -40,6 +40,7 @@ def create(number: int, message_id: int) -> Response:
                 to=request.form.get("to", ""),
                 cc=request.form.get("cc", ""),
                 text=request.form.get("text", ""),
+                originals=_originals(),
                 files=forward_drafts.take(message_id, tokens, person=person),
                 person=person,
                 now=now(),
@@ -50,6 +51,11 @@ def create(number: int, message_id: int) -> Response:
         seen = access.ticket_seen_by(person, number, now())
         return sheets.refused(seen, error, shown(number, message_id, error))
     return sheets.done(ticket, gettext("Forwarded to %(address)s", address=message.to_address))
+
+
+def _originals() -> list[int] | None:
+    """Which of the message's own files go with it; None where the form offers no choice."""
+    return request.form.getlist("original", int) if "originals" in request.form else None
 
 
 def _chosen(number: int, message_id: int) -> list[str]:
@@ -81,6 +87,7 @@ def shown(number: int, message_id: int, error: Refused | None = None) -> Page:
         cc=request.form.get("cc", draft.cc),
         text=request.form.get("text", draft.text),
         stamp=draft.stamp,
+        originals=_originals(),
         files=files_beside(person.id, message_id),
         limits=settings(),
         status=error.status if error else 200,

@@ -115,6 +115,15 @@ def test_a_draft_follows_its_writer_and_a_cut_network_loses_nothing(
     expect(composer(elsewhere)).to_have_value("")
     again.goto(f"/tickets/{number}")
     expect(composer(again)).to_have_value("")
+    discard = again.get_by_role("button", name="Discard draft")
+    expect(discard).to_be_hidden()
+    composer(again).fill("Not this")
+    discard.click()
+    expect(composer(again)).to_have_value("")
+    expect(discard).to_be_hidden()
+    again.get_by_role("button", name="Undo", exact=True).click()
+    expect(composer(again)).to_have_value("Not this")
+    expect(again.get_by_text("Draft saved")).to_be_visible()
 
 
 def test_a_forward_follows_its_writer(open_ticket: Any, desk: SmallDesk, number: int) -> None:

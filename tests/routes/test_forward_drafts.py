@@ -1,5 +1,6 @@
 """What is written above a message that is sent on: kept for its writer until it is sent, back when it is taken back."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from html import unescape
@@ -113,6 +114,24 @@ def test_it_is_sent_with_copies_and_files_and_taken_back_whole(
     assert sent.recipients == ("fix@lamps.example", "lee@example.net")
     names = [part.get_filename() for part in sent.message.iter_attachments()]
     assert names == ["lamp.png", "영수증 _1_.html", "own.png"]
+
+
+def test_files_of_the_message_can_be_left_out(bob: Any, number: int, address: str) -> None:
+    attach(bob, address, "plan.png")
+    first, second = re.findall(r'name="original" value="(\d+)" checked', bob.get(address).text)
+    form = {**DRAFT, "originals": "yes", "original": second, "file": tokens()}
+    refused = bob.post(address, data={**form, "to": "nobody"}).text
+    assert re.findall(r'name="original" value="(\d+)"( checked)?', refused) == [
+        (first, ""),
+        (second, " checked"),
+    ]
+    bob.post(address, data=form)
+    db.session.rollback()
+    sent = db.session.get_one(Message, newest())
+    assert [file.name for file in sent.attachments] == ["영수증 _1_.html", "plan.png"]
+    bob.post(f"/tickets/{number}/replies/{sent.id}/withdrawal", data={})
+    db.session.rollback()
+    assert list(db.session.scalars(select(DraftFile.name))) == ["plan.png"]
 
 
 def test_of_a_message_that_is_elsewhere_now_it_is_a_note(

@@ -13,7 +13,8 @@ let composer = null; // that of the ticket
 const sheet = document.getElementById("sheet");
 
 const forms = (within, selector) => within.querySelector(`${selector}[data-draft-url]`);
-const emit = (name) => document.dispatchEvent(new CustomEvent(name));
+const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const labels = document.getElementById("words").dataset;
 const keptOf = (node) => [...kept].find((each) => each.form.contains(node));
 
 function keep(form) {
@@ -23,7 +24,11 @@ function keep(form) {
   const key = `draft:${document.documentElement.dataset.me}:${field.dataset.draft}`;
   const others = () => OTHERS.map((name) => [name, form.elements[name]?.value ?? ""]);
   const written = () => [...others(), field.value].join("\n");
-  const say = (name) => { words.textContent = name ? words.dataset[name] : ""; };
+  const button = form.querySelector("[data-discards]");
+  const say = (name) => {
+    words.textContent = name ? words.dataset[name] : "";
+    button.hidden = !field.value;
+  };
   const forget = () => localStorage.removeItem(key);
 
   let saved = [...others(), field.defaultValue].join("\n"); // what the server has of it
@@ -96,6 +101,19 @@ function keep(form) {
     } catch { /* later */ }
   }
 
+  function discard() {
+    const text = field.value;
+    write("");
+    emit("toast", { text: button.dataset.discarded, actions: [[labels.undo, () => form.isConnected && write(text + field.value)]] });
+  }
+
+  function write(text) {
+    field.value = text;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    save();
+    field.focus();
+  }
+
   function choose(which) {
     if (!other) return;
     box.hidden = true;
@@ -108,6 +126,7 @@ function keep(form) {
   function settle() {
     if (!form.isConnected) return;
     form.querySelector(".menu")?.removeAttribute("open");
+    say("");
     if (field.value && form.dataset.stamp === stamp) return later(); // refused: it may be newer than the draft
     stamp = form.dataset.stamp;
     saved = written();
@@ -117,7 +136,7 @@ function keep(form) {
 
   const pause = () => { clearTimeout(timer); say(""); return flying; };
   const end = () => { clearTimeout(timer); kept.delete(self); };
-  const self = { form, save, later, look, choose, settle, pause, end, say, concerns: (elt) => elt === form };
+  const self = { form, save, later, look, choose, discard, settle, pause, end, say, concerns: (elt) => elt === form };
   kept.add(self);
 
   const local = localStorage.getItem(key);
@@ -133,6 +152,7 @@ function keep(form) {
     if (field.defaultValue) tell({ text: field.defaultValue, stamp, kind: form.elements.kind?.value });
     else save();
   }
+  button.hidden = !field.value;
   return self;
 }
 
@@ -157,6 +177,7 @@ document.addEventListener("input", ({ target }) => {
 });
 document.addEventListener("composer:changed", ({ target }) => keptOf(target)?.later());
 document.addEventListener("click", ({ target }) => {
+  if (target.closest?.("[data-discards]")) keptOf(target)?.discard();
   const choice = target.closest?.("[data-draft-choice]");
   if (choice) keptOf(choice)?.choose(choice.dataset.draftChoice);
 });
