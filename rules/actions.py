@@ -95,7 +95,13 @@ def kinds() -> Mapping[str, Kind]:
 
 
 def kind_of(action: Action) -> Kind:
-    return next(kind for kind in _KINDS.values() if isinstance(action, kind.type))
+    return _BY_TYPE[type(action)]
+
+
+def slot_of(action: Action) -> str:
+    """What the action sets: two that set the same cannot both be. Of tags each is one of its own: `tags:12`."""
+    field = kind_of(action).field
+    return f"{field}:{action.tag}" if isinstance(action, AddTag) else field
 
 
 def to_json(action: Action) -> dict[str, Any]:
@@ -154,3 +160,4 @@ _KINDS: Mapping[str, Kind] = {
         ),
     )
 }
+_BY_TYPE: Mapping[type[Action], Kind] = {kind.type: kind for kind in _KINDS.values()}

@@ -42,6 +42,7 @@ class RuleFiring(Base):
     __table_args__ = (
         Index("uq_rule_firings_episode", "rule_id", "ticket_id", "episode", unique=True),
         Index("ix_rule_firings_ticket", "ticket_id"),
+        Index("ix_rule_firings_rule", "rule_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,3 +52,7 @@ class RuleFiring(Base):
     at: Mapped[datetime]
     owed: Mapped[list[dict[str, Any]]] = mapped_column(JSON)  # actions that wait because a person was faster
     owed_until: Mapped[datetime | None]
+    # what was done: {"action", "events": [stream, first, last], or none where nothing was to change}
+    done: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    # what was not done, and why: {"action", "reason": a msgid, "values"}
+    dropped: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)

@@ -18,7 +18,8 @@ from app.models.desk import Desk
 from app.models.event import CLOCK
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
-from app.sweeps.rules import apply_rules, guards
+from app.sweeps.firings import next_owed
+from app.sweeps.rules import apply_rules
 from rules import deadlines as promises
 from rules.compile import changes_by_itself, next_flip, possible_states
 from rules.hours import Calendar, is_open
@@ -114,8 +115,10 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
             # when the tickets are looked at next.
             counts += apply_rules(board, moved, rules, now)
             found |= _promised(board, moved, desk_promises, counts, now)[0]
+        db.session.flush()
+        owed = next_owed([ticket.id for ticket in due], now)
         for ticket in due:
-            ticket.wake_at = _look_again(ticket, rules, found[ticket.id], zone, now)
+            ticket.wake_at = _look_again(ticket, rules, found[ticket.id], owed.get(ticket.id), zone, now)
     return counts
 
 
@@ -198,9 +201,14 @@ def _level(deadline: promises.Deadline) -> str | None:
 
 
 def _look_again(
-    ticket: Ticket, rules: Sequence[Rule], found: Sequence[promises.Deadline], zone: str, now: datetime
+    ticket: Ticket,
+    rules: Sequence[Rule],
+    found: Sequence[promises.Deadline],
+    owed_at: datetime | None,
+    zone: str,
+    now: datetime,
 ) -> datetime | None:
-    """The next instant at which a rule, a deadline or a guard may give another answer."""
+    """The next instant at which a rule or a deadline may give another answer, or something owed is due."""
     facts = {
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
@@ -212,6 +220,5 @@ def _look_again(
     }
     instants = [next_flip(rule.query, facts, now, zone) for rule in rules]
     instants.append(promises.look_again_at(found, now))
-    instants.extend(until for until in guards(ticket).values() if until > now)
-    instants.append(ticket.snoozed_until)
+    instants.extend((owed_at, ticket.snoozed_until))
     return min((at for at in instants if at is not None), default=None)
