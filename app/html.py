@@ -208,6 +208,7 @@ def _shell() -> dict[str, Any]:
     single = person is not None and person.single_keys
     return {
         "current_person": person,
+        "may_rule": access.can(person, "edit_rules", None, now),
         "locale": words.locale(),
         "theme": person.theme if person else "system",
         "zone": person.zone if person else "UTC",
@@ -248,7 +249,7 @@ KEYED = {"rotas.show": "rota", "settings.index": "settings"}
 BELOW = {
     "customers": ("companies",),
     "rotas": ("shifts",),
-    "rules": ("rule_switches", "rule_versions", "queries"),
+    "rules": ("rule_drafts", "rule_switches", "rule_versions", "queries"),
     "settings": (
         "people",
         "board_settings",

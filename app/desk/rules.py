@@ -71,14 +71,18 @@ def broken(found: Sequence[Rule], names: Names, now: datetime) -> dict[int, tupl
     return {rule_id: gone for rule_id, gone in terms.items() if gone}
 
 
-def read_query(text: str) -> query.Query:
-    """The tree of a rule's query. Refused with the column of the mistake."""
-    if not text.strip():
-        raise Refused(N_("A rule needs a condition."), field="query")
+def read_query(text: str, *, everything: bool = False) -> query.Query:
+    """The tree of a rule's query; without a condition only when `everything` is meant. Refused with the column of the
+    mistake."""
     try:
-        return query.parse(text, names=vocabulary.names())
+        tree = query.parse(text, names=vocabulary.names())
     except QueryError as error:
         raise Refused(N_("Column %(column)s: %(mistake)s"), field="query", **said(error)) from error
+    if tree == query.And(()) and not everything:
+        raise Refused(
+            N_("Without a condition a rule holds for every ticket. Say that you mean it."), field="query"
+        )
+    return tree
 
 
 def said(error: QueryError) -> dict[str, Any]:
@@ -122,15 +126,16 @@ def save(
     then: Sequence[dict[str, Any]],
     once_per: str = "episode",
     stop_after: bool = False,
+    everything: bool = False,
     by: By,
     now: datetime,
 ) -> Rule:
     """Adds a rule at the end, switched off, or changes one. With another query a rule that is on acts on new matches
-    only."""
+    only. `everything`: it may be one without a condition."""
     name = name.strip()[:LONGEST_NAME]
     if not name:
         raise Refused(N_("Give the rule a name."), field="name")
-    tree, kept = read_query(text), read_actions(then, now)
+    tree, kept = read_query(text, everything=everything), read_actions(then, now)
     written = _Written(name, query.to_json(tree), kept, once_per, stop_after)
     return _write(desk, rule, written, "added" if rule is None else "changed", by=by, now=now)
 
@@ -176,15 +181,6 @@ def holding(found: Sequence[Rule], now: datetime) -> dict[int, int]:
         for rule_id, holds in truth(ready, row._mapping).items():
             counts[rule_id] += holds
     return counts
-
-
-def fulfilling(tree: query.Query, now: datetime) -> int:
-    """How many unresolved tickets a query holds for."""
-    where = condition(tree, vocabulary.binding(now, whole=True), now)
-    return (
-        db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None), where))
-        or 0
-    )
 
 
 def present(rule: Rule, now: datetime) -> int:

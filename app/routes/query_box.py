@@ -16,8 +16,11 @@ bp = Blueprint("query_box", __name__)
 @bp.get("/queries/completion")
 @login_required
 def completion() -> Response:
-    """The list below the box: what may follow at the end of `q`. 204 when nothing may."""
-    text = request.args.get("q", "")[:LONGEST_TYPED]
+    """The list below the box: what may follow at the end of `q`, or of a rule's `query`. Empty when nothing may, or nobody
+    types that much."""
+    text = request.args.get("q", request.args.get("query", ""))
+    if len(text) > LONGEST_TYPED:
+        return page("queries/_options.html", options=())
     labels = {name: gettext(field.label) for name, field in VOCABULARY.items()}
     options = complete(text, names_for(signed_in_person()), labels=labels, first=likely_values())
     return page("queries/_options.html", options=options)

@@ -7,26 +7,27 @@ from werkzeug.wrappers import Response
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from app import sweeps
+from app import conditions, sweeps
 from app.auth import acting, allowed, now, signed_in_person
-from app.database import db, within, writing
+from app.database import db, writing
 from app.desk import access, rules
 from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
-from app.html import READ_FOR, page
+from app.html import page
 from app.models import vocabulary
 from app.models.rule import Rule
+from app.routes import rule_drafts
 from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, shown, to_json
-from app.words import N_, gettext, ngettext
+from app.words import N_, gettext
 
 bp = Blueprint("rules", __name__)
 
 
 class RuleForm(Form):
     name = StringField(N_("Name"), [InputRequired(), Length(max=rules.LONGEST_NAME)])
-    query = TextAreaField(N_("When"), [InputRequired()])
+    query = TextAreaField(N_("When"), id="condition")
     once_per = SelectField(N_("How often it acts"), choices=said(ONCE_PER))
     stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
 
@@ -64,6 +65,12 @@ def switch_all() -> Response:
 @bp.get("/rules/new")
 @allowed("edit_rules")
 def new() -> Response:
+    """An empty rule, one of the filter `q`, or a copy of another one."""
+    copied = request.args.get("copy", type=int)
+    if copied is not None:
+        rule = rules.found(copied)
+        name = gettext("Copy of %(name)s", name=rule.name)[: rules.LONGEST_NAME]
+        return _page(None, _form_of(rule, name), rows_of(rule))
     return _page(None, RuleForm(query=request.args.get("q", "")), [Row("add_tag", {})])
 
 
@@ -77,10 +84,7 @@ def create() -> Response:
 @allowed("edit_rules")
 def edit(rule_id: int) -> Response:
     rule = rules.found(rule_id)
-    form = RuleForm(
-        name=rule.name, query=rules.text_of(rule), once_per=rule.once_per, stop_after=rule.stop_after
-    )
-    return _page(rule, form, rows_of(rule))
+    return _page(rule, _form_of(rule, rule.name), rows_of(rule))
 
 
 @bp.post("/rules/<int:rule_id>")
@@ -109,23 +113,41 @@ def remove(rule_id: int) -> Response:
     return redirect(url_for("rules.index"), code=303)
 
 
+def _form_of(rule: Rule, name: str) -> RuleForm:
+    text = rules.text_of(rule)
+    return RuleForm(name=name, query=text, once_per=rule.once_per, stop_after=rule.stop_after)
+
+
 def _save(rule: Rule | None) -> Response:
-    form = RuleForm.from_request()
+    form, names = RuleForm.from_request(), vocabulary.names()
+    draft = rule_drafts.sent(request.form, names)
+    form.query.data = draft.text
     do = request.form.get("do", "save")
     rows = rows_sent(request.form, do)
-    if do not in ("save", "check"):
-        return _page(rule, form, rows)
+    if do == "check":
+        status = 422 if draft.error else 200
+        return _page(rule, form, rows, draft=draft, status=status, **rule_drafts.counted(draft.tree))
+    if do == "try":
+        told = rule_drafts.tried(draft, request.form.get("number", ""), names)
+        return _page(rule, form, rows, draft=draft, **told)
+    if do != "save":
+        return _page(rule, form, rows, draft=draft, focus=conditions.focus_of(request.form, draft.form))
     if not form.validate():
-        return _page(rule, form, rows, status=422)
+        return _page(rule, form, rows, draft=draft, status=422)
     try:
-        if do == "check":
-            tree = rules.read_query(form.query.data)
-            with within(READ_FOR):
-                return _page(rule, form, rows, holds=rules.fulfilling(tree, now()))
         rule = _saved(rule, form, rows)
     except Refused as refused:
         form.refuse(refused)
-        return _page(rule, form, rows, refused=refused, status=refused.status)
+        of_actions = refused.field in ("actions", "tag")
+        return _page(
+            rule,
+            form,
+            rows,
+            draft=draft,
+            wrong_action=refused.said() if of_actions else None,
+            everything=rule_drafts.all_unresolved() if refused.field == "query" and not draft.error else None,
+            status=refused.status,
+        )
     sweeps.judge_anew(now(), rule)
     flash(gettext("The rule %(name)s is saved.", name=rule.name))
     if not rule.enabled:
@@ -143,6 +165,7 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
             then=[to_json(row) for row in rows],
             once_per=form.once_per.data,
             stop_after=form.stop_after.data,
+            everything=request.form.get("everything") == "yes",
             by=acting(),
             now=now(),
         )
@@ -153,23 +176,18 @@ def _page(
     form: RuleForm,
     rows: list[Row],
     *,
-    refused: Refused | None = None,
-    holds: int | None = None,
+    draft: rule_drafts.Draft | None = None,
     status: int = 200,
+    **more: Any,
 ) -> Response:
-    mistake: dict[str, Any] = refused.values if refused and refused.field == "query" else {}
+    names = vocabulary.names()
+    shown = rule_drafts.drawn(draft or rule_drafts.of_text(form.query.data or "", names), names)
     return page(
         "rules/edit.html",
         rule=rule,
         form=form,
         then=asked(rows, now()),
         kinds=offered(),
-        column=mistake.get("column"),
-        wrong_action=refused.said() if refused and refused.field in ("actions", "tag") else None,
-        holds=None
-        if holds is None
-        else ngettext(
-            "Holds for %(n)s unresolved ticket now.", "Holds for %(n)s unresolved tickets now.", holds
-        ),
         status=status,
+        **{"wrong_action": None, "everything": None, "focus": "", "number": "", **shown, **more},
     )

@@ -1,7 +1,7 @@
 // The query box: a list below it of what may follow, by mouse and by keyboard. The server writes the list (hx-get on the
-// input); here it is opened, walked and taken from. Without this script the box is a plain search field.
+// input); here it is opened, walked and taken from. Without this script the box is a plain field. A rule's is of several lines.
 const box = document.querySelector("[data-query-box]");
-const input = box?.querySelector("[role=combobox]");
+const input = box?.querySelector("[aria-autocomplete]");
 const list = box?.querySelector("[role=listbox]");
 
 const options = () => [...list.querySelectorAll("[role=option]")];
@@ -10,7 +10,7 @@ const selected = () => list.querySelector("[aria-selected=true]");
 function open(wanted) {
   const shown = wanted && options().length > 0 && document.activeElement === input;
   box.classList.toggle("is-open", shown);
-  input.setAttribute("aria-expanded", String(shown));
+  if (input.role) input.ariaExpanded = String(shown);
   if (!shown) select(null);
 }
 
@@ -54,7 +54,7 @@ if (input && list) {
   input.addEventListener("keydown", (event) => {
     if (event.isComposing) return;
     const isOpen = box.classList.contains("is-open");
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    if ((event.key === "ArrowDown" || event.key === "ArrowUp") && (isOpen || !input.rows)) {
       event.preventDefault();
       if (isOpen) walk(event.key === "ArrowDown" ? 1 : -1);
       else open(true);

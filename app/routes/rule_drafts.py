@@ -1,0 +1,154 @@
+"""A rule while somebody writes it: its text and its form in step, what it holds for now, and how it judges one ticket.
+Nothing is kept."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from flask import Blueprint, request
+from htmx_flask import request as htmx_request
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from app import conditions, filters
+from app.auth import allowed, now, signed_in_person
+from app.database import TookTooLong, within
+from app.desk import access, rule_trials
+from app.desk.refused import Refused
+from app.html import READ_FOR, page
+from app.models import vocabulary
+from app.routes.rule_actions import rows_sent, shown, to_json
+from app.words import N_, gettext
+from rules import actions
+from rules.form import Group, text_of, to_form
+from rules.query import And, Query, QueryError, parse
+from rules.vocabulary import Names
+
+bp = Blueprint("rule_drafts", __name__)
+
+TOO_LONG = N_("It takes too long to count these. Narrow the condition: add a state, a tag or a time.")
+
+
+class Draft(NamedTuple):
+    """The condition as text and as the rows of a form; with an `error` the form is what it was before, or empty."""
+
+    text: str
+    form: Group
+    tree: Query | None
+    error: QueryError | None
+
+
+def of_text(text: str, names: Names, before: Group = conditions.EMPTY) -> Draft:
+    """What somebody has typed; `before` stays the form of a text that cannot be read."""
+    try:
+        tree = parse(text, names=names)
+    except QueryError as error:
+        return Draft(text, before, None, error)
+    form = to_form(tree, names=names)
+    return Draft(text, form if form.parts else conditions.EMPTY, tree, None)
+
+
+def sent(values: MultiDict[str, str], names: Names, *, by_form: bool = False) -> Draft:
+    """The condition of a form that was sent. What was typed counts, unless the text is what it was and the rows are not,
+    or they are what was worked on (`by_form`)."""
+    text = values.get("query", "").replace("\x00", "").strip()
+    rows = any(name.startswith("query-") for name in values)
+    form = conditions.read(values) if rows else conditions.EMPTY
+    if by_form or (rows and text == values.get("text_was", "").strip()):
+        return of_text(text_of(form), names)._replace(form=form)
+    return of_text(text, names, form)
+
+
+def drawn(draft: Draft, names: Names) -> dict[str, Any]:
+    """What the templates take of it."""
+    mistake = filters.said(draft.error) if draft.error else None
+    first = filters.likely_values()
+    form, _ = conditions.shown(draft.form, names, draft.error, mistake["message"] if mistake else "", first)
+    return {
+        "text": draft.text,
+        "conditions_form": form,
+        "mistake": mistake,
+        "field_groups": conditions.FIELD_GROUPS,
+        "said": conditions.SAID,
+    }
+
+
+@bp.post("/rules/draft")
+@allowed("edit_rules")
+def change() -> Response:
+    """What is new of the text and the form after one of them has changed."""
+    names, trigger = vocabulary.names(), request.headers.get("HX-Trigger", "")
+    by_text = trigger == "condition-text"
+    draft = sent(request.form, names, by_form=not by_text)
+    by_row = htmx_request.htmx and htmx_request.htmx.target == "query-said" and not by_text
+    shown = drawn(draft, names)
+    response = page(
+        "rules/_draft.html",
+        **shown,
+        rows=list(conditions.rows(shown["conditions_form"])),
+        form_anew=not by_row and not (by_text and draft.error),
+        text_anew=not by_text,
+        offered=conditions.offered(request.form, names, trigger, filters.likely_values()) if by_row else None,
+        focus="" if by_text else conditions.focus_of(request.form, draft.form),
+    )
+    response.headers["HX-Trigger-After-Swap"] = "drafted"
+    return response
+
+
+@bp.post("/rules/matches")
+@allowed("edit_rules")
+def matches() -> Response:
+    """How many tickets the condition holds for now, and some of them."""
+    return page("rules/_matches.html", **counted(sent(request.form, vocabulary.names()).tree))
+
+
+@bp.post("/rules/trial")
+@allowed("edit_rules")
+def trial() -> Response:
+    """Whether the condition holds for the ticket `number`, term by term."""
+    names = vocabulary.names()
+    return page(
+        "rules/_trial.html", **tried(sent(request.form, names), request.form.get("number", ""), names)
+    )
+
+
+def counted(tree: Query | None) -> dict[str, Any]:
+    """What rules/_matches.html takes."""
+    if tree is None:
+        return {"matches": None, "trouble": ""}
+    boards = access.visible_boards(signed_in_person(), now())
+    try:
+        with within(READ_FOR):
+            return {"matches": rule_trials.matches(tree, boards, now()), "trouble": ""}
+    except TookTooLong:
+        return {"matches": None, "trouble": gettext(TOO_LONG)}
+
+
+def all_unresolved() -> int:
+    """How many tickets a rule without a condition concerns."""
+    return rule_trials.matches(And(()), access.visible_boards(signed_in_person(), now()), now()).count
+
+
+def tried(draft: Draft, number: str, names: Names) -> dict[str, Any]:
+    """What rules/_trial.html takes."""
+    told: dict[str, Any] = {"trial": None, "ticket": None, "number": number, "not_tried": "", "deeds": []}
+    number = number.strip().removeprefix("#")
+    if draft.tree is None:
+        return {**told, "not_tried": gettext(N_("Mend the condition first."))}
+    try:
+        known = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0
+        ticket = access.ticket_seen_by(signed_in_person(), known, now())
+    except Refused:
+        return {**told, "not_tried": gettext(N_("There is no ticket of this number that you may see."))}
+    with within(READ_FOR):
+        trial = rule_trials.trial(draft.tree, ticket, names, now())
+    return {**told, "trial": trial, "ticket": ticket, "deeds": list(_deeds())}
+
+
+def _deeds() -> Iterator[str]:
+    """What the rule would do, in words; what is not filled in yet is passed over."""
+    for row in rows_sent(request.form, ""):
+        try:
+            actions.from_json(to_json(row))
+        except (actions.ActionError, KeyError):
+            continue
+        yield shown(row)

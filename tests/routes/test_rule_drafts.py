@@ -1,0 +1,147 @@
+"""A rule while it is written: text and form in step, what it holds for, how it judges one ticket; nothing is kept."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from app.database import writing
+from app.desk import rules, tickets
+from tests.small import SmallDesk
+from tests.stories import ticket_in
+
+Open = Callable[..., Any]
+HTMX = {"HX-Request": "true"}
+TYPED = {**HTMX, "HX-Target": "query-said", "HX-Trigger": "condition-text"}
+FILLED_IN = {**HTMX, "HX-Target": "query-said", "HX-Trigger": "query-0-value-0"}
+ROWS = {"query-all": "yes", "query-0-field": "lang", "query-0-was": "lang", "query-0-operator": ":"}
+WHOLE = {"name": "Money", "once_per": "episode", "action": "add_tag", "then_0_tag": "refund"}
+
+
+def text_in(page: Any) -> str:
+    """What stands in the field of the text."""
+    return re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page.text, re.DOTALL)[1]  # type: ignore[index]
+
+
+def test_a_typed_text_becomes_the_form(desk: SmallDesk, browser_as: Open) -> None:
+    sent = {"query": "lang:de -refund", "text_was": "", **ROWS, "query-0-value": "fr"}
+    answer = browser_as(desk.alice).post("/rules/draft", data=sent, headers=TYPED)
+    assert answer.headers["HX-Trigger-After-Swap"] == "drafted"
+    assert 'id="query" hx-swap-oob="true"' in answer.text
+    assert 'value="de"' in answer.text
+    assert 'name="query-1-not" value="yes" checked' in answer.text
+    assert "<textarea" not in answer.text  # somebody types in it
+    assert 'name="text_was" value="lang:de -refund"' in answer.text
+
+
+def test_a_mistake_in_the_text_leaves_the_form(desk: SmallDesk, browser_as: Open) -> None:
+    sent = {"query": "langauge:de", "text_was": "lang:de", **ROWS, "query-0-value": "de"}
+    answer = browser_as(desk.alice).post("/rules/draft", data=sent, headers=TYPED)
+    assert "did you mean `lang`?" in answer.text
+    assert 'id="query"' not in answer.text
+    assert "text_was" not in answer.text
+
+
+def test_a_form_becomes_the_text(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    sent = {"query": "lang:fr", "text_was": "lang:fr", **ROWS, "query-0-value": "de"}
+    answer = browser.post("/rules/draft", data=sent, headers=FILLED_IN)
+    assert text_in(answer) == "lang:de"
+    assert 'id="query"' not in answer.text  # somebody types in it
+    wrong = browser.post("/rules/draft", data={**sent, "query-0-value": "dde"}, headers=FILLED_IN)
+    assert re.search(r'class="error" id="query-0-error"[^>]*>`lang` has no value `dde`', wrong.text)
+    more = {**sent, "do": "query:row:"}
+    answer = browser.post("/rules/draft", data=more, headers={**HTMX, "HX-Target": "query"})
+    assert 'id="query-1-field"' in answer.text
+
+
+def test_what_it_holds_for_is_counted_with_examples(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    for n in range(7):
+        ticket_in(desk, "open", f"Refund {n}", now)
+    browser = browser_as(desk.alice)
+    page = browser.post("/rules/matches", data={"query": "refund"}, headers=HTMX).text
+    assert "Holds for 7 unresolved tickets now." in page
+    assert re.findall(r"Refund \d", page) == [f"Refund {n}" for n in (6, 5, 4, 3, 2)]
+    assert "Holds for" not in browser.post("/rules/matches", data={"query": "refund ("}, headers=HTMX).text
+    elsewhere = browser_as(desk.dana).post("/rules/matches", data={"query": "parcel"}, headers=HTMX).text
+    assert "Holds for 0 unresolved tickets now." in elsewhere
+
+
+def test_a_ticket_is_tried_term_by_term(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    ticket = ticket_in(desk, "open", "Refund, please", now)
+    with writing(desk.board) as board:
+        tickets.prioritise(board, ticket, 3, by=desk.bob.by, now=now)
+    browser = browser_as(desk.alice)
+    sent = {**WHOLE, "query": "refund priority:low", "number": f"#{ticket.id}"}
+    page = browser.post("/rules/trial", data=sent, headers=HTMX).text
+    assert f"The condition does not hold for #{ticket.id}." in page
+    assert re.findall(r'aria-label="([\w ]+)".*?<code>(.*?)</code>', page) == [
+        ("holds", "refund"),
+        ("does not hold", "priority:low"),
+    ]
+    page = browser.post("/rules/trial", data={**sent, "query": "refund"}, headers=HTMX).text
+    assert "Add the tag refund" in page
+    assert ticket.tags == []
+    for number in ("", "999999", "x", "1" * 30):
+        page = browser.post("/rules/trial", data={**sent, "number": number}, headers=HTMX).text
+        assert "There is no ticket of this number" in page
+    page = browser.post("/rules/trial", data={**sent, "query": "("}, headers=HTMX).text
+    assert "Mend the condition first." in page
+
+
+def test_without_script_the_page_does_the_same(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    ticket = ticket_in(desk, "open", "Refund, please", now)
+    browser = browser_as(desk.alice)
+    sent = {
+        **WHOLE,
+        "query": "refund",
+        "text_was": "refund",
+        "query-0-field": "words",
+        "query-0-value": "money",
+    }
+    page = browser.post("/rules", data={**sent, "do": "query:row:"})
+    assert text_in(page) == "money"  # the text was left alone, the form was not
+    assert 'id="query-1-field"' in page.text
+    page = browser.post("/rules", data={**sent, "query": "refund lang:de", "do": "check"})
+    assert text_in(page) == "refund lang:de"
+    assert "Holds for 0 unresolved tickets now." in page.text
+    page = browser.post("/rules", data={**sent, "do": "check", "query": "refund ("})
+    assert page.status_code == 422
+    page = browser.post("/rules", data={**WHOLE, "query": "refund", "do": "try", "number": str(ticket.id)})
+    assert f"The condition holds for #{ticket.id}." in page.text
+    assert rules.in_order() == []
+    browser.post("/rules", data=sent)
+    assert rules.text_of(rules.in_order()[0]) == "money"
+
+
+@pytest.mark.parametrize("text", ["", "  ", '""'])
+def test_a_rule_for_every_ticket_is_asked_about(
+    desk: SmallDesk, now: datetime, browser_as: Open, text: str
+) -> None:
+    ticket_in(desk, "open", "Refund, please", now)
+    browser = browser_as(desk.alice)
+    answer = browser.post("/rules", data={**WHOLE, "query": text})
+    assert answer.status_code == 422
+    assert ("holds for every ticket: 1 unresolved ticket now." in answer.text) == (not text.strip())
+    answer = browser.post("/rules", data={**WHOLE, "query": text, "everything": "yes"})
+    assert answer.status_code == (422 if text.strip() else 303)
+    assert [rules.text_of(rule) for rule in rules.in_order()] == ([] if text.strip() else [""])
+
+
+def test_a_rule_is_begun_with_a_filter_or_another_rule(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    link = 'href="/rules/new?q=lang%3Ade"'
+    for page in (f"/boards/{desk.board.id}?q=lang:de", "/tickets?q=lang:de", "/search?q=lang:de"):
+        assert link in browser.get(page).text
+        assert link not in browser_as(desk.bob).get(page).text
+    page = browser.get("/rules/new?q=assignee:me+lang:de")
+    assert text_in(page) == "assignee:me lang:de"
+    assert "`me` means nobody in a rule, name a person" in page.text
+    browser.post("/rules", data={**WHOLE, "query": "lang:de", "once_per": "ticket", "stop_after": "y"})
+    page = browser.get(f"/rules/new?copy={rules.in_order()[0].id}")
+    assert text_in(page) == "lang:de"
+    assert 'value="Copy of Money"' in page.text
+    assert 'value="refund"' in page.text
+    assert browser.get("/rules/new?copy=99").status_code == 404
