@@ -331,6 +331,71 @@ def test_a_ticket_that_fails_does_not_stop_the_others(
     assert f"ticket {broken.id} failed" in caplog.text
 
 
+def store(rule: Rule, **values: Any) -> None:
+    """As no form would: what another version, or a hand in the database, has left behind."""
+    bookkeeping(update(Rule).where(Rule.id == rule.id).values(**values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"query": {"field": "langauge", "operator": ":", "values": ["de"]}},
+        {"query": {"and": "everything"}},
+        {"actions": [{"kind": "fly"}]},
+        {"actions": None},
+    ],
+)
+def test_a_rule_that_cannot_be_read_stops_no_other(
+    desk: SmallDesk, now: datetime, caplog: pytest.LogCaptureFixture, values: dict[str, Any]
+) -> None:
+    damaged = add_rule(desk, "lamp", now, tag("never"))
+    add_rule(desk, "lamp", now, tag("lamp"))
+    store(damaged, **values)
+    ticket = ticket_in(desk, "new", "A lamp", now)
+    assert sweeps.wake_tickets(now)["failed"] == 0
+    assert tags(ticket) == ["lamp"]
+    assert f"rule {damaged.id} cannot be read" in caplog.text
+    assert rules.fault(db.session.get_one(Rule, damaged.id, populate_existing=True))
+
+
+def test_a_rule_that_the_database_refuses_to_ask_stops_no_other(
+    desk: SmallDesk, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = add_rule(desk, "lamp", now, tag("never"))
+    add_rule(desk, "lamp", now, tag("lamp"))
+    store(damaged, query={"field": "team", "operator": ":", "values": [2**70]})
+    ones = [ticket_in(desk, "new", f"A lamp {n}", now) for n in range(3)]
+    assert sweeps.wake_tickets(now)["failed"] == 0
+    assert [tags(one) for one in ones] == [["lamp"]] * 3
+    again = db.session.get_one(Rule, damaged.id, populate_existing=True)
+    assert again.failed_at == now
+    assert (again.failure or "").startswith(("OverflowError: ", "DataError: "))
+    assert f"rule {damaged.id} cannot be asked" in caplog.text
+
+
+def test_a_rule_that_throws_while_it_acts_stops_no_other_and_is_tried_again(
+    desk: SmallDesk, now: datetime, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = add_rule(desk, "lamp", now, {"kind": "assign", "person_id": desk.bob.id})
+    add_rule(desk, "lamp", now, tag("lamp"))
+    store(damaged, actions=[{"kind": "assign", "person_id": 2**70}])  # more than either database can look up
+    first, second = ticket_in(desk, "new", "A lamp", now), ticket_in(desk, "new", "A sofa", now)
+    assert sweeps.wake_tickets(now)["failed"] == 0
+    assert (tags(first), tags(second)) == (["lamp"], [])
+    assert fresh(first).wake_at == now + RETRY_FOR
+    assert f"rule {damaged.id} failed on ticket {first.id}" in caplog.text
+    assert db.session.get_one(Rule, damaged.id, populate_existing=True).failed_at == now
+
+    with writing(desk.row) as row:
+        mended = db.session.get_one(Rule, damaged.id)
+        then = [{"kind": "assign", "person_id": desk.bob.id}]
+        rules.save(row, mended, name="Lamps", text="lamp", then=then, by=CLOCK, now=now)
+    assert mended.failed_at is mended.failure is None
+    sweeps.wake_tickets(now + RETRY_FOR)
+    assert fresh(first).assignee_id == desk.bob.id
+    assert sorted(firings()) == [(first.id, 1), (first.id, 1)]
+
+
 def test_an_alert_that_fails_does_not_stop_the_others(
     desk: SmallDesk, now: datetime, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from sqlalchemy import select
 
@@ -15,7 +16,7 @@ from app.models.person import Person
 from app.models.rule import Rule
 from app.models.rule_version import RuleVersion, version_of, versions_of
 from app.words import N_, gettext
-from rules import query
+from rules import query, stored
 from rules.vocabulary import Names
 
 WRITTEN = ("added", "changed", "returned")  # by whom the rule is what it says
@@ -38,7 +39,7 @@ ONCE_PER = {
 
 def keep(rule: Rule, cause: str, *, by: By, now: datetime, about: str = "") -> None:
     """The rule has just changed: it has another number, and what it is now is kept under it."""
-    names = vocabulary.names()
+    text, named = _with_names(rule)
     rule.version += 1
     db.session.flush()
     db.session.add(
@@ -47,10 +48,10 @@ def keep(rule: Rule, cause: str, *, by: By, now: datetime, about: str = "") -> N
             number=rule.version,
             cause=cause,
             name=rule.name,
-            text=query.to_text(query.from_json(rule.query), names=names),
+            text=text,
             query=rule.query,
             actions=rule.actions,
-            named=rule_names.named(rule.actions, names),
+            named=named,
             once_per=rule.once_per,
             stop_after=rule.stop_after,
             enabled=rule.enabled,
@@ -61,6 +62,16 @@ def keep(rule: Rule, cause: str, *, by: By, now: datetime, about: str = "") -> N
             at=now,
         )
     )
+
+
+def _with_names(rule: Rule) -> tuple[str, list[dict[str, Any]]]:
+    """The query and the actions as they read now; of what cannot be read, that much."""
+    names = vocabulary.names()
+    try:
+        tree, _ = stored.query_of(rule.query), stored.actions_of(rule.actions)
+    except stored.UNREADABLE:
+        return "?", []
+    return query.to_text(tree, names=names), rule_names.named(rule.actions, names)
 
 
 def found(rule: Rule, number: int) -> RuleVersion:

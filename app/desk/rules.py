@@ -1,12 +1,13 @@
 """Rules as people write them: text and actions in, checked and stored as trees with ids."""
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import exists, func, literal, select, update
 
-from app.database import db, insert_new
+from app.database import TookTooLong, db, insert_new, trouble
 from app.desk import access, rule_names, rule_versions, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -18,10 +19,12 @@ from app.models.person import Person
 from app.models.rule import Rule, RuleFiring, RuleState
 from app.models.ticket import Ticket
 from app.words import N_, gettext
-from rules import actions, query
+from rules import actions, query, stored
 from rules import rule as rules
 from rules.compile import columns, condition, truth
 from rules.vocabulary import DID_YOU_MEAN, Names, QueryError
+
+log = logging.getLogger(__name__)
 
 MOST_RULES = 200
 LONGEST_NAME = 100
@@ -54,8 +57,39 @@ def found(rule_id: int) -> Rule:
 
 
 def enabled() -> list[rules.Rule]:
-    """The rules that act, ready for rules.plan."""
-    return [_ready(row) for row in in_order() if row.enabled]
+    """The rules that act, ready for rules.plan. One that cannot be read stops none of the others."""
+    found = []
+    for row in in_order():
+        if not row.enabled:
+            continue
+        try:
+            found.append(ready(row))
+        except stored.UNREADABLE as error:
+            log.error("rule %s cannot be read and is passed over: %s", row.id, error)
+    return found
+
+
+def fault(rule: Rule) -> str | None:
+    """Why a rule cannot be read as it is stored, in words; None when it can."""
+    try:
+        ready(rule)
+    except stored.UNREADABLE as error:
+        return gettext(error.message).format(**error.values)
+    return None
+
+
+def ready(row: Rule) -> rules.Rule:
+    """The rule as rules.plan takes it. Raises one of stored.UNREADABLE."""
+    return rules.Rule(
+        id=row.id,
+        position=row.position,
+        name=row.name,
+        query=stored.query_of(row.query),
+        actions=stored.actions_of(row.actions),
+        once_per="ticket" if row.once_per == "ticket" else "episode",
+        stop_after=row.stop_after,
+        version=row.version,
+    )
 
 
 def text_of(rule: Rule, names: Names | None = None) -> str:
@@ -170,15 +204,36 @@ def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, no
 
 
 def holding(found: Sequence[Rule], now: datetime) -> dict[int, int]:
-    """rule id -> for how many of the newest NEWEST unresolved tickets its query holds. One statement for all."""
-    if not found:
+    """rule id -> for how many of the newest NEWEST unresolved tickets its query holds. One statement for all; one that
+    cannot be asked is left out."""
+    those = [ready(row) for row in found]
+    try:
+        return _holding(those, now)
+    except Exception as error:
+        if trouble(error) or isinstance(error, TookTooLong):
+            raise
+        return dict(one for rule in those for one in _asked_alone(rule, now).items())
+
+
+def _asked_alone(rule: rules.Rule, now: datetime) -> dict[int, int]:
+    db.session.rollback()
+    try:
+        return _holding([rule], now)
+    except Exception as error:
+        if trouble(error):
+            raise
+        log.error("rule %s cannot be asked: %s", rule.id, error)
         return {}
-    ready = [_ready(row) for row in found]
+
+
+def _holding(those: Sequence[rules.Rule], now: datetime) -> dict[int, int]:
+    if not those:
+        return {}
     newest = select(Ticket.id).where(Ticket.closed_at.is_(None)).order_by(Ticket.id.desc()).limit(NEWEST)
-    counts = dict.fromkeys([rule.id for rule in ready], 0)
-    judged = columns(ready, vocabulary.binding(now, words=words_in_texts), now)
+    counts = dict.fromkeys([rule.id for rule in those], 0)
+    judged = columns(those, vocabulary.binding(now, words=words_in_texts), now)
     for row in db.session.execute(select(*judged).where(Ticket.id.in_(newest))):
-        for rule_id, holds in truth(ready, row._mapping).items():
+        for rule_id, holds in truth(those, row._mapping).items():
             counts[rule_id] += holds
     return counts
 
@@ -202,6 +257,8 @@ def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: 
     """Switches a rule on or off. On, it acts on new matches only, or `also_present` tickets it holds for already."""
     if rule.enabled == on:
         return rule
+    if on and fault(rule) is not None:
+        raise Refused(N_("This rule cannot be read as it is stored. Write it anew first."))
     rule.enabled = on
     rule_versions.keep(rule, "switched", by=by, now=now)
     if on:
@@ -274,24 +331,12 @@ def _write(
     other_query = not fresh and rule.query != written.query
     for field, value in written._asdict().items():
         setattr(rule, field, value)
+    rule.failed_at = rule.failure = None
     rule_versions.keep(rule, cause, about=about, by=by, now=now)
     if rule.enabled and other_query:
         _settle_present(rule, now, act=False)
     record(desk, "rule.added" if fresh else "rule.changed", ("rule", rule.id), by=by, now=now, new=rule.name)
     return rule
-
-
-def _ready(row: Rule) -> rules.Rule:
-    return rules.Rule(
-        id=row.id,
-        position=row.position,
-        name=row.name,
-        query=query.from_json(row.query),
-        actions=tuple(actions.from_json(action) for action in row.actions),
-        once_per="ticket" if row.once_per == "ticket" else "episode",
-        stop_after=row.stop_after,
-        version=row.version,
-    )
 
 
 def _settle_present(rule: Rule, now: datetime, *, act: bool) -> None:

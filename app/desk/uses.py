@@ -36,12 +36,12 @@ def views_with(field: str, id: int) -> Views:
 
 def names(tree: Any, field: str, id: int) -> bool:
     """Whether a stored query names it."""
-    return any(term["field"] == field and id in term.get("values", ()) for term in _terms(tree))
+    return any(term["field"] == field and id in _values(term) for term in _terms(tree))
 
 
 def acts_with(rule: Rule, field: str, id: int) -> bool:
     """Whether one of a rule's actions names it."""
-    return any(action.get(field) == id for action in rule.actions)
+    return any(isinstance(action, dict) and action.get(field) == id for action in rule.actions)
 
 
 def exchanged(tree: Any, field: str, old: int, new: int) -> Any:
@@ -53,6 +53,12 @@ def exchanged(tree: Any, field: str, old: int, new: int) -> Any:
     if tree.get("field") == field and isinstance(tree.get("values"), list):
         return {**tree, "values": list(dict.fromkeys(new if one == old else one for one in tree["values"]))}
     return {key: exchanged(part, field, old, new) for key, part in tree.items()}
+
+
+def _values(term: dict[str, Any]) -> list[Any]:
+    """None of what cannot be read."""
+    values = term.get("values")
+    return values if isinstance(values, list) else []
 
 
 def _terms(tree: Any) -> Iterator[dict[str, Any]]:

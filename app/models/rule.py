@@ -22,6 +22,8 @@ class Rule(Base):
     enabled: Mapped[bool] = mapped_column(default=False)
     version: Mapped[int] = mapped_column(default=1)
     removed_at: Mapped[datetime | None]  # gone from the list; its firings stay
+    failed_at: Mapped[datetime | None]  # when a sweep last had to go on without it, until it is saved again
+    failure: Mapped[str | None]  # what it failed with, as the machine said it
 
 
 class RuleState(Base):

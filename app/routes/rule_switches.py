@@ -21,7 +21,10 @@ bp = Blueprint("rule_switches", __name__)
 @bp.get("/rules/<int:rule_id>/switch")
 @allowed("edit_rules")
 def ask(rule_id: int) -> Response:
+    """Of one that cannot be read there is nothing to ask: it is written anew."""
     rule = rules.found(rule_id)
+    if rules.fault(rule) is not None:
+        return redirect(url_for("rules.edit", rule_id=rule_id), code=303)
     return page("rules/switch.html", rule=rule, text=rules.text_of(rule), present=rules.present(rule, now()))
 
 
@@ -63,7 +66,7 @@ def pick() -> Response:
 
 def _there() -> set[str]:
     """The keys of the starters whose condition a rule has already."""
-    texts = {rules.text_of(rule) for rule in rules.in_order()}
+    texts = {rules.text_of(rule) for rule in rules.in_order() if rules.fault(rule) is None}
     return {starter.key for starter in load_starters() if to_text(starter.query) in texts}
 
 

@@ -37,14 +37,17 @@ class RuleForm(Form):
 def index() -> Response:
     found = rules.in_order()
     names = vocabulary.names()
+    faults = {rule.id: fault for rule in found if (fault := rules.fault(rule))}
+    readable = [rule for rule in found if rule.id not in faults]
     return page(
         "rules/index.html",
         rules=found,
-        texts={rule.id: rules.text_of(rule, names) for rule in found},
-        broken=rules.broken(found, names, now()),
-        actions={rule.id: [shown(row) for row in rows_of(rule)] for rule in found},
+        faults=faults,
+        texts={rule.id: rules.text_of(rule, names) for rule in readable},
+        broken=rules.broken(readable, names, now()),
+        actions={rule.id: [shown(row) for row in rows_of(rule)] for rule in readable},
         once_per=ONCE_PER,
-        holding=rules.holding(found, now()),
+        holding=rules.holding(readable, now()),
         newest=rules.NEWEST,
         rules_on=ensure_desk(now()).rules_on,
         may_edit=access.can(signed_in_person(), "edit_rules", None, now()),
@@ -70,7 +73,7 @@ def new() -> Response:
     if copied is not None:
         rule = rules.found(copied)
         name = gettext("Copy of %(name)s", name=rule.name)[: rules.LONGEST_NAME]
-        return _page(None, _form_of(rule, name), rows_of(rule))
+        return _page(None, _form_of(rule, name), _rows_of(rule))
     return _page(None, RuleForm(query=request.args.get("q", "")), [Row("add_tag", {})])
 
 
@@ -83,8 +86,9 @@ def create() -> Response:
 @bp.get("/rules/<int:rule_id>")
 @allowed("edit_rules")
 def edit(rule_id: int) -> Response:
+    """One that cannot be read is written anew."""
     rule = rules.found(rule_id)
-    return _page(rule, _form_of(rule, rule.name), rows_of(rule))
+    return _page(rule, _form_of(rule, rule.name), _rows_of(rule))
 
 
 @bp.post("/rules/<int:rule_id>")
@@ -114,8 +118,12 @@ def remove(rule_id: int) -> Response:
 
 
 def _form_of(rule: Rule, name: str) -> RuleForm:
-    text = rules.text_of(rule)
+    text = rules.text_of(rule) if rules.fault(rule) is None else ""
     return RuleForm(name=name, query=text, once_per=rule.once_per, stop_after=rule.stop_after)
+
+
+def _rows_of(rule: Rule) -> list[Row]:
+    return rows_of(rule) if rules.fault(rule) is None else [Row("add_tag", {})]
 
 
 def _save(rule: Rule | None) -> Response:

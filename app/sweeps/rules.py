@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from app.database import db
+from app.database import db, trouble
 from app.desk import tickets
 from app.desk.refused import Refused
 from app.desk.rule_acts import Acts
@@ -25,6 +25,14 @@ from rules.rule import Rule
 log = logging.getLogger(__name__)
 
 MOST_ROUNDS = 5  # of rules that feed each other
+
+
+class RuleFailed(Exception):
+    """A rule has thrown where it may not: the ticket is judged again without it."""
+
+    def __init__(self, rule_id: int, error: Exception) -> None:
+        super().__init__(rule_id, str(error))
+        self.rule_id, self.error = rule_id, error
 
 
 def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now: datetime) -> Counter[str]:
@@ -68,6 +76,20 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
     return counts
 
 
+def failing(ticket_ids: Collection[int], rules: Sequence[Rule], now: datetime) -> dict[int, Exception]:
+    """The rules whose condition cannot be asked of these tickets, each tried alone. Ends the transaction."""
+    found: dict[int, Exception] = {}
+    for rule in rules:
+        try:
+            truth_of(ticket_ids, [rule], now)
+        except Exception as error:
+            if trouble(error):
+                raise
+            found[rule.id] = error
+        db.session.rollback()
+    return found
+
+
 def _states(due: Collection[int]) -> dict[int, dict[int, State]]:
     states: dict[int, dict[int, State]] = defaultdict(dict)
     rows = db.session.execute(
@@ -109,4 +131,8 @@ def _act(board: Board, acts: Acts, ticket: Ticket, change: Change, firings: Firi
         log.info("rule %s cannot act on ticket %s: %s", change.rule_id, ticket.id, refused)
         firings.dropped(change, refused.text, **refused.values)
         return
+    except Exception as error:
+        if trouble(error):
+            raise
+        raise RuleFailed(change.rule_id, error) from error
     firings.did(change, (board.id, before + 1, board.seq) if board.seq > before else None)

@@ -2,13 +2,13 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 from sqlalchemy.orm import selectinload
 
-from app.database import bookkeeping, db, trouble, writing
+from app.database import bookkeeping, db, trouble, words_of, writing
 from app.desk import alerts, deadlines, rotas, snoozes, tickets, waking
 from app.desk import rules as desk_rules
 from app.models import vocabulary
@@ -19,7 +19,7 @@ from app.models.event import CLOCK
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.firings import next_owed
-from app.sweeps.rules import apply_rules
+from app.sweeps.rules import RuleFailed, apply_rules, failing
 from rules import deadlines as promises
 from rules.compile import changes_by_itself, next_flip, possible_states
 from rules.hours import Calendar, is_open
@@ -30,21 +30,24 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 RETRY_FOR = timedelta(minutes=5)
+LONGEST_FAILURE = 500
 
 
 def wake_tickets(now: datetime) -> Counter[str]:
     """Judges changed tickets by the rules, gives them to who is on call, keeps their deadlines and alerts."""
     counts: Counter[str] = Counter()
+    without: set[int] = set()  # rules that cannot be asked; the others go on
     while due := _due_tickets(now):
         for board_id, ticket_ids in due.items():
             try:
-                counts += _judge(board_id, ticket_ids, now)
+                counts += _judge(board_id, ticket_ids, now, without)
             except Exception as error:
                 if trouble(error):
                     raise
                 log.exception("a batch of tickets failed, so each is tried alone")
+                without |= _failing(ticket_ids, now, without)
                 for ticket_id in ticket_ids:
-                    counts += _judge_alone(board_id, ticket_id, now)
+                    counts += _judge_alone(board_id, ticket_id, now, without)
     return counts
 
 
@@ -52,7 +55,11 @@ def judge_anew(now: datetime, rule: RuleRow | None = None) -> None:
     """Every unresolved ticket is looked at again, because a rule, a rota, a policy or a calendar has changed; when it is a
     `rule` that time alone makes true for others, these too."""
     states = set(UNRESOLVED)
-    if rule is not None and changes_by_itself(tree := from_json(rule.query)):
+    if (
+        rule is not None
+        and desk_rules.fault(rule) is None
+        and changes_by_itself(tree := from_json(rule.query))
+    ):
         states |= possible_states(tree)
     for board in all_boards():
         with writing(board) as locked:
@@ -73,19 +80,53 @@ def _due_tickets(now: datetime) -> dict[int, list[int]]:
     return due
 
 
-def _judge_alone(board_id: int, ticket_id: int, now: datetime) -> Counter[str]:
-    try:
-        return _judge(board_id, [ticket_id], now)
-    except Exception as error:
-        if trouble(error):
-            raise
-        log.exception("ticket %s failed and is tried again in five minutes", ticket_id)
-        db.session.rollback()
-        bookkeeping(update(Ticket).where(Ticket.id == ticket_id).values(wake_at=now + RETRY_FOR))
-        return Counter(failed=1)
+def _judge_alone(board_id: int, ticket_id: int, now: datetime, without: Set[int]) -> Counter[str]:
+    """A rule that fails on it is left out, and tried again later as a ticket is that fails by itself."""
+    failed: set[int] = set()
+    while True:
+        try:
+            counts = _judge(board_id, [ticket_id], now, without | failed)
+        except RuleFailed as error:
+            log.exception("rule %s failed on ticket %s, which is judged without it", error.rule_id, ticket_id)
+            failed.add(error.rule_id)
+            _keep_failure(error.rule_id, error.error, now)
+        except Exception as error:
+            if trouble(error):
+                raise
+            log.exception("ticket %s failed and is tried again in five minutes", ticket_id)
+            _look_again_in(RETRY_FOR, ticket_id, now)
+            return Counter(failed=1)
+        else:
+            if failed:
+                _look_again_in(RETRY_FOR, ticket_id, now)
+            return counts
 
 
-def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[str]:
+def _look_again_in(length: timedelta, ticket_id: int, now: datetime) -> None:
+    """At the latest; what is due already shall not hold up the others."""
+    db.session.rollback()
+    retry = now + length
+    at = case(((Ticket.wake_at > now) & (Ticket.wake_at < retry), Ticket.wake_at), else_=retry)
+    bookkeeping(update(Ticket).where(Ticket.id == ticket_id).values(wake_at=at))
+
+
+def _failing(ticket_ids: Sequence[int], now: datetime, known: Set[int]) -> set[int]:
+    """The rules that the database refuses to ask about these tickets. They are told to whoever manages them."""
+    db.session.rollback()
+    found = failing(ticket_ids, [rule for rule in desk_rules.enabled() if rule.id not in known], now)
+    for rule_id, error in found.items():
+        log.error("rule %s cannot be asked and is passed over", rule_id, exc_info=error)
+        _keep_failure(rule_id, error, now)
+    return set(found)
+
+
+def _keep_failure(rule_id: int, error: Exception, now: datetime) -> None:
+    db.session.rollback()
+    said = f"{type(error).__name__}: {words_of(error)}"[:LONGEST_FAILURE]
+    bookkeeping(update(RuleRow).where(RuleRow.id == rule_id).values(failed_at=now, failure=said))
+
+
+def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set[int]) -> Counter[str]:
     """One batch of one board, in one transaction: rules, on call, deadlines, alerts, and when to look again."""
     counts: Counter[str] = Counter()
     with writing(db.session.get_one(Board, board_id)) as board:
@@ -96,7 +137,8 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime) -> Counter[s
             .order_by(Ticket.wake_at, Ticket.id)
         ).all()
         counts["woken"] += sum(snoozes.end_if_over(board, ticket, now) for ticket in due)
-        rules = desk_rules.enabled() if db.session.get_one(Desk, 1).rules_on else []
+        on = db.session.get_one(Desk, 1).rules_on
+        rules = [rule for rule in desk_rules.enabled() if rule.id not in without] if on else []
         counts += apply_rules(board, due, rules, now)
         zone = vocabulary.desk_zone()
         desk_promises = deadlines.Promises(board)

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from app import sweeps
-from app.database import db, writing
+from app.database import bookkeeping, db, writing
 from app.desk import rules
 from app.models.rule import Rule
 from app.models.ticket import Ticket
@@ -210,3 +211,25 @@ def test_versions_are_shown_and_gone_back_to(desk: SmallDesk, browser_as: Open) 
     for number in ("9", "x", ""):
         answer = browser.post(f"/rules/{rule.id}/versions", data={"number": number})
         assert (answer.status_code, "The rule has no such version." in answer.text) == (422, True)
+
+
+def test_a_rule_that_cannot_be_read_is_shown_and_written_anew(
+    desk: SmallDesk, browser_as: Open, now: datetime
+) -> None:
+    manager = browser_as(desk.alice)
+    damaged, other = add(manager, name="Damaged"), add(manager, "return", name="Whole")
+    manager.post(f"/rules/{other.id}/switch", data={"on": "yes"})
+    term = {"field": "langauge", "operator": ":", "values": ["de"]}
+    bookkeeping(update(Rule).where(Rule.id == damaged.id).values(query=term))
+    bookkeeping(update(Rule).where(Rule.id == other.id).values(failed_at=now, failure="KeyError: 7"))
+    for browser, detail in ((manager, True), (browser_as(desk.bob), False)):
+        page = browser.get("/rules").text
+        assert "unknown field `langauge`" in page
+        assert "all other rules went on" in page
+        assert ("KeyError: 7" in page) == detail
+    assert manager.post(f"/rules/{damaged.id}/switch", data={"on": "yes"}).status_code == 422
+    assert manager.get(f"/rules/{damaged.id}/switch").location == f"/rules/{damaged.id}"
+    assert manager.get("/rules/starters").status_code == 200
+    assert "Damaged" in manager.get(f"/rules/{damaged.id}").text
+    assert manager.post(f"/rules/{damaged.id}", data=sent("refund", name="Mended")).status_code == 303
+    assert "unknown field" not in manager.get("/rules").text
