@@ -28,7 +28,11 @@ def named(actions: Sequence[Mapping[str, Any]], names: Names) -> list[dict[str, 
     return [
         {
             "kind": action["kind"],
-            **{detail.noun: _named(detail, action[detail.name], names) for detail in _details(action)},
+            **{
+                detail.noun: _named(detail, action[detail.name], names)
+                for detail in _details(action)
+                if detail.name in action
+            },
         }
         for action in actions
     ]
@@ -40,7 +44,7 @@ def said(action: Mapping[str, Any]) -> str:
     if kind is None:
         return str(action["kind"])
     return gettext(
-        kind.said, **{detail.noun: _detail(detail, action[detail.noun]) for detail in kind.details}
+        kind.said, **{detail.noun: _detail(detail, action.get(detail.noun, "")) for detail in kind.details}
     )
 
 
@@ -51,7 +55,7 @@ def missing(
     gone = [*query.broken(tree, names)]
     for action in actions:
         for detail in _details(action):
-            field, value = FIELDS.get(detail.type), action[detail.name]
+            field, value = FIELDS.get(detail.type), action.get(detail.name)
             if field is None or type(value) is not int:
                 continue
             if value not in names[field].values():
@@ -59,6 +63,11 @@ def missing(
             elif field == "assignee" and not db.session.get_one(Person, value).works_here(now):
                 gone.append(show_value(field, value, VOCABULARY, names))
     return tuple(dict.fromkeys(gone))
+
+
+def people_of(action: Mapping[str, Any]) -> list[int]:
+    """Whom a stored action names."""
+    return [action[detail.name] for detail in _details(action) if detail.type == "person"]
 
 
 def _details(action: Mapping[str, Any]) -> tuple[Detail, ...]:

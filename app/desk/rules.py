@@ -141,8 +141,8 @@ def read_actions(data: Sequence[dict[str, Any]], now: datetime) -> list[dict[str
                 field="actions",
                 mistake=gettext(error.message).format(**error.values),
             ) from error
-        if isinstance(action, actions.AddTag):
-            action = actions.AddTag(tickets.tag_named(str(action.tag)).id)
+        if isinstance(action, actions.AddTag) and isinstance(action.tag, str):
+            action = actions.AddTag(tickets.tag_named(action.tag).id)
         if isinstance(action, actions.Assign):
             person = db.session.get(Person, action.person_id)
             if person is None or not person.works_here(now):
@@ -177,7 +177,12 @@ def save(
 def go_back(desk: Desk, rule: Rule, number: int, *, by: By, now: datetime) -> Rule:
     """Makes of an older version the newest: what it said and did. Whether the rule is on, and its place, stay."""
     version = rule_versions.found(rule, number)
-    gone = rule_names.missing(query.from_json(version.query), version.actions, vocabulary.names(), now)
+    try:
+        tree = stored.query_of(version.query)
+        stored.actions_of(version.actions)
+    except stored.UNREADABLE as error:
+        raise Refused(N_("This version cannot be read any more.")) from error
+    gone = rule_names.missing(tree, version.actions, vocabulary.names(), now)
     if gone:
         raise Refused(N_("This version names what is missing now: %(terms)s."), terms=", ".join(gone))
     written = _Written(version.name, version.query, version.actions, version.once_per, version.stop_after)

@@ -53,6 +53,7 @@ SIGNED_IN = (
     "/rules/new",
     "/rules/{rule}",
     "/rules/{rule}/versions",
+    "/rules/import",
     "/rules/starters",
     "/queries/reference",
     "/deliveries",

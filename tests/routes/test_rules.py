@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -233,3 +234,30 @@ def test_a_rule_that_cannot_be_read_is_shown_and_written_anew(
     assert "Damaged" in manager.get(f"/rules/{damaged.id}").text
     assert manager.post(f"/rules/{damaged.id}", data=sent("refund", name="Mended")).status_code == 303
     assert "unknown field" not in manager.get("/rules").text
+
+
+def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    first, second = add(browser, name="First"), add(browser, "lang:de", name="Second")
+    answer = browser.get("/rules/file")
+    assert answer.mimetype == "application/toml"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="rules.toml"'
+    assert browser.get(f"/rules/{second.id}/file").text in answer.text
+    wrong = answer.text.replace("lang:de", "lang:dee")
+    page = browser.post("/rules/import", data={"file": (BytesIO(wrong.encode()), "rules.toml")})
+    assert (page.status_code, len(rules.in_order())) == (200, 2)
+    assert "Line 10, column 14: `lang` has no value `dee`" in page.text
+    assert re.findall(r'name="rule" value="(\d)"( \w+)', page.text) == [("0", " checked"), ("1", " disabled")]
+    chosen = {"text": wrong, "rule": ["0", "1", "7"], "do": "add"}
+    assert browser.post("/rules/import", data=chosen).status_code == 303
+    assert [(rule.name, rule.enabled) for rule in rules.in_order()] == [
+        ("First", False),
+        ("Second", False),
+        ("First", False),
+    ]
+    assert rules.in_order()[2].actions == first.actions
+    for text in ("", "name = ", "[[rule]]\n[other]"):
+        assert browser.post("/rules/import", data={"text": text}).status_code == 422
+    page = browser.post("/rules/import", data={"text": answer.text.replace('"lang:de"', '""')})
+    assert "holds for every ticket" in page.text
+    assert 'value="1" checked' not in page.text

@@ -81,6 +81,7 @@ PAGES = (
     "/rules/{rule_id}",
     "/rules/{rule_id}/switch",
     "/rules/{rule_id}/versions",
+    "/rules/import",
     "/rota",
     "/rota/edit",
     "/shifts/{shift_id}/cover",

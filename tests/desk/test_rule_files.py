@@ -1,0 +1,127 @@
+"""Rules into a file and out of it: the same rules again, tags made, what is unknown named with its place."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from app.database import db, writing
+from app.desk import rule_files, rules, tickets
+from app.models import vocabulary
+from app.models.rule import Rule
+from app.models.ticket import Tag
+from rules.query import LONGEST, from_json, parse, to_json, to_text
+from rules.vocabulary import QueryError
+from tests.rules.trees import GONE, trees
+from tests.small import SmallDesk
+
+# Names as people give them: two who are called the same, one like a word of the language, one that looks like a number.
+NAMES = {
+    "tag": {"refund": 1, "really bad": 2, "환불": 3, "none": 4, "#1": 5},
+    "assignee": {"Bob": 1, "me": 2, 'Kim "K" Lee': 3, "bob@example.com": 1, "kim@example.com": 3},
+    "channel": {"support@example.com": 1, "email": 2},
+    "team": {"Returns": 1},
+    "company": {"ACME, Inc.": 1},
+    "board": {"Support": 1},
+    "during": {"Opening hours": 1},
+}
+IDS = {field: sorted(set(known.values())) for field, known in NAMES.items()}
+
+
+def storable(tree: Any) -> bool:
+    """What a rule can have been saved with: nothing that is gone, nor longer than a query may be."""
+    text = to_text(tree, names=NAMES)
+    try:
+        return len(text) <= LONGEST and str(GONE) not in text and parse(text, names=NAMES) == tree
+    except QueryError:
+        return False
+
+
+ACTIONS = st.one_of(
+    st.builds(lambda tag: {"kind": "add_tag", "tag": tag}, st.sampled_from(IDS["tag"])),
+    st.builds(lambda name: {"kind": "set_priority", "priority": name}, st.sampled_from(["low", "urgent"])),
+    st.builds(lambda person: {"kind": "assign", "person_id": person}, st.sampled_from([1, 3])),
+    st.just({"kind": "assign_on_call"}),
+)
+RULES = st.builds(
+    Rule,
+    name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(
+        lambda name: name.strip() or "A"
+    ),
+    query=trees(IDS, me=False).filter(storable).map(to_json),
+    actions=st.lists(ACTIONS, min_size=1, max_size=3),
+    once_per=st.sampled_from(["episode", "ticket"]),
+    stop_after=st.booleans(),
+)
+
+
+@given(st.lists(RULES, min_size=1, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_what_was_written_is_the_same_rules_again(found: list[Rule]) -> None:
+    again = rule_files.read(rule_files.written(found, NAMES), NAMES, {1, 2, 3})
+    assert [one.mistake for one in again] == [None] * len(found)
+    assert [(one.name, one.tree, one.then, one.once_per, one.stop_after, one.new_tags) for one in again] == [
+        (rule.name, from_json(rule.query), rule.actions, rule.once_per, rule.stop_after, ()) for rule in found
+    ]
+
+
+FILE = """\
+[[rule]]
+name = "Money back"
+when = "refund tag:VIP,customer_x"
+then = [{ kind = "add_tag", tag = "Refund" }, { kind = "assign", person = "bob@example.com" }]
+once_per = "ticket"
+"""
+
+
+def test_rules_are_added_off_with_their_tags(desk: SmallDesk, now: datetime) -> None:
+    with writing(desk.row):
+        tickets.tag_named("vip")
+    (read,) = rule_files.read(FILE, vocabulary.names(), {desk.bob.id})
+    assert (read.mistake, read.new_tags) == (None, ("customer_x", "refund"))
+    assert db.session.scalars(select(Tag.name)).all() == ["vip"]  # nothing is made by looking
+    with writing(desk.row) as row:
+        (rule,) = rule_files.add(row, [read], by=desk.alice.by, now=now)
+    tags = dict(db.session.execute(select(Tag.name, Tag.id)).all())
+    assert rules.text_of(rule) == "refund tag:vip,customer_x"
+    assert rule.actions == [
+        {"kind": "add_tag", "tag": tags["refund"]},
+        {"kind": "assign", "person_id": desk.bob.id},
+    ]
+    assert (rule.enabled, rule.once_per) == (False, "ticket")
+    written = rule_files.written([rule], vocabulary.names())
+    assert rule_files.read(written, vocabulary.names(), {desk.bob.id})[0].tree == from_json(rule.query)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "refund tag:",
+            "langauge:de tag:",
+            "Line 3, column 9: unknown field `langauge`, did you mean `lang`?",
+        ),
+        ('"refund tag', '"refund team:Returns tag', "Line 3, column 21: `team` has no value `Returns`"),
+        ("VIP,customer_x", "VIP,#99", "Line 3, column 24: `tag` has no value `#99`"),
+        ("bob@", "bbo@", "Line 4, column 8: `assignee` has no value `bbo@example.com`, did you mean"),
+        ('person = "bob@example.com"', "person = 1", "Line 4, column 8: a person to assign to is missing"),
+        (
+            'person = "bob@example.com"',
+            'team = "x"',
+            "Line 4, column 8: the action `assign` has other details",
+        ),
+        ('"add_tag"', '"fly"', "Line 4, column 8: an action of an unknown kind"),
+        ('tag = "Refund"', 'tag = "a,b"', "Line 4, column 8: A tag has 1 to 40 characters"),
+        ("bob@example.com", "Dana Wolf", "Line 4, column 8: that person does not work here any more"),
+        ("then = [{", "then = 7 #", "Line 4, column 8: `then` is of another kind"),
+        ('"Money back"', '" "', "Line 2, column 8: a name has 1 to 100 characters"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(desk: SmallDesk, old: str, new: str, said: str) -> None:
+    assert old in FILE
+    (read,) = rule_files.read(FILE.replace(old, new), vocabulary.names(), {desk.bob.id})
+    assert read.mistake is not None
+    assert rule_files.said(read.mistake).startswith(said)
