@@ -13,11 +13,12 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from app.models.ticket import MOOD_WORDS
 from rules.completion import values_of
 from rules.form import WORDS, Group, Path, Row, part_at, with_part, written
 from rules.query import DEEPEST, QueryError
 from rules.reference import GROUPS
-from rules.vocabulary import VOCABULARY, Field, Names
+from rules.vocabulary import MOODS, VOCABULARY, Field, Names
 from rules.words import N_
 
 MOST_OFFERED = 20  # values below one that is being typed
@@ -62,6 +63,7 @@ SAID: Mapping[str, str] = {
     "us": N_("we"),
     "any": N_("any"),
     "none": N_("none"),
+    **{name: said for name, said in MOOD_WORDS.items() if name in MOODS},
     "acknowledged": N_("acknowledged"),
     "warning": N_("warning"),
     "breach": N_("breach"),

@@ -84,7 +84,9 @@ def _customer(customer: Customer) -> dict[str, Any]:
 
 def _ticket(ticket: Ticket, boards: dict[int, str]) -> dict[str, Any]:
     return {
-        **_fields(ticket, "id", "subject", "state", "customer_id", "assignee_id", "language", "automatic"),
+        **_fields(
+            ticket, "id", "subject", "state", "customer_id", "assignee_id", "language", "mood", "automatic"
+        ),
         "board": boards[ticket.board_id],
         "column": ticket.column.name,
         "channel": _fields(ticket.channel, "kind", "name", "address"),
@@ -134,7 +136,9 @@ def _messages(session: Session, tickets: Sequence[Ticket]) -> dict[int, list[dic
     ):
         said[message.ticket_id].append(
             {
-                **_fields(message, *names, "language", "automatic", "message_id", "at", "withdrawn_at"),
+                **_fields(
+                    message, *names, "language", "mood", "automatic", "message_id", "at", "withdrawn_at"
+                ),
                 "attachments": [_attachment(each) for each in message.attachments],
             }
         )

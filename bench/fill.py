@@ -230,6 +230,7 @@ def _tickets(
             next_deadline_for=None if closed or state == "waiting" else 86_400,
             paused=state == "waiting",
             version=1,
+            mood_by_hand=False,
         )
         ticket.sort_key = ticket.order()
         values = {key: getattr(ticket, key) for key in Ticket.__table__.columns.keys()}  # noqa: SIM118 - a collection of columns

@@ -35,7 +35,7 @@ from rules import spans
 from rules.hours import day_of
 from rules.query import And, Not, Or, Query, Term, Words, fold, terms
 from rules.rule import Rule
-from rules.vocabulary import PRIORITIES, STATES, UNRESOLVED, VOCABULARY, Value, stands_for_row
+from rules.vocabulary import MOODS, PRIORITIES, STATES, UNRESOLVED, VOCABULARY, Value, stands_for_row
 
 ESCAPE = "\\"
 MOST_KEPT = 5_000  # queries and parts of queries
@@ -47,7 +47,7 @@ class Binding:
 
     Text columns hold `fold()`ed text. A `pattern` is a finished LIKE pattern over such text; use `like(column, pattern)`.
     `body`, `tag` and others that look into another table answer with EXISTS. May be NULL: `channel_name`, `language`,
-    `waiting_since`, `closed_at`, `due_at`, `snoozed_until`, `team` and whatever the callables return; never NULL: the other columns.
+    `mood`, `waiting_since`, `closed_at`, `due_at`, `snoozed_until`, `team` and whatever the callables return; never NULL: the other columns.
 
     What is None cannot be told: its terms find nothing, under NOT as well (docs/decisions/0016).
     """
@@ -59,6 +59,7 @@ class Binding:
     channel_kind: SQLColumnExpression[str]  # email, form, manual
     channel_name: SQLColumnExpression[Any]  # folded; the channel's id where `names` made `parse` store ids
     language: SQLColumnExpression[Any]  # ISO 639-1, NULL while unknown
+    mood: SQLColumnExpression[Any]  # -100..100, NULL while unknown
     tag: Callable[[tuple[Value, ...]], ColumnElement[bool]]  # has one of these tags; (): has any at all
     state: SQLColumnExpression[str]
     assignee: Callable[[Value], ColumnElement[bool]]  # "none", "me", "oncall", an id or a name
@@ -337,6 +338,19 @@ def _language(binding: Binding, _: str, values: tuple[Value, ...], __: datetime)
     return or_(*tests, *([binding.language.is_(None)] if "none" in values else []))
 
 
+def _mood(binding: Binding, operator: str, values: tuple[Value, ...], _: datetime) -> ColumnElement[bool]:
+    def one(value: Value) -> ColumnElement[bool]:
+        if value == "none":
+            return binding.mood.is_(None)
+        if value in MOODS:
+            return binding.mood.between(*MOODS[str(value)])
+        return _compared(binding.mood, operator, [int(value)])
+
+    named = [one(value) for value in values if value != "none"]
+    tests = [_known(binding.mood, or_(*named))] if named else []
+    return or_(*tests, *([one("none")] if "none" in values else []))
+
+
 def _tag(binding: Binding, _: str, values: tuple[Value, ...], __: datetime) -> ColumnElement[bool]:
     return _one_of(binding.tagged or binding.tag, values)
 
@@ -505,6 +519,7 @@ _TERMS: Mapping[str, _Compile] = {
     "from": _from,
     "channel": _channel,
     "lang": _language,
+    "mood": _mood,
     "tag": _tag,
     "is": _is,
     "priority": _priority,

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rules import spans
-from rules.query import fold, quoted
+from rules.query import fold, quoted_value
 from rules.vocabulary import VOCABULARY, Field, Names
 
 MOST = 8
 
 DURATIONS = ("30m", "1h", "4h", "1d", "3d", "7d")
+SCORES = ("-50", "-30", "0", "30")
 
 # The last term of the text: what excludes it, its field with operator, the values before the last comma, the last one.
 _LAST = re.compile(
@@ -49,9 +50,9 @@ def complete(
         begun = kept + found["minus"] + field.name + found["operator"] + found["before"]
         taken = {fold(value) for value in re.split("[,，]", found["before"]) if value}
         values = values_of(field, found["operator"], names, found["value"].strip('"'), first)
-        return [Option(begun + quoted(value) + " ", value) for value in values if fold(value) not in taken][
-            :MOST
-        ]
+        return [
+            Option(begun + quoted_value(value) + " ", value) for value in values if fold(value) not in taken
+        ][:MOST]
     typed = fold(found["field"]).strip()
     said = labels or {name: field.label for name, field in vocabulary.items()}
     begun = kept + found["minus"]
@@ -80,6 +81,9 @@ def values_of(
 
 
 def _values(field: Field, operator: str, names: Names) -> Iterator[str]:
+    if field.type == "score" and operator != ":":
+        yield from SCORES
+        return
     yield from field.values
     yield from names.get(field.name, ())
     if field.type == "date" and operator == ":":

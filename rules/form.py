@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rules.query import And, Not, Or, Query, Term, Words, parse, quoted
+from rules.query import And, Not, Or, Query, Term, Words, parse, quoted, quoted_value
 from rules.vocabulary import VOCABULARY, Field, Names, field_named, operator_of, show_value
 
 WORDS = "words"  # the field of a row without a field
@@ -127,7 +127,8 @@ def _written(part: Row | Group, path: Path, column: int, spans: Spans) -> str:
 
 
 def _text(row: Row) -> str:
-    values: Sequence[str] = [quoted(value) for value in row.values if value.strip()]
+    written = quoted if row.field == WORDS else quoted_value
+    values: Sequence[str] = [written(value) for value in row.values if value.strip()]
     if not values:
         return ""
     begun = "" if row.field == WORDS else row.field + row.operator

@@ -45,6 +45,7 @@ __all__ = [
     "from_json",
     "parse",
     "quoted",
+    "quoted_value",
     "terms",
     "to_json",
     "to_text",
@@ -135,7 +136,7 @@ def to_text(tree: Query, vocabulary: Mapping[str, Field] = VOCABULARY, *, names:
             return "NOT " + inner(part)
         case Term(field, operator, values):
             shown = (show_value(field, value, vocabulary, names) for value in values)
-            return field + operator + ",".join(map(quoted, shown))
+            return field + operator + ",".join(map(quoted_value, shown))
         case Words(text):
             return quoted(text)
 
@@ -335,6 +336,12 @@ def quoted(text: str) -> str:
     return '"' + re.sub(r'(["＂\\])', r"\\\1", text) + '"'
 
 
+def quoted_value(text: str) -> str:
+    """The same for what stands right behind an operator: a minus excludes nothing there."""
+    return text if _NEGATIVE.fullmatch(text) else quoted(text)
+
+
+_NEGATIVE = re.compile("-[0-9]+")
 _CURLY = "“”„"
 _OPERATORS = ":=<>：＝＜＞"
 _RUN = re.compile(f"[{_OPERATORS}]+")

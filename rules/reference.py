@@ -35,7 +35,7 @@ class Group:
 GROUPS = (
     Group(N_("What was written"), ("subject", "body", "attachment", "messages", "last")),
     Group(N_("Who wrote"), ("from", "customer", "company", "channel", "lang")),
-    Group(N_("Where the ticket stands"), ("is", "priority", "tag", "board", "reopened")),
+    Group(N_("Where the ticket stands"), ("is", "priority", "mood", "tag", "board", "reopened")),
     Group(N_("Who has it"), ("assignee", "team")),
     Group(N_("Time"), ("waiting", "since", "age", "created", "updated", "closed", "snoozed", "during")),
     Group(N_("Promises"), ("due", "alert")),
@@ -138,6 +138,18 @@ REFERENCE: Mapping[str, Entry] = {
         N_("How urgent it is."),
         N_("low, normal, high or urgent."),
         (Example("priority>=high is:unresolved", N_("High and urgent ones.")),),
+    ),
+    "mood": Entry(
+        N_("How the customer felt who wrote last, as found in the text or as somebody has set it."),
+        N_(
+            "A number from -100 (furious) to 100 (delighted); angry (-50 and less), unhappy, neutral or pleased (20 and more); "
+            "none while it is unknown."
+        ),
+        (
+            Example("mood:angry is:unresolved", N_("Angry customers whose matter is not over.")),
+            Example("mood<-30 priority<high", N_("Unhappy or angry, and not urgent yet.")),
+            Example("-mood:none", N_("The mood is known.")),
+        ),
     ),
     "tag": Entry(
         N_("Its tags. A tag that is renamed is renamed in every query."),

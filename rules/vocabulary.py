@@ -13,7 +13,9 @@ from typing import Literal
 from rules import spans
 from rules.words import N_
 
-FieldType = Literal["text", "enum", "set", "named", "person", "duration", "priority", "count", "date"]
+FieldType = Literal[
+    "text", "enum", "set", "named", "person", "duration", "priority", "count", "score", "date"
+]
 Value = str | int
 Names = Mapping[str, Mapping[str, Value]]
 
@@ -66,6 +68,9 @@ STATES = ("new", "open", "waiting", "resolved", "archived")
 UNRESOLVED = ("new", "open", "waiting")
 CONDITIONS = ("unresolved", "unassigned", "late", "unread", "snoozed", "automatic")
 PRIORITIES = ("low", "normal", "high", "urgent")  # their place is the number that is stored
+# From which to which score a mood is called so; each score has one name.
+MOODS = {"angry": (-100, -50), "unhappy": (-49, -20), "neutral": (-19, 19), "pleased": (20, 100)}
+SCORES = (-100, 100)
 _ISO_639_1 = (
     "aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el "
     "en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu "
@@ -83,6 +88,7 @@ VOCABULARY: Mapping[str, Field] = {
         Field("from", "text", N_("Customer's address"), EQUAL),
         Field("channel", "enum", N_("Channel"), EQUAL, ("email", "form", "manual"), open=True),
         Field("lang", "enum", N_("Language"), EQUAL, LANGUAGES, nullable=True),
+        Field("mood", "score", N_("Mood"), EQUAL + ORDER, tuple(MOODS), nullable=True),
         Field("tag", "set", N_("Tag"), EQUAL, nullable=True),
         Field("is", "enum", N_("State"), EQUAL, (*STATES, *CONDITIONS)),
         Field("priority", "priority", N_("Priority"), EQUAL + ORDER, PRIORITIES),
@@ -162,6 +168,8 @@ def read_value(
         return _date(text, word, column, operator)
     if field.type == "count":
         return _count(text, word, column)
+    if field.type == "score":
+        return _score(field, text, word, column, operator)
     if field.type == "person" and word == "me" and not me:
         raise QueryError(N_("`me` means nobody in a rule, name a person"), column)
     if word in field.values:
@@ -180,7 +188,7 @@ def show_value(field: str, value: Value, vocabulary: Mapping[str, Field], names:
     if isinstance(value, int) and known is not None:
         if known.type in ("duration", "date"):
             return _duration(value)
-        if known.type == "count":
+        if known.type in ("count", "score"):
             return str(value)
     if isinstance(value, int) and names is not None and field in names:
         named = (name for name, stored in names[field].items() if stored == value)
@@ -191,7 +199,10 @@ def show_value(field: str, value: Value, vocabulary: Mapping[str, Field], names:
 def stands_for_row(field: str, value: Value, vocabulary: Mapping[str, Field]) -> bool:
     """Whether a stored value is the id of something that may be gone by now."""
     known = vocabulary.get(field)
-    return isinstance(value, int) and (known is None or known.type not in ("duration", "date", "count"))
+    return isinstance(value, int) and (known is None or known.type not in _NUMBERS)
+
+
+_NUMBERS = ("duration", "date", "count", "score")
 
 
 def check_words(text: str, column: int) -> None:
@@ -241,6 +252,28 @@ def _count(text: str, word: str, column: int) -> int:
     if not re.fullmatch("[0-9]{1,9}", word):
         raise QueryError(N_("`{value}` is not a number"), column, value=text)
     return int(word)
+
+
+def _score(field: Field, text: str, word: str, column: int, operator: str) -> Value:
+    """A number that may be negative, or the name of some; none of these is more or less than another."""
+    if word in field.values and operator == ":":
+        return word
+    number = word.replace("\N{MINUS SIGN}", "-")
+    if re.fullmatch("-?[0-9]{1,3}", number) and SCORES[0] <= int(number) <= SCORES[1]:
+        return int(number)
+    if word in field.values:
+        raise QueryError(
+            N_("`{value}` is a name for several numbers, use `:` or a number"), column, value=text
+        )
+    if number.removeprefix("-").isdecimal():
+        raise QueryError(
+            N_("`{value}` is not a number from {first} to {last}"),
+            column,
+            value=text,
+            first=SCORES[0],
+            last=SCORES[1],
+        )
+    raise _unknown(field, text, column, field.values)
 
 
 def _date(text: str, word: str, column: int, operator: str) -> Value:

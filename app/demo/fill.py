@@ -11,7 +11,19 @@ from sqlalchemy import insert, update
 from app.database import db
 from app.demo import content
 from app.demo.content import Attachment, Customer, Demo, Message, Ticket, load
-from app.desk import alerts, companies, customers, deadlines, messages, people, rotas, setup, teams, tickets
+from app.desk import (
+    alerts,
+    companies,
+    customers,
+    deadlines,
+    messages,
+    moods,
+    people,
+    rotas,
+    setup,
+    teams,
+    tickets,
+)
 from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson
 from app.models.calendar import Calendar
@@ -149,6 +161,7 @@ class _Story:
             message_id=_message_id(wrote, number, at),
             language=ticket.language,
             files=[_file(one) for one in message.attachments],
+            heard=moods.listen(message.text, ticket.language),
         )
 
     def _sort(self, number: int, ticket: Ticket, at: datetime) -> None:

@@ -31,6 +31,7 @@ KINDS = {
     "ticket.tagged": Kind(N_("added the tag %(new)s"), undo=True, deed=True),
     "ticket.untagged": Kind(N_("removed the tag %(old)s"), undo=True, deed=True),
     "ticket.language": Kind(N_("set the language from %(old)s to %(new)s"), undo=True, deed=True),
+    "ticket.mood": Kind(N_("set the mood to %(new)s"), undo=True, deed=True),
     "ticket.teamed": Kind(N_("gave it to the team %(new)s"), undo=True, deed=True),
     "ticket.snoozed": Kind(N_("snoozed it until %(new)s"), undo=True, deed=True),
     "ticket.unsnoozed": Kind(N_("ended the snooze"), undo=True, deed=True),

@@ -20,7 +20,7 @@ from app.models.event import Event
 from app.models.person import Person
 from app.models.rule import Rule
 from app.models.team import Team
-from app.models.ticket import PRIORITIES, PRIORITY_NAMES
+from app.models.ticket import PRIORITIES, PRIORITY_NAMES, mood_word
 from app.words import N_, gettext, language_name
 
 # What the conversation shows by itself, or what nobody did, is not told again.
@@ -46,6 +46,7 @@ THEN = N_("#%(number)s: rule “%(name)s” then %(deeds)s")
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
+LEFT_TO_FOUND = N_("left the mood to what is found: %(new)s")
 UNDID = N_("undid: %(deed)s")
 DID_AGAIN = N_("did again: %(deed)s")
 
@@ -61,6 +62,7 @@ _FIELDS = {
     "ticket.teamed": "team",
     "ticket.prioritised": "priority",
     "ticket.language": "language",
+    "ticket.mood": "mood",
     "ticket.tagged": "tag",
     "ticket.untagged": "tag",
     "ticket.snoozed": "snoozed",
@@ -207,6 +209,7 @@ class _Names:
             "team": self._team,
             "priority": _priority,
             "language": _language,
+            "mood": _mood,
             "tag": str,
             "rules": str,
             "address": str,
@@ -260,6 +263,8 @@ def _wording(event: Event) -> str:
         return _OF_THEMSELVES[event.kind]
     if event.kind == "ticket.teamed" and event.changes["team"][1] is None:
         return TAKEN_FROM_TEAM
+    if event.kind == "ticket.mood" and not event.changes["by_hand"][1]:
+        return LEFT_TO_FOUND
     return KINDS[event.kind].wording
 
 
@@ -269,6 +274,10 @@ def _priority(name: str) -> str:
 
 def _language(code: str | None) -> str:
     return language_name(code) if code else gettext(N_("unknown"))
+
+
+def _mood(score: int | None) -> str:
+    return gettext(mood_word(score))
 
 
 def _undone(event: Event) -> Event:

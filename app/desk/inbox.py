@@ -16,13 +16,24 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new, trouble, words_of, writing
-from app.desk import access, acknowledgements, blocked, customers, merges, messages, recipients, tickets
+from app.desk import (
+    access,
+    acknowledgements,
+    blocked,
+    customers,
+    merges,
+    messages,
+    moods,
+    recipients,
+    tickets,
+)
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
 from app.mail.automatic import is_marked_as_spam
 from app.mail.headers import one_line
 from app.mail.language import detect
+from app.mail.mood import NOTHING, Heard
 from app.mail.parse import Message as Parsed
 from app.mail.parse import ParseError, parse
 from app.models.blocked import is_blocked
@@ -292,6 +303,7 @@ def _keep(arrival: _Arrival) -> Receipt:
     board_id = answered.board_id if answered else channel.board_id
     answered_id, channel_id = (answered.id if answered else None), channel.id
     language, confidence = _language(message)
+    heard = _heard(message, language, opens=answered is None)
     with writing(db.session.get_one(Board, board_id)) as board:
         kept_as, known = _known(arrival)
         if known is not None:
@@ -301,7 +313,7 @@ def _keep(arrival: _Arrival) -> Receipt:
         if answered is not None and (answered.merged_into_id is not None or answered.board_id != board.id):
             raise _Moved
         ticket, created = _ticket(board, answered, channel_id, arrival, language, confidence)
-        added = _add(board, ticket, arrival, kept_as, language)
+        added = _add(board, ticket, arrival, kept_as, language, heard)
         if message.report is not None and _is_bounce(message):
             customers.mark_bounced(board, ticket, message.report.failed, by=CLOCK, now=now)
         if _is_headers_alone(message):
@@ -389,6 +401,13 @@ def _language(message: Parsed) -> tuple[str | None, int]:
     return detect(text, desk.languages if desk else [])
 
 
+def _heard(message: Parsed, language: str | None, *, opens: bool) -> Heard:
+    """What the customer's own words say of their mood; the subject is theirs when it begins a conversation."""
+    if message.automatic is not None or _is_headers_alone(message):
+        return NOTHING
+    return moods.listen(f"{message.subject}\n{message.text}" if opens else message.text, language)
+
+
 def _ticket(
     board: Board,
     answered: Ticket | None,
@@ -450,7 +469,9 @@ def _is_bounce(message: Parsed) -> bool:
     return message.report is not None and message.automatic is not None
 
 
-def _add(board: Board, ticket: Ticket, arrival: _Arrival, kept_as: str, language: str | None) -> Message:
+def _add(
+    board: Board, ticket: Ticket, arrival: _Arrival, kept_as: str, language: str | None, heard: Heard
+) -> Message:
     message = arrival.message
     return messages.receive(
         board,
@@ -472,6 +493,7 @@ def _add(board: Board, ticket: Ticket, arrival: _Arrival, kept_as: str, language
             message, arrival.address, [channel.address for channel in arrival.channels if channel.address]
         ),
         files=list(_files(message)),
+        heard=heard,
     )
 
 

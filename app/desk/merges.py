@@ -58,7 +58,7 @@ def merge(
             tickets.add_tag(into_board, into, tag.name, by=by, now=now)
     into.unread, ticket.unread = into.unread or ticket.unread, False
     for one in (ticket, into):
-        messages.recount(one)
+        messages.recount(one, now)
     absorbed = tickets.changed(
         into_board,
         into,
@@ -114,7 +114,7 @@ def split(board: Board, ticket: Ticket, message_id: int, *, subject: str, by: By
     hand_over(theirs, new, board)
     moved = len(theirs)
     for one in (ticket, new):
-        messages.recount(one)
+        messages.recount(one, now)
     tickets.changed(board, new, "ticket.split-off", by=by, now=now, other=[None, ticket.id], messages=moved)
     tickets.changed(board, ticket, "ticket.split", by=by, now=now, other=[None, new.id], messages=moved)
     if new.first_answered_at is not None:

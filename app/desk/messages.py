@@ -17,6 +17,7 @@ from app.desk import (
     guards,
     held,
     mentions,
+    moods,
     notices,
     notifications,
     recipients,
@@ -29,6 +30,7 @@ from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail import ids
 from app.mail.compose import can_be_named
+from app.mail.mood import NOTHING, Heard, Mood
 from app.models.board import Board
 from app.models.channel import Channel
 from app.models.customer import CustomerAddress
@@ -78,9 +80,11 @@ def receive(
     raw_id: int | None = None,
     cc: Sequence[str] = (),
     files: Iterable[File] = (),
+    heard: Heard = NOTHING,
 ) -> Message:
     """Adds a message of the customer's. A person's own message waits on us and opens the ticket again,
-    snoozed or not; an automatic one moves nothing."""
+    snoozed or not; an automatic one moves nothing. `heard` is what moods.listen() made of their own text."""
+    felt = moods.of_message(ticket, heard, now) if automatic is None else Mood()
     message = Message(
         ticket_id=ticket.id,
         kind="customer",
@@ -98,6 +102,8 @@ def receive(
         language=language,
         raw_id=raw_id,
         cc=list(cc),
+        mood=felt.score,
+        mood_reasons=[list(reason) for reason in felt.reasons],
         at=now,
     )
     message.attachments = [attachment(file) for file in files]
@@ -109,6 +115,8 @@ def receive(
     ticket.unread = by.kind != "person"  # what a person writes down for the customer has been read by them
     if automatic is None:
         ticket.automatic = False
+        goes_on = ticket.waiting_since is not None
+        moods.keep(ticket, moods.next_mood(ticket.mood, felt.score, goes_on=goes_on), now)
         ticket.waiting_since = ticket.waiting_since or now
         ticket.customer_wrote_at = now
     tickets.changed(board, ticket, "message.received", by=by, now=now, message=message.id)
@@ -318,7 +326,7 @@ def _unanswer(
 ) -> None:
     """What an answer that is taken back has moved is as it was, where nobody moved it since."""
     resume_automatic(board, ticket, answered_at, now)
-    _recall(ticket)
+    _recall(ticket, now)
     move = _move_of(ticket, message)
     if move is not None and move.changes["column"][1] == ticket.column_id:
         tickets.move(board, ticket, to=move.changes["column"][0], by=by, now=now)
@@ -402,7 +410,7 @@ def resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: d
             told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
 
 
-def recount(ticket: Ticket) -> None:
+def recount(ticket: Ticket, now: datetime) -> None:
     """Sets all that the ticket knows of its conversation after messages have come from another ticket or gone to one."""
     standing = Message.ticket_id == ticket.id, Message.withdrawn_at.is_(None)
     ticket.message_count = (
@@ -416,10 +424,10 @@ def recount(ticket: Ticket) -> None:
     ticket.customer_wrote_at = db.session.scalar(
         select(func.max(Message.at)).where(*standing, Message.kind == "customer", Message.automatic.is_(None))
     )
-    _recall(ticket)
+    _recall(ticket, now)
 
 
-def _recall(ticket: Ticket) -> None:
+def _recall(ticket: Ticket, now: datetime) -> None:
     """Sets what the ticket knows of its conversation from the messages that still count.
 
     Computed and not put back from before: of two answers, either may be taken back first.
@@ -440,6 +448,7 @@ def _recall(ticket: Ticket) -> None:
             said[-1].at,
             "us" if said[-1].kind == "reply" else "customer",
         )
+    moods.keep(ticket, moods.found_in(ticket), now)
 
 
 def _counts() -> ColumnElement[bool]:

@@ -108,7 +108,7 @@ def move(
         raise Refused(N_("That column is not on this board any more. Reload the board to see its columns."))
     old = ticket.column_id
     if expected is not None and old != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.moved", now), status=409)
+        raise changed_meanwhile(ticket, "ticket.moved", now)
     if old == to and place is None:
         return ticket
     rank = ranks.at(to, place or ranks.BOTTOM, ticket.id)
@@ -164,7 +164,7 @@ def assign(
 ) -> Ticket:
     """Gives a ticket to a person or, with None, to nobody. Refused with 409 when somebody else has it meanwhile."""
     if expected != "any" and ticket.assignee_id != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.assigned", now), status=409)
+        raise changed_meanwhile(ticket, "ticket.assigned", now)
     if ticket.assignee_id == person_id:
         return ticket
     if person_id is not None:
@@ -195,7 +195,7 @@ def give_to_team(
 ) -> Ticket:
     """Gives a ticket to a team or, with None, to none. Refused with 409 when another one has it meanwhile."""
     if expected != "any" and ticket.team_id != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.teamed", now), status=409)
+        raise changed_meanwhile(ticket, "ticket.teamed", now)
     if ticket.team_id == team_id:
         return ticket
     if team_id is not None and db.session.get(Team, team_id) is None:
@@ -221,7 +221,7 @@ def prioritise(
 ) -> Ticket:
     """Sets the priority, one of models.ticket.PRIORITIES. Refused with 409 when it is no longer the `expected` one."""
     if expected is not None and ticket.priority != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.prioritised", now), status=409)
+        raise changed_meanwhile(ticket, "ticket.prioritised", now)
     if priority not in PRIORITIES:
         raise Refused(N_("That is not a priority."), field="priority")
     if ticket.priority == priority:
@@ -255,7 +255,7 @@ def set_language(
 ) -> Ticket:
     """Corrects the language of a ticket; None is unknown. Refused with 409 when it is no longer the `expected` one."""
     if expected != "any" and ticket.language != expected:
-        raise Refused(**_who_was_faster(ticket, "ticket.language", now), status=409)
+        raise changed_meanwhile(ticket, "ticket.language", now)
     if ticket.language == language:
         return ticket
     old, confidence = ticket.language, ticket.language_confidence
@@ -398,7 +398,16 @@ _FASTER = {
         N_("%(name)s has changed the language of this ticket meanwhile."),
         N_("The language of this ticket has changed meanwhile."),
     ),
+    "ticket.mood": (
+        N_("%(name)s has changed the mood of this ticket meanwhile."),
+        N_("The mood of this ticket has changed meanwhile."),
+    ),
 }
+
+
+def changed_meanwhile(ticket: Ticket, kind: str, now: datetime) -> Refused:
+    """Why what such an event changes is not changed: it is not what it was any more."""
+    return Refused(**_who_was_faster(ticket, kind, now), status=409)
 
 
 def _who_was_faster(ticket: Ticket, kind: str, now: datetime) -> dict[str, Any]:

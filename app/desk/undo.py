@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from app.config import settings
 from app.database import db, locked, written
-from app.desk import access, merges, removals, snoozes, tickets, unmerges
+from app.desk import access, merges, moods, removals, snoozes, tickets, unmerges
 from app.desk.events import KINDS
 from app.desk.history import Line
 from app.desk.links import Both
@@ -143,6 +143,10 @@ def _set_language(board: Board, ticket: Ticket, event: Event, by: By, now: datet
     tickets.set_language(board, ticket, old, expected=new, by=by, now=now, undoes=event)
 
 
+def _set_mood(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -> None:
+    moods.put_back(board, ticket, event, by=by, now=now)
+
+
 def _untag(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -> None:
     tickets.remove_tag(board, ticket, event.changes["tag"][1], by=by, now=now, undoes=event)
 
@@ -188,6 +192,7 @@ BACK: dict[str, Back] = {
     "ticket.teamed": _give_to_team,
     "ticket.prioritised": _prioritise,
     "ticket.language": _set_language,
+    "ticket.mood": _set_mood,
     "ticket.tagged": _untag,
     "ticket.untagged": _tag,
     "ticket.snoozed": _snooze,

@@ -60,7 +60,7 @@ def unmerge(
         )
     )
     for one in (ticket, into):
-        messages.recount(one)
+        messages.recount(one, now)
     ticket.unread, into.unread = (unread and was for was in back["unread"])
     _let_leave(back["held"], now)
     messages.resume_automatic(board, ticket, event.at, now)

@@ -33,7 +33,7 @@ from app.models.event import Event
 from app.models.order import MANUAL, ORDERS, USUAL, Order
 from app.models.person import Person
 from app.models.team import Team
-from app.models.ticket import Tag, Ticket, TicketTag, late_key
+from app.models.ticket import ANGRY, Tag, Ticket, TicketTag, late_key
 from app.words import speaking
 from rules.compile import possible_states
 from rules.query import And, Query
@@ -129,6 +129,8 @@ class Card(NamedTuple):
     next_deadline_for: int | None
     paused: bool
     snoozed_until: datetime | None
+    mood: int | None
+    heat: int
     customer_name: str
     company_name: str | None
     channel_kind: str
@@ -139,6 +141,10 @@ class Card(NamedTuple):
     vip: bool
     alerted: bool  # somebody is told of it, and nobody has acknowledged that yet
     tags: str | None
+
+    @property
+    def angry(self) -> bool:
+        return self.mood is not None and self.mood <= ANGRY
 
     @property
     def tag_names(self) -> list[str]:
@@ -376,6 +382,8 @@ _OF_TICKET = (
     Ticket.next_deadline_for,
     Ticket.paused,
     Ticket.snoozed_until,
+    Ticket.mood,
+    Ticket.heat,
 )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base
 
-FIELDS = ("board", "column", "state", "tag", "priority", "assignee", "team", "language")
+FIELDS = ("board", "column", "state", "tag", "priority", "assignee", "team", "language", "mood")
 
 
 class TicketInterval(Base):
@@ -31,6 +31,6 @@ class TicketInterval(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
     field: Mapped[str]  # one of FIELDS
-    value: Mapped[str]  # an id in decimal, a state, a language; of a priority its number
+    value: Mapped[str]  # an id in decimal, a state, a language; of a priority or a mood its number
     from_at: Mapped[datetime]
     until_at: Mapped[datetime | None]  # None: it still holds

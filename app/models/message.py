@@ -28,6 +28,7 @@ class Message(Base):
             postgresql_where=text("leaves_at IS NOT NULL"),
         ),
         CheckConstraint("kind IN ('customer', 'reply', 'note', 'forward', 'later')", name="kind"),
+        CheckConstraint("mood BETWEEN -100 AND 100", name="mood"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -58,6 +59,10 @@ class Message(Base):
     mentions: Mapped[list[int]] = mapped_column(JSON, default=list)  # people whom a note calls
     leaves_at: Mapped[datetime | None]  # of one that leaves later; None: it is held back
     then: Mapped[str | None]  # what happens when it leaves
+    mood: Mapped[int | None]  # of the customer who wrote it, as in Ticket
+    mood_reasons: Mapped[list[list[str]]] = mapped_column(
+        JSON, default=list
+    )  # [kind, text] of each, see app.mail.mood
 
     person: Mapped[Person | None] = relationship()
     attachments: Mapped[list["Attachment"]] = relationship(order_by="Attachment.id")

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sqlalchemy import BigInteger, ColumnElement, and_, literal, or_, tuple_
 
 from app.database import UTCDateTime
-from app.models.ticket import PRIORITIES, RANKS, URGENT, Ticket
+from app.models.ticket import ANGER, HEAT, PRIORITIES, RANKS, URGENT, Ticket, heat
 from app.words import N_
 
 USUAL = "due"
@@ -31,6 +31,8 @@ class Placed(Protocol):
     def rank(self) -> int: ...
     @property
     def priority(self) -> int: ...
+    @property
+    def heat(self) -> int: ...
     @property
     def waiting_since(self) -> datetime | None: ...
     @property
@@ -66,6 +68,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _NEVER = 10**17 - 1  # microseconds; later than any time that a database knows
 _LATEST = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = 10**10 - 1  # behind every number of a ticket
+HOTTEST = HEAT * URGENT + ANGER  # urgent and angry
+HEATS = tuple((priority, heat(priority, angry)) for priority in PRIORITIES for angry in (False, True))
 
 
 def _us(at: datetime) -> int:
@@ -105,6 +109,11 @@ def _behind_priority(text: str, ticket: int) -> ColumnElement[bool]:
     )
 
 
+def _behind_heat(text: str, ticket: int) -> ColumnElement[bool]:
+    heat = HOTTEST - min(int(text[0]), HOTTEST)
+    return and_(Ticket.heat <= heat, or_(Ticket.heat < heat, _behind_due(text[1:], ticket)))
+
+
 def _behind_waiting(text: str, ticket: int) -> ColumnElement[bool]:
     waits_not = and_(Ticket.waiting_since.is_(None), Ticket.id > ticket)
     if int(text) >= _NEVER:
@@ -127,7 +136,15 @@ ORDERS: dict[str, Order] = {
         lambda t: (t.priority.desc(), t.sort_key, t.id),
         lambda card: f"{URGENT - card.priority}{card.sort_key}",
         _behind_priority,
-        parts=tuple(Ticket.priority == priority for priority in PRIORITIES),
+        # one index for both orders: it knows priorities by their heat alone
+        parts=tuple(and_(Ticket.priority == priority, Ticket.heat == heat) for priority, heat in HEATS),
+    ),
+    "angry": Order(
+        N_("Angry and urgent first"),
+        lambda t: (t.heat.desc(), t.sort_key, t.id),
+        lambda card: f"{HOTTEST - card.heat}{card.sort_key}",
+        _behind_heat,
+        parts=tuple(Ticket.heat == heat for _, heat in HEATS),
     ),
     "waiting": Order(
         N_("Waiting longest"),

@@ -49,6 +49,7 @@ def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Bindi
         body=lambda pattern: _body(pattern, at),
         words=lambda text: _words(text, at),
         language=_value("language", at),
+        mood=cast(_value("mood", at), Integer),
         tag=lambda values: _held("tag", values, at),
         state=state,
         assignee=lambda value: _assignee(value, at, me),

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from app.database import Base
 from app.models.board import CLOSED, Column
@@ -12,12 +12,23 @@ from app.models.customer import Customer
 from app.models.person import Person
 from app.models.team import Team
 from app.words import N_
+from rules.vocabulary import MOODS
 
 LOW, NORMAL, HIGH, URGENT = range(4)
 PRIORITIES = {LOW: N_("Low"), NORMAL: N_("Normal"), HIGH: N_("High"), URGENT: N_("Urgent")}
 PRIORITY_NAMES = ("low", "normal", "high", "urgent")  # as written in queries and policies
 RANK_STEP = 2**20  # between two tickets that nobody has put between others
 RANKS = 2**62  # no rank is so high or, below zero, so low
+# What a priority weighs in the order "angry and urgent first", and an angry customer: a little more than one priority.
+HEAT, ANGER = 2, 3
+ANGRY = MOODS["angry"][1]  # the mood of who is clearly angry, or less
+MOOD_WORDS = {
+    "angry": N_("angry"),
+    "unhappy": N_("unhappy"),
+    "neutral": N_("neutral"),
+    "pleased": N_("pleased"),
+    "unknown": N_("unknown"),
+}
 _UNRESOLVED = text("closed_at IS NULL")
 _FAR = 9_999_999_999_999  # milliseconds; later than any deadline
 
@@ -44,12 +55,14 @@ class Ticket(Base):
         Index("ix_tickets_created", "created_at", "id"),
         Index("ix_tickets_sort", "sort_key", "id"),
         Index("ix_tickets_priority", "priority", "id"),
+        Index("ix_tickets_heat", "heat", "id"),
         Index("ix_tickets_column_rank", "column_id", "rank", "id"),
-        Index("ix_tickets_column_priority", "column_id", "priority", "sort_key", "id"),
+        Index("ix_tickets_column_heat", "column_id", "heat", "sort_key", "id"),
         Index("ix_tickets_column_waiting", "column_id", "waiting_since", "id"),
         Index("ix_tickets_column_created", "column_id", "created_at", "id"),
         Index("ix_tickets_column_updated", "column_id", "updated_at", "id"),
         CheckConstraint("priority BETWEEN 0 AND 3", name="priority"),
+        CheckConstraint("mood BETWEEN -100 AND 100", name="mood"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -104,6 +117,11 @@ class Ticket(Base):
     )  # where it goes on
     deleted_at: Mapped[datetime | None]
     deleted_from_id: Mapped[int | None] = mapped_column(ForeignKey("boards.id"), index=True)
+    mood: Mapped[int | None]  # -100..100 of what the customer wrote last, None while unknown
+    mood_by_hand: Mapped[bool] = mapped_column(
+        default=False
+    )  # a person has said so: nothing found changes it
+    heat: Mapped[int] = mapped_column(default=HEAT * NORMAL)  # priority and anger as one number
 
     column: Mapped[Column] = relationship()
     customer: Mapped[Customer] = relationship()
@@ -112,15 +130,41 @@ class Ticket(Base):
     team: Mapped[Team | None] = relationship()
     tags: Mapped[list["Tag"]] = relationship(secondary="ticket_tags", order_by="Tag.name")
 
+    @property
+    def angry(self) -> bool:
+        """Clearly so; see rules.vocabulary.MOODS."""
+        return self.mood is not None and self.mood <= ANGRY
+
+    @validates("priority", "mood")
+    def _keep_heat(self, name: str, value: int | None) -> int | None:
+        now = {"priority": self.priority, "mood": self.mood, name: value}
+        priority, mood = now["priority"], now["mood"]
+        self.heat = heat(NORMAL if priority is None else priority, mood is not None and mood <= ANGRY)
+        return value
+
     def order(self) -> str:
-        """The stored key of the default order: next deadline, then priority, then waiting longest; newest closed first.
+        """The stored key of the default order: next deadline, then priority, then mood, an unknown one in the middle, then
+        waiting longest; newest closed first.
 
         Digits of fixed width, so that SQLite, PostgreSQL and the browser sort it alike.
         """
         if self.state in CLOSED and self.closed_at:
-            return f"{_FAR - _ms(self.closed_at):013d}{0:014d}"
+            return f"{_FAR - _ms(self.closed_at):013d}{0:017d}"
         deadline = _ms(self.next_deadline_at) if self.next_deadline_at else _FAR
-        return f"{deadline:013d}{URGENT - self.priority}{_ms(self.waiting_since or self.state_since):013d}"
+        mood = 100 + (self.mood or 0)
+        return f"{deadline:013d}{URGENT - self.priority}{mood:03d}{_ms(self.waiting_since or self.state_since):013d}"
+
+
+def mood_word(score: int | None) -> str:
+    """What a mood is called."""
+    if score is None:
+        return MOOD_WORDS["unknown"]
+    return next(MOOD_WORDS[name] for name, (least, most) in MOODS.items() if least <= score <= most)
+
+
+def heat(priority: int, angry: bool) -> int:
+    """Another number for each two of these."""
+    return HEAT * priority + ANGER * angry
 
 
 class Tag(Base):

@@ -32,6 +32,7 @@ COLUMNS = {
     "assignee": N_("Assignee"),
     "team": N_("Team"),
     "priority": N_("Priority"),
+    "mood": N_("Mood"),
     "tags": N_("Tags"),
     "language": N_("Language"),
     "channel": N_("Channel"),
@@ -47,6 +48,7 @@ ORDERS: dict[str, InstrumentedAttribute[Any]] = {
     "created": Ticket.created_at,
     "updated": Ticket.updated_at,
     "priority": Ticket.priority,
+    "mood": Ticket.heat,  # angry and urgent first
     "due": Ticket.sort_key,
 }
 NEWEST_CHANGE = "-updated"
@@ -69,6 +71,8 @@ class Row(NamedTuple):
     next_deadline_at: datetime | None
     next_deadline_for: int | None
     sort_key: str
+    mood: int | None
+    heat: int
     board: str
     column: str
     customer: str
@@ -201,6 +205,8 @@ def _rows(few: Any, wanted: Wanted) -> Select[*tuple[Any, ...]]:
             Ticket.next_deadline_at,
             Ticket.next_deadline_for,
             Ticket.sort_key,
+            Ticket.mood,
+            Ticket.heat,
             Board.name,
             Column.name,
             Customer.name,

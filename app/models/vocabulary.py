@@ -180,6 +180,7 @@ def _columns() -> Binding:
         channel_kind=select(Channel.kind).where(Channel.id == Ticket.channel_id).scalar_subquery(),
         channel_name=Ticket.channel_id,  # names() lets queries store ids
         language=Ticket.language,
+        mood=Ticket.mood,
         tag=_tag,
         state=Ticket.state,
         assignee=lambda value: _assignee(value, NEVER, None),

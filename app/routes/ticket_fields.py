@@ -5,11 +5,11 @@ from werkzeug.wrappers import Response
 
 from app.auth import acting, login_required, now, signed_in_person
 from app.database import db
-from app.desk import access, tickets
+from app.desk import access, moods, tickets
 from app.desk.refused import Refused
 from app.models.desk import the_desk
 from app.models.person import Person
-from app.models.ticket import PRIORITIES, Ticket
+from app.models.ticket import PRIORITIES, Ticket, mood_word
 from app.routes import ticket_page, told
 from app.routes.ticket_page import language_choices, working_on
 from app.words import N_, gettext, language_name
@@ -81,6 +81,22 @@ def set_language(number: int) -> Response:
     return _changed(ticket, gettext("#%(number)s: language %(language)s", number=number, language=name))
 
 
+@bp.post("/tickets/<int:number>/mood")
+@login_required
+def set_mood(number: int) -> Response:
+    """`mood` is one of moods.CHOICES, or "found": what the messages say; `expected` is which it was on the page."""
+    try:
+        with working_on(number) as (board, ticket):
+            expected = _score("expected") if "expected" in request.form else "any"
+            moods.set_mood(
+                board, ticket, request.form.get("mood", ""), expected=expected, by=acting(), now=now()
+            )
+    except Refused as error:
+        return _refused(number, error)
+    said = gettext(mood_word(ticket.mood))
+    return _changed(ticket, gettext("#%(number)s: mood %(mood)s", number=number, mood=said))
+
+
 @bp.post("/tickets/<int:number>/tags")
 @login_required
 def add_tags(number: int) -> Response:
@@ -125,6 +141,14 @@ def _id(name: str) -> int | None:
     """An id in the form, None when it is empty; what is no number was not offered."""
     text = request.form.get(name, "")
     if text and not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise _not_offered()
+    return int(text) if text else None
+
+
+def _score(name: str) -> int | None:
+    text = request.form.get(name, "")
+    digits = text.removeprefix("-")
+    if text and not (digits.isascii() and digits.isdecimal() and len(digits) < 4):
         raise _not_offered()
     return int(text) if text else None
 

@@ -19,7 +19,7 @@ from app.desk.refused import Refused
 from app.html import bounded, page
 from app.models import ticket_list as rows
 from app.models.card import said
-from app.models.ticket import PRIORITIES
+from app.models.ticket import PRIORITIES, mood_word
 from app.models.ticket_list import COLUMNS, NEWEST_CHANGE, ORDERS, USUAL, Row, Wanted
 from app.models.vocabulary import binding
 from app.routes.view_list import entries
@@ -133,6 +133,8 @@ def _cell(row: Row, column: str, zone: ZoneInfo) -> Any:
             return row.id
         case "priority":
             return gettext(PRIORITIES[row.priority])
+        case "mood":
+            return gettext(mood_word(row.mood)) if row.mood is not None else ""
         case "tags":
             return ", ".join(row.tag_names)
         case "messages":

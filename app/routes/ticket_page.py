@@ -31,7 +31,7 @@ from app.models.desk import Desk, the_desk
 from app.models.draft import draft_of, files_of, forwards_begun
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
-from app.routes import shown_promises, timeline, told
+from app.routes import mood_words, shown_promises, timeline, told
 from app.routes.two_tickets import lead
 from app.routes.written import Written
 from app.words import language_name
@@ -105,6 +105,7 @@ def shown(
         choices=conversation.choices(board, ticket, at),
         priorities=PRIORITIES,
         languages=_languages(ticket, desk),
+        moods=mood_words.of(ticket, known),
         customer=ticket.customer,
         earlier=conversation.earlier_tickets(
             ticket, access.boards_of(person.role), **access.asked_by(person, at)

@@ -33,6 +33,7 @@ def facts_of(ticket: Ticket, now: datetime) -> Facts:
         channel_kind=ticket.channel.kind,
         channel=ticket.channel_id,
         language=ticket.language,
+        mood=ticket.mood,
         tags=frozenset(tag.id for tag in ticket.tags),
         state=ticket.state,
         assignee=ticket.assignee_id,

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, delete, select, update
 
 from app import migrations
 from app.database import bookkeeping, db, writing
-from app.desk import tickets
-from app.models.event import By
+from app.desk import messages, moods, tickets
+from app.mail.mood import Heard
+from app.models.event import CLOCK, By
 from app.models.interval import TicketInterval
 from app.models.team import Team, all_teams
 from app.models.ticket import Ticket
@@ -29,6 +30,8 @@ STEPS = st.lists(
         st.tuples(st.just("tag"), st.sampled_from(["refund", "angry"])),
         st.tuples(st.just("untag"), st.sampled_from(["refund", "angry"])),
         st.tuples(st.just("language"), st.sampled_from(["en", "ko", None])),
+        st.tuples(st.just("mood"), st.sampled_from(["angry", "pleased", "unknown", "found"])),
+        st.tuples(st.just("receive"), st.sampled_from([70, 40, 0])),
     ),
     max_size=12,
 )
@@ -113,6 +116,19 @@ def _do(desk: SmallDesk, ticket: Ticket, verb: str, value: Any, now: datetime) -
                 tickets.remove_tag(board, row, value, by=by, now=now)
             case "language":
                 tickets.set_language(board, row, value, by=by, now=now)
+            case "mood":
+                moods.set_mood(board, row, value, by=by, now=now)
+            case "receive":
+                messages.receive(
+                    board,
+                    row,
+                    by=CLOCK,
+                    now=now,
+                    text="",
+                    from_name="Kim",
+                    from_address="kim@example.org",
+                    heard=Heard(angry=value, long=True),
+                )
 
 
 def _teams(now: datetime) -> Sequence[Team]:
@@ -131,6 +147,7 @@ def _is(ticket: Ticket) -> set[tuple[str, str]]:
         "assignee": ticket.assignee_id,
         "team": ticket.team_id,
         "language": ticket.language,
+        "mood": ticket.mood,
     }
     held = {(field, str(value)) for field, value in one.items() if value is not None}
     return held | {("tag", str(tag.id)) for tag in ticket.tags}

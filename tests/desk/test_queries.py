@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.database import AS_MANY_ASK, MAPPED, db, writing
-from app.desk import calendars, messages, tickets
+from app.desk import calendars, messages, moods, tickets
+from app.mail.mood import Heard
 from app.models import card, filtered, vocabulary
 from app.models.alert import Alert
 from app.models.board import Board
@@ -220,6 +221,7 @@ STEPS = st.lists(
         st.tuples(st.just("tag"), st.sampled_from(["refund", "angry"])),
         st.tuples(st.just("untag"), st.sampled_from(["refund", "angry"])),
         st.tuples(st.just("language"), st.sampled_from(["en", "ko", None])),
+        st.tuples(st.just("mood"), st.sampled_from(["angry", "pleased", "unknown", "found"])),
         st.tuples(st.just("receive"), st.sampled_from(["order", "refund", "환불"])),
         st.tuples(st.just("receive automatic"), st.just("away")),
         st.tuples(st.just("reply"), st.just("Here it is")),
@@ -336,6 +338,7 @@ def _make_ticket(desk: SmallDesk, chance: random.Random, now: datetime) -> None:
         customer_id=customer.id,
         channel_id=chance.choice((desk.email.id, desk.form.id)),
         language=maybe(("de", "ko")),
+        mood=maybe((-80, -50, -49, -20, -5, 20, 60)),
         priority=chance.randrange(4),
         assignee_id=maybe((desk.alice.id, desk.bob.id)),
         team_id=maybe((1, 2)),
@@ -403,6 +406,8 @@ def _do(desk: SmallDesk, number: int, verb: str, value: Any, at: datetime) -> No
                 tickets.remove_tag(board, row, value, by=by, now=at)
             case "language":
                 tickets.set_language(board, row, value, by=by, now=at)
+            case "mood":
+                moods.set_mood(board, row, value, by=by, now=at)
             case "receive" | "receive automatic":
                 messages.receive(
                     board,
@@ -413,6 +418,7 @@ def _do(desk: SmallDesk, number: int, verb: str, value: Any, at: datetime) -> No
                     from_name="Kim",
                     from_address="kim@example.org",
                     automatic="auto-replied" if verb == "receive automatic" else None,
+                    heard=Heard(angry=70 if value == "refund" else 0, long=True),
                 )
             case "reply":
                 messages.reply(board, row, value, person=desk.bob, seen=None, now=at)

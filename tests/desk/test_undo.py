@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.database import db, writing
-from app.desk import deadlines, history, snoozes, tickets, undo
+from app.desk import deadlines, history, moods, snoozes, tickets, undo
 from app.desk.events import KINDS
 from app.desk.refused import Refused
 from app.models import conversation
@@ -36,6 +36,7 @@ STEPS = st.lists(
         st.tuples(st.just("untag"), st.sampled_from(["refund", "angry"])),
         st.tuples(st.just("snooze"), st.sampled_from([1, 2, None])),
         st.tuples(st.just("language"), st.sampled_from(["en", "ko", None])),
+        st.tuples(st.just("mood"), st.sampled_from(["angry", "pleased", "unknown", "found"])),
     ),
     max_size=10,
 )
@@ -109,6 +110,7 @@ CHANGES = [
     ("team", 0, 1, "%s has changed the team of this ticket meanwhile."),
     ("prioritise", 3, 2, "%s has changed the priority of this ticket meanwhile."),
     ("language", "ko", "de", "%s has changed the language of this ticket meanwhile."),
+    ("mood", "angry", "pleased", "%s has changed the mood of this ticket meanwhile."),
 ]
 
 
@@ -280,6 +282,8 @@ def _do(board: Board, desk: SmallDesk, ticket: Ticket, verb: str, value: Any, by
             snoozes.end(board, row, by=by, now=now)
         case "language":
             tickets.set_language(board, row, value, by=by, now=now)
+        case "mood":
+            moods.set_mood(board, row, value, by=by, now=now)
 
 
 def _teams(now: datetime) -> list[int]:

@@ -135,6 +135,7 @@ TABLE = {
     "POST /tickets/<int:number>/team": Row(BOARD),
     "POST /tickets/<int:number>/priority": Row(BOARD),
     "POST /tickets/<int:number>/language": Row(BOARD),
+    "POST /tickets/<int:number>/mood": Row(BOARD),
     "POST /tickets/<int:number>/tags": Row(BOARD),
     "POST /tickets/<int:number>/tags/removal": Row(BOARD),
     "POST /undo/<token>": Row(BOARD),

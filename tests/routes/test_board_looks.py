@@ -143,6 +143,9 @@ def test_each_order_page_by_page(sort: str, desk: Any, browser_as: Any, now: Any
                 tickets.prioritise(board, ticket, number % 4, by=desk.bob.by, now=now)
             if number % 4 == 0:
                 ticket.waiting_since = None
+            if number % 5 < 2:
+                ticket.mood = (-60, -40)[number % 5]
+            ticket.sort_key = ticket.order()
     browser = browser_as(desk.bob)
     html = browser.get(f"/boards/{desk.board.id}", query_string={"sort": sort}).text
     seen: list[tuple[str, int]] = []
@@ -158,6 +161,7 @@ def test_each_order_page_by_page(sort: str, desk: Any, browser_as: Any, now: Any
     facts = {
         "due": lambda one: one.sort_key,
         "priority": lambda one: (-one.priority, one.sort_key),
+        "angry": lambda one: (-2 * one.priority - 3 * ((one.mood or 0) <= -50), one.sort_key),
         "waiting": lambda one: (one.waiting_since is None, one.waiting_since or now),
         "newest": lambda one: -one.created_at.timestamp(),
         "oldest": lambda one: one.created_at,

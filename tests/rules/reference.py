@@ -30,6 +30,7 @@ class Facts:
     channel_kind: str = "email"
     channel: int = 1
     language: str | None = None
+    mood: int | None = None
     tags: frozenset[int] = frozenset()
     state: str = "open"
     assignee: int | None = None
@@ -108,6 +109,8 @@ def _fits(name: str, operator: str, value: Any, facts: Facts, world: World) -> b
             return facts.channel_kind == value or facts.channel == value
         case "lang":
             return facts.language == (None if value == "none" else value)
+        case "mood":
+            return _mood(operator, value, facts.mood)
         case "last":
             return facts.last_speaker == value
         case "alert":
@@ -118,6 +121,20 @@ def _fits(name: str, operator: str, value: Any, facts: Facts, world: World) -> b
         case "is":
             return _is(value, facts, world)
     raise AssertionError(f"{name} is a field that nobody has read a second time")
+
+
+def _mood(operator: str, value: Any, mood: int | None) -> bool:
+    if mood is None or value == "none":
+        return mood is None and value == "none"
+    if isinstance(value, int):
+        return _compare(operator, mood, value)
+    named = {
+        "angry": mood <= -50,
+        "unhappy": -50 < mood <= -20,
+        "neutral": abs(mood) < 20,
+        "pleased": mood >= 20,
+    }
+    return named[value]
 
 
 def _is(value: str, facts: Facts, world: World) -> bool:

@@ -52,6 +52,7 @@ tickets = sa.Table(
     sa.Column("kind", sa.String),
     sa.Column("channel", sa.String),
     sa.Column("language", sa.String),
+    sa.Column("mood", sa.Integer),
     sa.Column("state", sa.String, nullable=False),
     sa.Column("assignee", sa.String),
     sa.Column("priority", sa.Integer, nullable=False),
@@ -100,6 +101,7 @@ BINDING = Binding(
     channel_kind=tickets.c.kind,
     channel_name=tickets.c.channel,
     language=tickets.c.language,
+    mood=tickets.c.mood,
     tag=has_tag,
     state=tickets.c.state,
     assignee=assigned,
@@ -134,6 +136,7 @@ class Ticket:
     kind: str = "email"
     channel: str | None = "Web Shop"
     language: str | None = None
+    mood: int | None = None
     state: str = "open"
     assignee: str | None = None
     priority: int = 1
@@ -232,6 +235,18 @@ CASES: list[tuple[str, Ticket, bool]] = [
     ('channel:"web SHOP"', Ticket(), True),
     ("channel:form,shop", Ticket(), False),
     ('-channel:"web shop"', Ticket(channel=None), True),
+    ("mood<-30", Ticket(mood=-31), True),
+    ("mood<-30", Ticket(mood=-30), False),
+    ("mood<-30", Ticket(), False),
+    ("-mood<-30", Ticket(), True),
+    ("mood>=-30", Ticket(mood=-30), True),
+    ("mood:-5,7", Ticket(mood=-5), True),
+    ("mood:angry", Ticket(mood=-50), True),
+    ("mood:angry", Ticket(mood=-49), False),
+    ("mood:unhappy,none", Ticket(), True),
+    ("mood:neutral", Ticket(mood=0), True),
+    ("mood:none", Ticket(mood=0), False),
+    ("-mood:none", Ticket(mood=0), True),
     ("lang:de", Ticket(language="de"), True),
     ("lang:de", Ticket(), False),
     ("-lang:de", Ticket(), True),
@@ -289,7 +304,7 @@ def test_a_query_finds_what_it_says(desk: Desk, text: str, ticket: Ticket, holds
 
 
 def test_every_field_is_compiled() -> None:
-    value = {"duration": 60, "priority": "high", "count": 1, "date": "today"}
+    value = {"duration": 60, "priority": "high", "count": 1, "score": -1, "date": "today"}
     for name, field in VOCABULARY.items():
         for operator in field.operators:
             tree = Term(name, operator, (value.get(field.type, "open"),))

@@ -94,6 +94,8 @@ def _values(name: str, operator: str, ids: Mapping[str, Sequence[int]], me: bool
             found += SPANS if operator == ":" else (*SPANS, *LENGTHS)
         case "count":
             found += [0, 1, 2, 3]
+        case "score":
+            found = [*(found if operator == ":" else ()), -100, -50, -49, -20, -19, 0, 20, 100]
         case "text":
             found += TEXTS
         case "priority":
