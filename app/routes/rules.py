@@ -15,7 +15,7 @@ from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
-from app.html import page
+from app.html import page, wants_part
 from app.models import vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
@@ -100,8 +100,16 @@ def update(rule_id: int) -> Response:
 @bp.post("/rules/<int:rule_id>/place")
 @allowed("edit_rules")
 def place(rule_id: int) -> Response:
+    """To a place, from 0, or one `up` or `down`."""
+    to = request.form.get("to", "")
     with writing(ensure_desk(now())) as desk:
-        rules.reorder(desk, rules.found(rule_id), request.form.get("to") == "up", by=acting(), now=now())
+        rule = rules.found(rule_id)
+        if to.isdecimal() and len(to) < 6:
+            rules.move(desk, rule, int(to), by=acting(), now=now())
+        else:
+            rules.reorder(desk, rule, to == "up", by=acting(), now=now())
+    if wants_part():
+        return Response(status=204)
     return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
 
 

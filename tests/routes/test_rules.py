@@ -157,6 +157,10 @@ def test_the_order(desk: SmallDesk, browser_as: Open) -> None:
     answer = browser.post(f"/rules/{second.id}/place", data={"to": "up"})
     assert answer.location == f"/rules#rule_{second.id}"
     assert [rule.id for rule in rules.in_order()] == [second.id, first.id]
+    for to, order in (("1", [first, second]), ("7", [first, second]), ("0", [second, first])):
+        answer = browser.post(f"/rules/{second.id}/place", data={"to": to}, headers={"HX-Request": "true"})
+        assert answer.status_code == 204
+        assert [rule.id for rule in rules.in_order()] == [rule.id for rule in order]
 
 
 def test_removing_a_rule(desk: SmallDesk, browser_as: Open) -> None:

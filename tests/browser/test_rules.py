@@ -1,0 +1,115 @@
+"""A manager writes a rule in a real browser: by form and by text, tried, saved, ordered, gone back, out into a file and in again."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import expect
+
+from app.database import db, writing
+from app.desk import rules, tickets
+from app.models.ticket import Ticket
+from tests.axe import objections
+from tests.stories import ticket_in
+from tests.waiting import until
+
+
+def test_a_rule_from_its_first_word_to_its_file(
+    serve: Any, new_page: Any, desk: Any, now: Any, tmp_path: Path
+) -> None:
+    for n in range(6):
+        ticket = ticket_in(desk, "open", f"The lamp is broken {n}", now)
+    ticket_in(desk, "open", "Where is my parcel?", now)
+    with writing(desk.row) as row:
+        tickets.tag_named("really bad")
+        for name in ("First", "Second"):
+            add = [{"kind": "add_tag", "tag": "lamps"}]
+            rules.save(row, None, name=name, text="lang:de", then=add, by=desk.dana.by, now=now)
+    page = new_page(serve(CLOCK="off").url, desk.alice)
+
+    # From a filter of the board, by form: text, count and examples follow.
+    page.goto(f"/boards/{desk.board.id}?q=is:unresolved")
+    page.get_by_role("link", name="Make a rule of it").click()
+    text, found = page.get_by_role("textbox", name="When, as text"), page.locator("#rule-matches")
+    rows = page.get_by_role("group", name=re.compile(r"Condition \d"))
+    expect(text).to_have_value("is:unresolved")
+    expect(found).to_contain_text("Holds for 7 unresolved tickets now.")
+    page.get_by_role("button", name="Add a condition").click()
+    rows.nth(1).get_by_label("Value", exact=True).press_sequentially("broken")
+    expect(text).to_have_value("is:unresolved broken")
+    expect(found).to_contain_text("Holds for 6 unresolved tickets now.")
+    expect(found.get_by_role("listitem")).to_have_count(5)
+    expect(rows.nth(1).get_by_label("Value", exact=True)).to_be_focused()
+
+    # By text: completed, wrong in place, mended; the form follows.
+    text.press("Control+End")
+    text.press_sequentially(" -tag:re")
+    expect(page.locator("#query-options [role=option]")).to_have_text(["really bad"])
+    text.press("ArrowDown")
+    text.press("Enter")
+    expect(text).to_have_value('is:unresolved broken -tag:"really bad" ')
+    expect(rows).to_have_count(3)
+    text.press_sequentially("lagn:de")
+    expect(page.locator("#query-said")).to_contain_text(
+        "Column 40: unknown field `lagn`, did you mean `lang`?"
+    )
+    assert objections(page) == []
+    for _ in range(len(" lagn:de")):
+        text.press("Backspace")
+    expect(page.locator("#query-said")).to_be_empty()
+    expect(rows.nth(2).get_by_label("Value", exact=True)).to_have_value("really bad")
+
+    # Tried on a ticket, then saved.
+    page.get_by_role("textbox", name="Tag").fill("broken")
+    page.get_by_label("Number of the ticket").fill(f"#{ticket.id}")
+    page.get_by_role("button", name="Try").click()
+    tried = page.locator("#rule-trial")
+    expect(tried).to_contain_text(f"The condition holds for #{ticket.id}.")
+    expect(tried).to_contain_text("Add the tag broken")
+    assert db.session.get_one(Ticket, ticket.id).tags == []
+    page.get_by_label("Name").fill("Broken lamps")
+    page.get_by_label("Name").press("Enter")
+    page.get_by_role("link", name="Leave it off").click()
+
+    # Ordered by keyboard and by drag; it lasts.
+    names = page.locator("#rules .row-main a[href^='/rules/']")
+    expect(names).to_have_text(["First", "Second", "Broken lamps"])
+    handle = page.get_by_role("button", name="Move Broken lamps: drag")
+    handle.press("ArrowUp")
+    handle.press("ArrowUp")
+    expect(names).to_have_text(["Broken lamps", "First", "Second"])
+    expect(handle).to_be_focused()
+    expect(page.get_by_text("Broken lamps stands at place 1 of 3.")).to_be_attached()
+    page.get_by_role("button", name="Move Second: drag").drag_to(names.nth(0), steps=5)
+    expect(names).to_have_text(["Second", "Broken lamps", "First"])
+    until(lambda: [rule.name for rule in _fresh()] == ["Second", "Broken lamps", "First"])
+    page.reload()
+    expect(names).to_have_text(["Second", "Broken lamps", "First"])
+
+    # Changed, and gone back.
+    page.get_by_role("link", name="Broken lamps", exact=True).click()
+    text.fill("parcel")
+    expect(found).to_contain_text("Holds for 1 unresolved ticket now.")
+    page.get_by_role("button", name="Save").last.click()
+    page.goto(f"/rules/{_fresh()[1].id}/versions")
+    expect(page.get_by_text('When: is:unresolved broken -tag:"really bad" → parcel')).to_be_visible()
+    page.get_by_role("button", name="Go back to version 1").click()
+    expect(page.get_by_text("Went back to version 1")).to_be_visible()
+
+    # Out and in again.
+    page.goto("/rules")
+    with page.expect_download() as file:
+        page.get_by_role("link", name="Download them").click()
+    kept = tmp_path / "rules.toml"
+    file.value.save_as(kept)
+    page.get_by_role("link", name="Bring in rules").click()
+    page.get_by_label("A file of rules").set_input_files(kept)
+    page.get_by_role("button", name="Look at the rules").click()
+    page.get_by_role("checkbox", name="First").uncheck()
+    page.get_by_role("button", name="Add the chosen rules").click()
+    expect(names).to_have_text(["Second", "Broken lamps", "First", "Second", "Broken lamps"])
+
+
+def _fresh() -> Any:
+    db.session.rollback()
+    return rules.in_order()
