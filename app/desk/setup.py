@@ -1,6 +1,6 @@
 """The first day of a desk: one board with its columns, opening hours, a policy, an address, and the first admin."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from app.database import bookkeeping, db, insert_new
 from app.desk import access, addresses, boards, calendars, people
+from app.desk import rules as desk_rules
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board, all_boards
@@ -18,8 +19,9 @@ from app.models.event import CLOCK, OPERATOR, By
 from app.models.person import Person
 from app.models.policy import Policy
 from app.models.rota import Rota
-from app.words import N_, gettext
+from app.words import N_, gettext, locale
 from rules import hours
+from rules.rule import load_starters
 
 HOUR = 3600
 HOURS = {"weekly": {str(day): [["09:00", "18:00"]] for day in range(5)}, "holidays": {}}
@@ -62,10 +64,11 @@ def begin(
     board_name: str,
     address: str,
     zone: str,
+    starters: Collection[str] = (),
     now: datetime,
 ) -> Person:
     """Sets the desk up for the first admin: `admin` when there is one, else a person made of `account` (name, email,
-    password, locale). Returns them. Refused with 409 when somebody was faster, with the field when a value is bad."""
+    password, locale). `starters` are keys of the starter pack: these rules are on from the first ticket. Returns the admin. Refused with 409 when somebody was faster, with the field when a value is bad."""
     _refuse_second()
     if admin is None:
         if first_admin_exists():
@@ -73,6 +76,11 @@ def begin(
         admin = people.add(desk, role="admin", zone=zone, by=OPERATOR, now=now, **account)
     change(desk, name=name, languages=languages, by=By("person", admin.id), now=now)
     set_up(desk, admin=admin, board_name=board_name, address=address, zone=zone, now=now)
+    for starter in load_starters():
+        if starter.key in starters:
+            by = By("person", admin.id)
+            rule = desk_rules.add_starter(desk, starter, language=locale(), by=by, now=now)
+            desk_rules.switch(desk, rule, True, by=by, now=now)
     return admin
 
 

@@ -20,6 +20,7 @@ from app.routes.people import Checkboxes, zone_choices
 from app.routes.settings import language_choices
 from app.routes.sign_ins import address, browser
 from app.words import N_
+from rules.rule import load_starters
 
 bp = Blueprint("set_up", __name__)
 
@@ -55,11 +56,18 @@ class SetUpForm(Form):
     )
     zone = SelectField(N_("Time zone"))
     languages = Checkboxes(N_("Languages customers are answered in"))
+    starters = Checkboxes(
+        N_("Rules to begin with"),
+        description=N_(
+            "What is chosen works from the first ticket on. All of them can be added, changed and switched off later."
+        ),
+    )
 
     def __init__(self, *args: Any, account: bool, **values: Any) -> None:
         super().__init__(*args, **values)
         self.zone.choices = zone_choices("UTC")
         self.languages.choices = language_choices([])
+        self.starters.choices = [(one.key, one.name(words.locale())) for one in load_starters()]
         if not account:
             del self.name, self.email, self.password
 
@@ -115,6 +123,7 @@ def create() -> Response:
                 board_name=form.board_name.data,
                 address=form.address.data,
                 zone=form.zone.data,
+                starters=form.starters.data or (),
                 now=now(),
             )
     except Refused as refused:

@@ -1,3 +1,4 @@
+import re
 import threading
 from collections.abc import Callable
 from datetime import datetime
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.database import db, writing
-from app.desk import people, setup
+from app.desk import people, rules, setup
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson, all_boards
 from app.models.calendar import Calendar
@@ -124,6 +125,20 @@ def test_an_admin_made_by_the_command_signs_in_first(app: Any, now: datetime, br
     assert (answer.status_code, answer.location) == (303, "/")
     assert db.session.scalars(select(Person.email)).all() == ["ada@example.com"]
     assert len(all_boards()) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "added"),
+    [([], []), (["korean", "refund"], ["Written in Korean", "Wants money back"])],
+)
+def test_rules_are_chosen_to_begin_with(browser_as: Open, chosen: list[str], added: list[str]) -> None:
+    browser = browser_as()
+    page = browser.get("/set-up").text
+    assert "Wants money back" in page
+    assert not re.search(r'name="starters"[^>]*checked', page)
+    assert browser.post("/set-up", data={**FILLED_IN, "starters": ["nonsense"]}).status_code == 422
+    assert browser.post("/set-up", data={**FILLED_IN, "starters": chosen}).status_code == 303
+    assert [(rule.name, rule.enabled) for rule in rules.in_order()] == [(name, True) for name in added]
 
 
 def test_an_agent_alone_cannot_set_up_but_does_not_stop_it(app: Any, now: datetime, browser_as: Open) -> None:

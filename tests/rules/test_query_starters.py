@@ -29,7 +29,17 @@ def test_a_starter_is_whole(starter: Starter) -> None:
 
 
 def test_the_pack_covers_the_usual_matters() -> None:
-    assert {"german", "korean", "refund", "delivery", "broken", "cancel", "angry", "unanswered"} <= set(PACK)
+    assert {
+        "german",
+        "korean",
+        "refund",
+        "delivery",
+        "broken",
+        "cancel",
+        "vip",
+        "angry",
+        "unanswered",
+    } <= set(PACK)
     assert PACK["german"].actions == (AddTag("german"),)
     assert PACK["unanswered"].actions == (SetPriority("high"),)
     assert PACK["unanswered"].once_per == "ticket"
