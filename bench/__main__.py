@@ -15,7 +15,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.config import ROOT
-from bench import board, browser, deliveries, judging, load, pages, processes, query, receive, search, streams
+from bench import (
+    board,
+    browser,
+    deliveries,
+    judging,
+    languages,
+    load,
+    pages,
+    processes,
+    query,
+    receive,
+    search,
+    streams,
+)
 from bench.figure import Figure
 from bench.places import place
 
@@ -31,6 +44,7 @@ FIGURES = {
     "streams": streams.measure,
     "search": search.measure,
     "rules": judging.measure,
+    "languages": languages.measure,
 }
 RESULTS = ROOT / "bench" / "results"
 

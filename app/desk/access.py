@@ -325,6 +325,7 @@ VERBS = {
     "edit_teams": Verb(_managers, seen_with="see_teams"),
     "see_tags": Verb(_agents),
     "edit_tags": Verb(_managers, seen_with="see_tags"),
+    "edit_moods": Verb(_managers),  # their words
     "see_policies": Verb(_agents),
     "edit_policies": Verb(_managers, seen_with="see_policies"),  # calendars too
     "see_failed_messages": Verb(_managers),

@@ -93,6 +93,7 @@ KINDS = {
     "tag.changed": Kind(N_("renamed the tag %(old)s to %(new)s"), deed=True),
     "tag.merged": Kind(N_("merged the tag %(old)s into %(new)s"), deed=True),
     "tag.removed": Kind(N_("removed the tag %(old)s from the desk"), deed=True),
+    "moods.changed": Kind(N_("changed the words of moods: %(new)s"), deed=True),
     "company.added": Kind(N_("added the company %(new)s"), deed=True),
     "company.changed": Kind(N_("changed the company %(new)s"), deed=True),
     "company.removed": Kind(N_("removed the company %(old)s"), deed=True),

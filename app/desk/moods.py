@@ -8,11 +8,12 @@ from sqlalchemy import func, select
 from app.database import db
 from app.desk import intervals, tickets
 from app.desk.refused import Refused
-from app.mail import lexicon, mood
+from app.mail import mood
 from app.mail.mood import NOTHING, Heard, Mood
 from app.models.board import CLOSED, Board
 from app.models.event import By, Event
 from app.models.message import Message
+from app.models.mood_list import words_of
 from app.models.ticket import Ticket
 from app.words import N_
 
@@ -24,7 +25,7 @@ CHOICES: dict[str, int | None] = {"angry": -75, "unhappy": -35, "neutral": 0, "p
 
 def listen(text: str, language: str | None) -> Heard:
     """What a customer's own text says, before any lock is taken. Loads the model of the language."""
-    return mood.hear(text, language, lexicon.seeded(language) if language else ())
+    return mood.hear(text, language, words_of(language) if language else ())
 
 
 def of_message(ticket: Ticket, heard: Heard, now: datetime) -> Mood:

@@ -19,6 +19,8 @@ WEIGHTIEST = 100
 REACH = 3  # words before one that is negated
 TURNED = {True: -0.75, False: -0.3}  # what is left of a pleased word that is negated, and of an angry one
 
+_ENDING = re.compile("(?<=[가-힣])[가-힣]{1,5}")
+
 Words = tuple[tuple[str, int], ...]
 
 
@@ -92,7 +94,8 @@ class _Matcher:
             if weight and (turned := self._turned(folded, match, weight > 0)):
                 weight = round(weight * TURNED[weight > 0])
                 start, end = begins[turned[0]], ends[turned[1] - 1]
-            hits.append(Hit(" ".join(text[start:end].split()), weight))
+            ending = _ENDING.match(text, end)  # in Korean it belongs to the word that people read
+            hits.append(Hit(" ".join(text[start : ending.end() if ending else end].split()), weight))
         return hits, "".join([*rest, text[done:]])
 
     def _weight(self, found: str) -> int:

@@ -73,6 +73,13 @@ SECTIONS = (
     ),
     ("teams.index", "people", N_("Teams"), N_("People who share work, to give tickets to"), "see_teams"),
     ("tags.index", "tag", N_("Tags"), N_("Their names, and where they are used"), "see_tags"),
+    (
+        "mood_lists.index",
+        "smile",
+        N_("Words of moods"),
+        N_("By which words it is found how customers feel"),
+        "edit_moods",
+    ),
     ("policies.index", "clock", N_("SLA policies"), N_("By when customers are answered"), "see_policies"),
 )
 

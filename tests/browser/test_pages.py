@@ -90,6 +90,8 @@ SIGNED_IN = (
     "/settings/teams",
     "/settings/teams/{team}",
     "/settings/blocked",
+    "/settings/moods",
+    "/settings/moods/ko",
     "/settings/tags",
     "/settings/tags/1",
 )

@@ -39,6 +39,7 @@ MAY = {
     "edit_teams": MANAGERS,
     "see_tags": AGENTS,
     "edit_tags": MANAGERS,
+    "edit_moods": MANAGERS,
     "see_rota": AGENTS,
     "take_shift": set(),  # of those who take turns, see below
     "edit_rota": MANAGERS,

@@ -104,6 +104,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "person_id": desk.bob.id,
         "board_id": desk.board.id,
         "key": "none",
+        "language": "de",
         "column_id": desk.columns["open"].id,
         "number": message.ticket_id,
         "customer_id": db.session.get_one(Ticket, message.ticket_id).customer_id,
