@@ -47,7 +47,7 @@ def speaking(language: str) -> Iterator[None]:
         _locale.reset(token)
 
 
-def gettext(text: str, **values: Any) -> str:
+def gettext(text: str, /, **values: Any) -> str:
     said = translations(_locale.get()).gettext(text)
     return said % values if values else said
 

@@ -229,6 +229,14 @@ def next_change(calendar: Calendar, instant: datetime) -> datetime | None:
             return closing
 
 
+def next_opening(calendar: Calendar, instant: datetime) -> datetime | None:
+    """When it opens next; while it is open, when it does after it has closed. None when it never does."""
+    if is_open(calendar, instant):
+        closes = next_change(calendar, instant)
+        return next_change(calendar, closes) if closes is not None else None
+    return next_change(calendar, instant)
+
+
 def segments(calendar: Calendar, a: datetime, b: datetime) -> Iterator[Segment]:
     """Open and closed stretches that cover `a`..`b` exactly, in order, cut at every local midnight."""
     a, b = in_utc(a), in_utc(b)

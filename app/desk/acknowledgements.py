@@ -106,7 +106,7 @@ def tell_too_large(board: Board, ticket: Ticket, message: Message, *, now: datet
         return None
     language = language_for(ticket)
     words = _words(language)
-    greeting = {"name": _greeted(ticket.customer.name, address)}
+    greeting = {"name": greeted(ticket.customer.name, address)}
     return messages.answer_automatically(
         board,
         ticket,
@@ -126,7 +126,7 @@ def written(channel: Channel, language: str, *, name: str, address: str, week: h
 
 def filled(text: str, language: str, *, name: str, address: str, week: hours.Calendar) -> str:
     """A text with its places filled in, and the line below."""
-    said = {"name": _greeted(name, address), "hours": in_words(week, language, _words(language)["always"])}
+    said = {"name": greeted(name, address), "hours": in_words(week, language, _words(language)["always"])}
     return f"{_filled(text, said)}\n\n{_words(language)['automatic']}"
 
 
@@ -165,6 +165,11 @@ def _is_vain(ticket: Ticket, address: str) -> bool:
     return guards.is_a_machine(address) or customers.bounced(ticket.customer_id, address) is not None
 
 
+def automatic_line(language: str) -> str:
+    """What says that nobody wrote it."""
+    return _words(language)["automatic"]
+
+
 def _checked(text: str, language: str) -> str:
     text = text.replace("\r\n", "\n").replace("\x00", "").strip()
     if len(text) > LONGEST_TEXT:
@@ -181,7 +186,8 @@ def _filled(text: str, said: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda found: said.get(found[1], found[0]), text)
 
 
-def _greeted(name: str, address: str) -> str:
+def greeted(name: str, address: str) -> str:
+    """What a customer is called in a text that nobody looks at before it leaves."""
     name = one_line(name)
     if not name or len(name) > LONGEST_NAME or _LINK.search(name):
         return address.partition("@")[0][:LONGEST_NAME]

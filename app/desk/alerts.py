@@ -31,6 +31,7 @@ TITLES = {
     ("next_response", "breach"): N_("An answer is late"),
     ("resolution", "warning"): N_("A solution is due soon"),
     ("resolution", "breach"): N_("A solution is late"),
+    ("rule", "arrival"): N_("A rule raises an alert"),
 }
 
 
@@ -85,6 +86,30 @@ def open_alert(
         _return(alert, now)
         _told(board, alert, "alert.opened", CLOCK, now, new=alert.level, alert_kind=kind)
     return None
+
+
+def open_of_rule(board: Board, ticket: Ticket, *, by: By, now: datetime) -> Alert:
+    """A rule opens an alert, one per rule and ticket; again when it has ended or was acknowledged. Its ladder climbs as any
+    other, and it ends when the ticket is closed."""
+    key = f"{ticket.id}:rule:{by.id}"
+    alert = db.session.scalars(select(Alert).where(Alert.key == key)).one_or_none()
+    if alert is not None and alert.state == "open":
+        return alert
+    if alert is None:
+        alert = Alert(
+            key=key,
+            ticket=ticket,
+            board_id=board.id,
+            kind="rule",
+            level="arrival",
+            opened_at=now,
+        )
+        db.session.add(alert)
+    alert.deadline_at, alert.state, alert.step, alert.wake_at = now, "open", 0, now
+    alert.acknowledged_at = alert.acknowledged_by_id = None
+    db.session.flush()
+    _told(board, alert, "alert.opened", by, now, new=alert.level, alert_kind=alert.kind)
+    return alert
 
 
 def key_of(ticket: Ticket, kind: str, deadline_at: datetime) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select, bindparam, or_, select, update
+from sqlalchemy import Select, and_, bindparam, or_, select, update
 
 from app.database import db, insert_new, lock
 from app.desk import access, companies, search, tickets
@@ -107,6 +107,28 @@ def change(
     if {"name", "company_id"} & set(changes):
         search.index_customer(customer.id)
     return customer
+
+
+def set_vip(board: Board, customer: Customer, vip: bool, *, by: By, now: datetime) -> None:
+    """The same of this alone, under the lock of any board: boards that are locked before it cannot be asked for any more,
+    and hear of it when they look at the customer next."""
+    if customer.vip == vip:
+        return
+    customer.vip = vip
+    db.session.flush()
+    held = [board, *_others(board, customer)]
+    for each in held:
+        record(
+            each,
+            "customer.changed",
+            ("customer", customer.id),
+            by=by,
+            now=now,
+            new=customer.name,
+            vip=[not vip, vip],
+        )
+    theirs = Ticket.customer_id == customer.id, Ticket.board_id.in_([each.id for each in held])
+    tickets.touch(and_(*theirs), now)
 
 
 def belongs(customer_id: int, address: str) -> bool:

@@ -39,6 +39,7 @@ from app.models.desk import the_desk
 from app.models.event import CLOCK, By, Event
 from app.models.message import Attachment, Blob, Message
 from app.models.person import Person
+from app.models.rule import Rule
 from app.models.ticket import Ticket
 from app.words import N_
 from rules.query import fold
@@ -206,12 +207,14 @@ def answer_automatically(
     language: str,
     at: datetime,
     now: datetime,
+    by: By = CLOCK,
 ) -> Message | None:
-    """The desk itself writes to the customer, at `at`, once per `reason` and ticket. That answers nothing: whoever
-    waits still waits. None, and a line in the ticket's history, when this recipient has been written to too much.
+    """The desk itself writes to the customer, at `at`, once per `reason` and ticket; a rule each time it acts. That answers
+    nothing: whoever waits still waits. None, and a line in the ticket's history, when this recipient has been written to
+    too much.
     """
     if guards.capped(ticket.id, to, now):
-        told(board, ticket, "ticket.capped", by=CLOCK, now=now)
+        told(board, ticket, "ticket.capped", by=by, now=now)
         return None
     desk = the_desk()
     message = Message(
@@ -233,7 +236,7 @@ def answer_automatically(
         ticket,
         message,
         to,
-        key=f"{reason}:{ticket.id}",
+        key=f"{reason}:{ticket.id}" if by == CLOCK else f"{reason}:{ticket.id}:{message.id}",
         kind="automatic",
         at=at,
         now=now,
@@ -241,7 +244,7 @@ def answer_automatically(
         language=language,
         automatic=True,
     )
-    told(board, ticket, "message.automatic", by=CLOCK, now=now, message=message.id)
+    told(board, ticket, "message.automatic", by=by, now=now, message=message.id)
     return message
 
 
@@ -268,6 +271,42 @@ def note(
     tickets.changed(board, ticket, "message.noted", by=by, now=now, message=message.id, mentioned=called)
     notifications.mention(called, ticket, message, by=by, now=now)
     return message
+
+
+def note_of_rule(board: Board, ticket: Ticket, text: str, *, rule: Rule, now: datetime) -> Message:
+    """A rule writes an internal note, and calls people as a person's note does. What others have written to leave later
+    leaves all the same."""
+    message = Message(
+        ticket_id=ticket.id,
+        kind="note",
+        automatic="rule",
+        from_name=rule.name,
+        text=checked(text),
+        search_text=fold(text),
+        mentions=mentions.found_in(text, board, now),
+        at=now,
+    )
+    db.session.add(message)
+    db.session.flush()
+    search.index_message(ticket, message)
+    ticket.message_count += 1
+    for person_id in message.mentions:
+        followers.join(ticket, person_id, now)
+    by, called = By("rule", rule.id), message.mentions
+    tickets.changed(board, ticket, "message.noted", by=by, now=now, message=message.id, mentioned=called)
+    notifications.mention(called, ticket, message, by=by, now=now)
+    return message
+
+
+def spoke_last_automatically(ticket: Ticket) -> bool:
+    """Whether the newest message that came from outside was written by nobody."""
+    newest = (
+        select(Message.automatic)
+        .where(Message.ticket_id == ticket.id, Message.kind == "customer")
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+    return db.session.scalar(newest) is not None
 
 
 def send_forward(board: Board, ticket: Ticket, message: Message, *, person: Person, now: datetime) -> None:

@@ -28,6 +28,7 @@ DID = {
     "assigned": N_("%(who)s assigned it to you"),
     "mentioned": N_("%(who)s mentioned you"),
     "answered": N_("%(who)s wrote"),
+    "rule": N_("The rule “%(who)s” tells you of it"),
 }
 NOBODY = {
     "rule": N_("A rule"),
@@ -68,6 +69,11 @@ def answered(ticket: Ticket, message: Message, *, by: By, now: datetime) -> None
 def mention(people: Iterable[int], ticket: Ticket, message: Message, *, by: By, now: datetime) -> None:
     """These people (ids) are mentioned in a note. Who may not see the ticket is told of it when they may."""
     _tell("mentioned", sorted(set(people)), ticket, message, by=by, now=now)
+
+
+def told_by_rule(people: Iterable[int], ticket: Ticket, rule: str, *, by: By, now: datetime) -> None:
+    """A rule of that name tells these people (ids) of a ticket."""
+    _tell("rule", sorted(set(people)), ticket, None, by=by, now=now, name=rule)
 
 
 def read(person: Person, ticket_id: int, now: datetime) -> None:
@@ -173,7 +179,14 @@ def said(notification: Notification) -> str:
 
 
 def _tell(
-    kind: str, people: Sequence[int], ticket: Ticket, message: Message | None, *, by: By, now: datetime
+    kind: str,
+    people: Sequence[int],
+    ticket: Ticket,
+    message: Message | None,
+    *,
+    by: By,
+    now: datetime,
+    name: str | None = None,
 ) -> None:
     """Nobody is told of their own doing, nor who does not work here, nor in a way that they do not want."""
     others = [person for person in people if by != By("person", person)]
@@ -197,7 +210,7 @@ def _tell(
                 "ticket_id": ticket.id,
                 "message_id": message.id if message else None,
                 "by_kind": by.kind,
-                "by_name": _name(by),
+                "by_name": _name(by) if name is None else name,
                 "at": now,
                 "shown": wanted[kind, "page"],
                 "read_at": None,

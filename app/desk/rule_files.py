@@ -169,7 +169,9 @@ def _with_ids(written: Any, names: Names, tags: dict[str, None]) -> Any:
             continue
         value = written[detail.noun]
         known = rule_names.FIELDS.get(detail.type)
-        if known is None or not isinstance(value, str):
+        if detail.type == "column":
+            data[detail.name] = rule_names.column(value)
+        elif known is None or not isinstance(value, str):
             data[detail.name] = value if known is None else 0  # an id means another thing on another desk
         elif known == "tag" and not _is_number(value) and _tag_id(value, names) is None:
             tags[tickets.tag_name(value)] = None

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from app.database import db
+from app.models.board import STATES, Board, Column
 from app.models.person import Person
 from app.models.ticket import PRIORITIES
-from app.words import gettext, language_name
+from app.words import N_, gettext, language_name
 from rules import query
-from rules.actions import Detail, kinds
+from rules.actions import WAYS_TO_CHOOSE, Detail, kinds
 from rules.vocabulary import PRIORITIES as PRIORITY_NAMES
 from rules.vocabulary import VOCABULARY, Names, show_value
 
@@ -21,6 +24,8 @@ FIELDS: Mapping[str, str] = {
     "board": "board",
     "calendar": "during",
 }
+
+YES, NO = N_("Yes"), N_("No")
 
 
 def named(actions: Sequence[Mapping[str, Any]], names: Names) -> list[dict[str, Any]]:
@@ -43,9 +48,29 @@ def said(action: Mapping[str, Any]) -> str:
     kind = kinds().get(action["kind"])
     if kind is None:
         return str(action["kind"])
-    return gettext(
-        kind.said, **{detail.noun: _detail(detail, action.get(detail.noun, "")) for detail in kind.details}
+    given = {detail: action[detail.noun] for detail in kind.details if detail.noun in action}
+    sentence = gettext(kind.said, **{detail.noun: _detail(detail, value) for detail, value in given.items()})
+    conditions = [gettext(detail.label) for detail, value in given.items() if detail.type == "flag" and value]
+    others = [f"{language_name(code)}: “{text}”" for code, text in action.get("texts", {}).items()]
+    return ", ".join((sentence, *conditions, *others))
+
+
+def columns() -> dict[str, int]:
+    """What columns are called where nobody says of which board: name -> id."""
+    rows = db.session.execute(
+        select(Board.name, Column.name, Column.id)
+        .join(Board, Board.id == Column.board_id)
+        .order_by(Board.id, Column.position)
     )
+    found: dict[str, int] = {}
+    for board, name, column_id in rows:
+        found.setdefault(f"{board}: {name}", column_id)
+    return found
+
+
+def column(name: Any) -> Any:
+    """The id of the column of that name, or the state that it is; nothing that is a column for anything else."""
+    return name if name in STATES else columns().get(str(name), 0)
 
 
 def missing(
@@ -56,6 +81,8 @@ def missing(
     for action in actions:
         for detail in _details(action):
             field, value = FIELDS.get(detail.type), action.get(detail.name)
+            if detail.type == "column" and type(value) is int and db.session.get(Column, value) is None:
+                gone.append(f"column:#{value}")
             if field is None or type(value) is not int:
                 continue
             if value not in names[field].values():
@@ -76,14 +103,25 @@ def _details(action: Mapping[str, Any]) -> tuple[Detail, ...]:
 
 
 def _named(detail: Detail, value: Any, names: Names) -> Any:
-    if detail.type not in FIELDS or type(value) is not int:
+    if type(value) is not int:
+        return value
+    if detail.type == "column":
+        return next((name for name, id in columns().items() if id == value), f"#{value}")
+    if detail.type not in FIELDS:
         return value
     return show_value(FIELDS[detail.type], value, VOCABULARY, names)
 
 
 def _detail(detail: Detail, value: Any) -> str:
-    if detail.type == "priority" and value in PRIORITY_NAMES:
-        return gettext(PRIORITIES[PRIORITY_NAMES.index(value)])
-    if detail.type == "language" and isinstance(value, str):
-        return language_name(value)
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    match detail.type:
+        case "priority" if value in PRIORITY_NAMES:
+            return gettext(PRIORITIES[PRIORITY_NAMES.index(value)])
+        case "language":
+            return language_name(str(value))
+        case "column" if value in STATES:
+            return gettext(STATES[value])
+        case "way":
+            return gettext(WAYS_TO_CHOOSE.get(value, str(value)))
+        case "yes_no":
+            return gettext(YES if value else NO)
+    return " ".join(str(value).split())

@@ -8,14 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, func, literal, select, update
 
 from app.database import TookTooLong, db, insert_new, trouble
-from app.desk import access, rule_names, rule_versions, tickets, uses
+from app.desk import access, rule_checks, rule_names, rule_versions, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models import vocabulary
 from app.models.desk import Desk
 from app.models.document import words_in_texts
 from app.models.event import By
-from app.models.person import Person
 from app.models.rule import Rule, RuleFiring, RuleState
 from app.models.ticket import Ticket
 from app.words import N_, gettext
@@ -141,13 +140,7 @@ def read_actions(data: Sequence[dict[str, Any]], now: datetime) -> list[dict[str
                 field="actions",
                 mistake=gettext(error.message).format(**error.values),
             ) from error
-        if isinstance(action, actions.AddTag) and isinstance(action.tag, str):
-            action = actions.AddTag(tickets.tag_named(action.tag).id)
-        if isinstance(action, actions.Assign):
-            person = db.session.get(Person, action.person_id)
-            if person is None or not person.works_here(now):
-                raise Refused(N_("That person does not work here any more."), field="actions")
-        kept.append(actions.to_json(action))
+        kept.append(actions.to_json(rule_checks.checked(action, now)))
     return kept
 
 

@@ -17,6 +17,7 @@ KINDS = {
     "assigned": N_("A ticket is assigned to me"),
     "mentioned": N_("Somebody mentions me"),
     "answered": N_("The customer writes on a ticket that I have or follow"),
+    "rule": N_("A rule tells me of a ticket"),
 }
 WAYS = {"page": N_("Here"), "mail": N_("By e-mail")}
 # Until somebody says otherwise. Customers write often, and the board shows it: a mail for each would teach to read none.
@@ -27,7 +28,7 @@ PER_PAGE = 50
 class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
-        CheckConstraint("kind IN ('assigned', 'mentioned', 'answered')", name="kind"),
+        CheckConstraint("kind IN ('assigned', 'mentioned', 'answered', 'rule')", name="kind"),
         Index("ix_notifications_person", "person_id", "id"),
         Index("ix_notifications_ticket", "ticket_id", "person_id"),
         Index(

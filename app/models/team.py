@@ -25,6 +25,7 @@ class TeamPerson(Base):
 
     team_id: Mapped[int] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"), primary_key=True, index=True)
+    turn: Mapped[int] = mapped_column(default=0)  # the higher, the later they were given a ticket in turn
 
 
 def all_teams() -> Sequence[Team]:

@@ -26,25 +26,34 @@ _OF_TAGS = ("ticket.tagged", "ticket.untagged")
 
 
 def set_at(
-    tickets: Collection[Ticket], owed: Mapping[int, Collection[Owed]], now: datetime
+    tickets: Collection[Ticket], owed: Mapping[int, Collection[Owed]], now: datetime, *, vip: bool = False
 ) -> dict[int, dict[Slot, datetime]]:
     """ticket -> slot -> when a person has set it last, as far back as matters. Not asked of tickets that no person has
-    touched since."""
+    touched since, and of customers only with `vip`."""
     since = {
         ticket.id: min([now - GUARD_FOR, *(one.planned_at for one in owed.get(ticket.id, ()))])
         for ticket in tickets
     }
     touched = [ticket.id for ticket in tickets if ticket.updated_at > since[ticket.id]]
     found: dict[int, dict[Slot, datetime]] = defaultdict(dict)
-    if not touched:
-        return found
+    touched = [ticket.id for ticket in tickets if ticket.updated_at > since[ticket.id]]
+    if touched:
+        _set_on_tickets(touched, min(since[ticket_id] for ticket_id in touched), found)
+    if vip and tickets:
+        _set_on_customers(tickets, min(since.values()), found)
+    return found
+
+
+def _set_on_tickets(
+    ticket_ids: Collection[int], since: datetime, found: dict[int, dict[Slot, datetime]]
+) -> None:
     rows = db.session.execute(
         select(Event.subject_id, Event.kind, Event.changes, Event.at)
         .where(
             Event.subject_kind == "ticket",
-            Event.subject_id.in_(touched),
+            Event.subject_id.in_(ticket_ids),
             Event.by_kind == "person",
-            Event.at > min(since[ticket_id] for ticket_id in touched),
+            Event.at > since,
             Event.kind.in_((*_SLOTS, *_OF_TAGS)),
         )
         .order_by(Event.id)
@@ -56,7 +65,25 @@ def set_at(
         else:
             for name in filter(None, changes["tag"]):
                 found[ticket_id][f"tags:{tags.get(name)}"] = at
-    return found
+
+
+def _set_on_customers(
+    tickets: Collection[Ticket], since: datetime, found: dict[int, dict[Slot, datetime]]
+) -> None:
+    rows = db.session.execute(
+        select(Event.subject_id, Event.changes, Event.at)
+        .where(
+            Event.subject_kind == "customer",
+            Event.subject_id.in_({ticket.customer_id for ticket in tickets}),
+            Event.by_kind == "person",
+            Event.at > since,
+        )
+        .order_by(Event.id)
+    )
+    chosen = {customer_id: at for customer_id, changes, at in rows if "vip" in changes}
+    for ticket in tickets:
+        if ticket.customer_id in chosen:
+            found[ticket.id]["vip"] = chosen[ticket.customer_id]
 
 
 def _tags(names: Collection[str]) -> dict[str, int]:

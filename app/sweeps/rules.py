@@ -19,6 +19,7 @@ from app.models.rule import RuleState
 from app.models.ticket import Ticket
 from app.sweeps.firings import Firings, owing
 from app.sweeps.people_first import set_at
+from rules.actions import SetVip
 from rules.plan import GUARD_FOR, Change, Plan, State, plan, settle_owed
 from rules.rule import Rule
 
@@ -35,11 +36,13 @@ class RuleFailed(Exception):
         self.rule_id, self.error = rule_id, error
 
 
-def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now: datetime) -> Counter[str]:
+def apply_rules(
+    board: Board, due: Sequence[Ticket], rules: Sequence[Rule], acts: Acts, now: datetime
+) -> Counter[str]:
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
-    acts = Acts(board, now)
     disputed: dict[int, set[int]] = {}
+    vip = any(isinstance(action, SetVip) for rule in rules for action in rule.actions)
     for _ in range(MOST_ROUNDS):
         if not rules or not to_judge:
             return counts
@@ -48,9 +51,10 @@ def apply_rules(board: Board, due: Sequence[Ticket], rules: Sequence[Rule], now:
         plans: dict[int, Plan] = {}
         states, owed = _states(to_judge), owing(to_judge)
         firings = {ticket_id: Firings(ticket_id, owed.get(ticket_id, ())) for ticket_id in to_judge}
-        by_people = set_at(to_judge.values(), {id: known.owed for id, known in firings.items()}, now)
-        for ticket_id, holds in truth_of(to_judge, rules, now).items():
-            ticket, written = to_judge[ticket_id], firings[ticket_id]
+        by_people = set_at(to_judge.values(), {id: known.owed for id, known in firings.items()}, now, vip=vip)
+        truths = truth_of(to_judge, rules, now)
+        for ticket_id, ticket in to_judge.items():  # the oldest first: turns are taken in this order
+            holds, written = truths[ticket_id], firings[ticket_id]
             set_by_people = by_people.get(ticket_id, {})
             guards = {slot: at + GUARD_FOR for slot, at in set_by_people.items()}
             judged = plan(rules, holds, states.get(ticket_id, {}), guards, now)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import selectinload
 from app.database import bookkeeping, db, trouble, words_of, writing
 from app.desk import alerts, deadlines, rotas, snoozes, tickets, waking
 from app.desk import rules as desk_rules
+from app.desk.rule_acts import Acts
 from app.models import vocabulary
 from app.models.alert import Alert
 from app.models.board import UNRESOLVED, Board, all_boards
@@ -130,6 +131,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
     """One batch of one board, in one transaction: rules, on call, deadlines, alerts, and when to look again."""
     counts: Counter[str] = Counter()
     with writing(db.session.get_one(Board, board_id)) as board:
+        acts = Acts(board, now)
         due = db.session.scalars(
             select(Ticket)
             .where(Ticket.id.in_(ticket_ids), Ticket.wake_at <= now)
@@ -139,7 +141,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
         counts["woken"] += sum(snoozes.end_if_over(board, ticket, now) for ticket in due)
         on = db.session.get_one(Desk, 1).rules_on
         rules = [rule for rule in desk_rules.enabled() if rule.id not in without] if on else []
-        counts += apply_rules(board, due, rules, now)
+        counts += apply_rules(board, due, rules, acts, now)
         zone = vocabulary.desk_zone()
         desk_promises = deadlines.Promises(board)
         duty = rotas.on_call(board.rota_id, now)
@@ -155,12 +157,13 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
         if moved and watching:
             # Rules may ask for deadlines and alerts, which are known only now. Once: what they change in turn, they see
             # when the tickets are looked at next.
-            counts += apply_rules(board, moved, rules, now)
+            counts += apply_rules(board, moved, rules, acts, now)
             found |= _promised(board, moved, desk_promises, counts, now)[0]
         db.session.flush()
         owed = next_owed([ticket.id for ticket in due], now)
         for ticket in due:
             ticket.wake_at = _look_again(ticket, rules, found[ticket.id], owed.get(ticket.id), zone, now)
+    acts.turns.keep()
     return counts
 
 
@@ -217,7 +220,8 @@ def _alert(
 ) -> int:
     """Opens, raises and ends alerts so that they say what the deadlines say."""
     opened = 0
-    still: set[str] = set()
+    # What a rule has raised stands until the ticket is closed, whatever its deadlines say.
+    still = {alert.key for alert in known if alert.kind == "rule" and ticket.closed_at is None}
     for deadline in found:
         level = _level(deadline)
         if level is None or deadline.due_at is None:

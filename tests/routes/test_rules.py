@@ -11,9 +11,11 @@ from sqlalchemy import update
 
 from app import sweeps
 from app.database import bookkeeping, db, writing
-from app.desk import rules
+from app.desk import rules, teams
+from app.models.event import By
 from app.models.rule import Rule
 from app.models.ticket import Ticket
+from app.routes.rule_actions import Row, row_of
 from rules.rule import load_starters
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -265,3 +267,93 @@ def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, browser_as: Open) 
     page = browser.post("/rules/import", data={"text": answer.text.replace('"lang:de"', '""')})
     assert "holds for every ticket" in page.text
     assert 'value="1" checked' not in page.text
+
+
+def test_every_action_can_be_written_and_is_read_back(
+    desk: SmallDesk, now: datetime, browser_as: Open
+) -> None:
+    """By the form alone: each kind is added, filled in, saved, said in words, and shown again as it was."""
+    with writing(desk.row) as row:
+        team = teams.add(row, name="Returns", people=[], by=By("clock"), now=now)
+    details: dict[str, dict[str, str]] = {
+        "remove_tag": {"tag": "old"},
+        "set_language": {"language": "ko"},
+        "move": {"column": str(desk.columns["waiting"].id)},
+        "set_vip": {"vip": "no"},
+        "assign_nobody": {},
+        "assign_on_call": {"speaking": "yes"},
+        "assign_from_team": {"team": str(team.id), "way": "load"},
+        "set_team": {"team": str(team.id)},
+        "snooze": {"length": "1d2h"},
+        "snooze_until_open": {},
+        "add_note": {"text": "For <b>{customer.name}</b>"},
+        "reply": {"text": "Hello", "texts_ko": "안녕하세요", "texts_en": ""},
+        "tell_person": {"person_id": str(desk.bob.id)},
+        "tell_team": {"team": str(team.id)},
+        "tell_on_call": {},
+        "raise_alert": {},
+    }
+    form = {
+        **sent("refund"),
+        "action": list(details),
+        **{
+            f"then_{n}_{name}": value
+            for n, (_, own) in enumerate(details.items())
+            for name, value in own.items()
+        },
+    }
+    browser = browser_as(desk.alice)
+    assert browser.post("/rules", data=form).status_code == 303
+    rule = rules.in_order()[-1]
+    assert {one["kind"] for one in rule.actions} == set(details)
+    page = browser.get("/rules").text
+    for words in (
+        "Remove the tag old",
+        "Set the language to Korean",
+        "Move to Support: Waiting",
+        "Customer is VIP: No",
+        "Assign to who is on call, only who speaks the ticket&#39;s language",
+        "Assign to somebody of the team Returns, who has least to do",
+        "Snooze for 1d2h",
+        "Add the note “For &lt;b&gt;{customer.name}&lt;/b&gt;”",
+        "Answer automatically: “Hello”, Korean: “안녕하세요”",
+        "Tell Bob Reyes",
+        "Tell the team Returns",
+        "Raise an alert",
+    ):
+        assert words in page
+    assert [row_of(one) for one in rule.actions] == [
+        Row(kind, {name: value for name, value in own.items() if value}) for kind, own in details.items()
+    ]
+    assert rows_in(browser.get(f"/rules/{rule.id}")) == list(details)
+    text = browser.get("/rules/file").text
+    assert browser.post("/rules/import", data={"text": text, "rule": "0", "do": "add"}).status_code == 303
+    assert rules.in_order()[-1].actions == rule.actions
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "said"),
+    [
+        ("reply", {"text": "Hi {customer.nam}"}, "nothing is known to put into `{customer.nam}`"),
+        ("reply", {"text": "Hi", "texts_ko": "{x}"}, "nothing is known to put into `{x}`"),
+        ("reply", {"text": "Hi", "texts_xx": "Hi"}, "a language is missing"),
+        ("add_note", {"text": " "}, "a text is missing"),
+        ("add_note", {"text": "x" * 4001}, "a text has at most 4000 characters"),
+        ("snooze", {"length": "soon"}, "write how long, such as 30m"),
+        ("snooze", {"length": "0m"}, "write how long, such as 30m"),
+        ("snooze", {"length": "900w"}, "write how long, such as 30m"),
+        ("move", {"column": "nowhere"}, "a column is missing"),
+        ("move", {"column": "99999"}, "That column is not there any more."),
+        ("set_team", {"team": "99999"}, "That team is not there any more."),
+        ("assign_from_team", {"team": "9" * 40, "way": "turn"}, "a team is missing"),
+        ("set_language", {"language": "tlh"}, "a language is missing"),
+        ("tell_person", {}, "a person to tell is missing"),
+    ],
+)
+def test_wrong_details_are_named(
+    desk: SmallDesk, browser_as: Open, kind: str, values: dict[str, str], said: str
+) -> None:
+    form = {**sent("refund"), "action": [kind], **{f"then_0_{name}": value for name, value in values.items()}}
+    answer = browser_as(desk.alice).post("/rules", data=form)
+    assert (answer.status_code, rules.in_order()) == (422, [])
+    assert said in answer.get_data(as_text=True)

@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 from rules.actions import (
     Action,
     ActionError,
+    AddNote,
     AddTag,
     Assign,
+    AssignFromTeam,
     AssignOnCall,
+    Move,
+    RemoveTag,
+    Reply,
     SetPriority,
+    SetVip,
+    Snooze,
+    SnoozeUntilOpen,
+    TellTeam,
     from_json,
     kinds,
     slot_of,
@@ -225,6 +234,15 @@ def test_of_several_owed_for_one_field_the_last_wins() -> None:
         ([(1, HIGH), (2, HIGH)], [(1, HIGH)], [(2, HIGH, DONE_ALREADY)]),
         ([(1, HIGH), (2, URGENT), (3, HIGH)], [(3, HIGH)], [(1, HIGH, OVERRULED), (2, URGENT, OVERRULED)]),
         ([(1, ANNA), (2, HIGH), (3, ON_CALL)], [(2, HIGH), (3, ON_CALL)], [(1, ANNA, OVERRULED)]),
+        ([(1, TAG), (2, RemoveTag("refund"))], [(2, RemoveTag("refund"))], [(1, TAG, OVERRULED)]),
+        (
+            [(1, Snooze("1h")), (2, SnoozeUntilOpen())],
+            [(2, SnoozeUntilOpen())],
+            [(1, Snooze("1h"), OVERRULED)],
+        ),
+        ([(1, Reply("a")), (2, Reply("b"))], [(2, Reply("b"))], [(1, Reply("a"), OVERRULED)]),
+        ([(1, AddNote("a")), (2, AddNote("b"))], [(1, AddNote("a")), (2, AddNote("b"))], []),
+        ([(1, TellTeam(1)), (2, TellTeam(1))], [(1, TellTeam(1))], [(2, TellTeam(1), DONE_ALREADY)]),
         ([(1, TAG), (2, AddTag("b")), (3, TAG)], [(1, TAG), (2, AddTag("b"))], [(3, TAG, DONE_ALREADY)]),
     ],
 )
@@ -234,7 +252,7 @@ def test_a_later_action_wins_its_slot(given: Any, won: Any, lost: Any) -> None:
     assert dropped == tuple(Dropped(id, 1, action, reason) for id, action, reason in lost)
 
 
-_actions = st.sampled_from([TAG, AddTag("b"), HIGH, URGENT, ANNA, BOB, ON_CALL])
+_actions = st.sampled_from([TAG, AddTag("b"), RemoveTag("b"), HIGH, URGENT, ANNA, BOB, ON_CALL, AddNote("a")])
 _rules = st.builds(
     lambda id, position, actions, once, stop, on: Rule(id, position, "r", And(()), actions, once, stop, on),
     st.integers(1, 5),
@@ -277,7 +295,23 @@ def test_a_rule_never_fires_twice_in_an_episode(
         states = result.states
 
 
-@pytest.mark.parametrize("action", [TAG, AddTag(3), HIGH, ANNA, ON_CALL])
+@pytest.mark.parametrize(
+    "action",
+    [
+        TAG,
+        AddTag(3),
+        HIGH,
+        ANNA,
+        ON_CALL,
+        AssignOnCall(True),
+        AssignFromTeam(1),
+        AssignFromTeam(1, "load", True),
+        SetVip(False),
+        Move("waiting"),
+        Snooze("1d2h"),
+        Reply("Hello {customer.name}", {"ko": "안녕"}),
+    ],
+)
 def test_an_action_and_its_json_are_the_same(action: Action) -> None:
     data = to_json(action)
     assert from_json(data) == action
