@@ -6,6 +6,7 @@ What is taken back is said by the events that recorded it. A token names them; w
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import ColumnElement, and_, false, or_, select
@@ -103,6 +104,30 @@ def offers(lines: Iterable[Line], now: datetime) -> dict[tuple[int, int], str]:
             if ours and not fields & touched and events[0].at >= now - GOOD_FOR:
                 found[line.id, place] = token(stretches(events))
             touched |= fields
+    return found
+
+
+def standing(events: Iterable[Event]) -> set[int]:
+    """The ids of those of these events that can be taken back and that nothing has touched since. One statement."""
+    wanted = {event.id: event for event in events if KINDS[event.kind].undo}
+    if not wanted:
+        return set()
+    since = db.session.execute(
+        select(Event.id, Event.subject_id, Event.changes)
+        .where(
+            Event.subject_kind == "ticket",
+            Event.subject_id.in_({event.subject_id for event in wanted.values()}),
+            Event.id >= min(wanted),
+        )
+        .order_by(Event.id.desc())
+    )
+    touched: dict[int, set[str]] = {}
+    found = set()
+    for id, ticket_id, changes in since:
+        fields = _changed(changes)
+        if id in wanted and not fields & touched.get(ticket_id, set()):
+            found.add(id)
+        touched.setdefault(ticket_id, set()).update(fields)
     return found
 
 
@@ -217,10 +242,14 @@ def _already(ticket: Ticket, event: Event) -> Refused | None:
 
 
 def _fields(event: Event) -> set[str]:
-    """What of the ticket it has changed; of tags and merged tickets, which."""
-    changed = {name for name, value in event.changes.items() if isinstance(value, list)}
+    return _changed(event.changes)
+
+
+def _changed(changes: Mapping[str, Any]) -> set[str]:
+    """What of the ticket an event has changed; of tags and merged tickets, which."""
+    changed = {name for name, value in changes.items() if isinstance(value, list)}
     several = next(iter(changed & {"tag", "other"}), None)
-    return {f"{several} {one}" for one in event.changes[several] if one} if several else changed
+    return {f"{several} {one}" for one in changes[several] if one} if several else changed
 
 
 def _in(found: Sequence[Stretch]) -> ColumnElement[bool]:

@@ -131,6 +131,7 @@ def shown(
         said=said,
         may_delete=access.can(person, "delete_tickets", board, at),
         may_block=access.can(person, "block_senders", None, at),
+        may_see_rules=access.can(person, "see_rules", None, at),
         may_see_raw=access.can(person, "see_failed_messages", None, at),
         now=at,
     )

@@ -40,6 +40,7 @@ SIGNED_IN = (
     "/tickets/{ticket}/move",
     "/tickets/{ticket}/snooze",
     "/tickets/{ticket}/merge",
+    "/tickets/{ticket}/rules",
     "/tickets/{ticket}/block",
     "/tickets/deleted",
     "/search",

@@ -185,6 +185,8 @@ TABLE = {
     "POST /companies/<int:company_id>": Row(BOARD),
     "POST /companies/<int:company_id>/customers": Row(BOARD),
     "POST /companies/<int:company_id>/removal": Row(MANAGERS, sees=BOARD),
+    "GET /tickets/<int:number>/rules": Row(BOARD - ON_CALL),
+    "POST /tickets/<int:number>/firings/<int:firing_id>/undo": Row(BOARD - ON_CALL),
     "GET /rules": Row(AGENTS),
     "GET /rules/new": Row(MANAGERS, sees=AGENTS),
     "POST /rules": Row(MANAGERS, sees=AGENTS),

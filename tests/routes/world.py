@@ -21,7 +21,7 @@ from app.models.message import Attachment, Message, RawMessage
 from app.models.notification import Notification
 from app.models.person import Person
 from app.models.rota import Shift
-from app.models.rule import Rule
+from app.models.rule import Rule, RuleFiring
 from app.models.saved_view import SavedView
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket
@@ -92,7 +92,10 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
     with writing(desk.board):
         alert = _alert(desk, message.ticket_id, now)
         delivery = _delivery(desk, message, now)
-        db.session.add_all([alert, delivery])
+        firing = RuleFiring(
+            rule_id=rules["manager"].id, ticket_id=message.ticket_id, episode=1, at=now, owed=[]
+        )
+        db.session.add_all([alert, delivery, firing])
         companies = {actor: _company(desk, actor, now) for actor in ACTORS}
     with writing(desk.board) as board:
         ticket = db.session.get_one(Ticket, message.ticket_id)
@@ -111,6 +114,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         "message_id": message.id,
         "_name": attachment.name,
         "alert_id": alert.id,
+        "firing_id": firing.id,
         "signed": alerts.sign(alert, desk.bob),
         "delivery_id": delivery.id,
         "shift_id": shift.id,

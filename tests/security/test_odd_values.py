@@ -55,6 +55,7 @@ PAGES = (
     "/tickets/{number}",
     "/tickets/{number}/move",
     "/tickets/{number}/snooze",
+    "/tickets/{number}/rules",
     "/tickets/{number}/merge",
     "/tickets/{number}/deletion",
     "/tickets/{number}/block",

@@ -1,0 +1,69 @@
+"""Why and why not over the web: in the sheet, on a page, and taking back what a rule did."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from app import sweeps
+from app.database import db, writing
+from app.models.rule import RuleFiring
+from tests.small import SmallDesk
+from tests.stories import ticket_in
+from tests.test_sweeps import add_rule, tag, tags
+
+Open = Callable[..., Any]
+HTMX = {"HX-Request": "true"}
+
+
+def test_a_ticket_says_why(desk: SmallDesk, browser_as: Open, now: datetime) -> None:
+    rule = add_rule(desk, 'lamp "<b>"', now, tag("never"), name="<b>Bold</b>")
+    add_rule(desk, "lamp -lang:de", now, tag("lamp"), name="Lamps")
+    ticket = ticket_in(desk, "open", "A lamp", now)
+    sweeps.wake_tickets(now)
+    agent, manager = browser_as(desk.bob), browser_as(desk.alice)
+    page = agent.get(f"/tickets/{ticket.id}").text
+    assert page.count(f'href="/tickets/{ticket.id}/rules"') == 2
+    whole = agent.get(f"/tickets/{ticket.id}/rules").text
+    part = agent.get(f"/tickets/{ticket.id}/rules", headers=HTMX).text
+    assert "<html" in whole
+    assert "<html" not in part
+    for said in ("&lt;b&gt;Bold", "does not hold", "All of these", "-lang:de", "added the tag lamp"):
+        assert said in whole
+        assert said in part
+    assert "<b>Bold" not in whole
+    address = f'href="/rules/{rule.id}"'
+    assert (address in whole, address in manager.get(f"/tickets/{ticket.id}/rules").text) == (False, True)
+    assert browser_as(desk.charlie).get(f"/tickets/{ticket.id}/rules").status_code == 404
+
+
+def test_korean(desk: SmallDesk, browser_as: Open, now: datetime) -> None:
+    ticket = ticket_in(desk, "open", "A lamp", now)
+    with writing(desk.row):
+        desk.bob.locale = "ko"
+        db.session.merge(desk.bob)
+    assert "이 데스크에는 규칙이 없습니다" in browser_as(desk.bob).get(f"/tickets/{ticket.id}/rules").text
+
+
+def test_what_a_rule_did_is_taken_back(desk: SmallDesk, browser_as: Open, now: datetime) -> None:
+    add_rule(desk, "lamp", now, tag("lamp"), name="Lamps")
+    ones = [ticket_in(desk, "open", f"A lamp {n}", now) for n in range(2)]
+    sweeps.wake_tickets(now)
+    found = {row.ticket_id: row.id for row in db.session.scalars(select(RuleFiring))}
+    agent = browser_as(desk.bob)
+    first, second = (f"/tickets/{one.id}/firings/{found[one.id]}/undo" for one in ones)
+    answer = agent.post(first)
+    assert (answer.status_code, answer.location) == (303, f"/tickets/{ones[0].id}")
+    answer = agent.post(second, headers=HTMX, data={"from": "sheet"})
+    what = json.loads(answer.headers["HX-Trigger"])
+    assert (answer.status_code, set(what)) == (204, {"toast", "sheet:done"})
+    assert [tags(one) for one in ones] == [[], []]
+    again = agent.post(second, headers=HTMX, data={"from": "sheet"})
+    assert (again.status_code, "Bob Reyes has undone this already" in again.text) == (409, True)
+    assert agent.post(what["toast"]["undo"]).status_code == 303
+    assert tags(ones[1]) == ["lamp"]
+    other = f"/tickets/{ones[0].id}/firings/{found[ones[1].id]}/undo"
+    assert agent.post(other).status_code == 404
+    assert browser_as(desk.charlie).post(first).status_code == 404
