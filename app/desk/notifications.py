@@ -29,6 +29,7 @@ DID = {
     "mentioned": N_("%(who)s mentioned you"),
     "answered": N_("%(who)s wrote"),
     "rule": N_("The rule “%(who)s” tells you of it"),
+    "broken": N_("It names what is not there any more and is switched off: %(about)s"),
 }
 NOBODY = {
     "rule": N_("A rule"),
@@ -74,6 +75,25 @@ def mention(people: Iterable[int], ticket: Ticket, message: Message, *, by: By, 
 def told_by_rule(people: Iterable[int], ticket: Ticket, rule: str, *, by: By, now: datetime) -> None:
     """A rule of that name tells these people (ids) of a ticket."""
     _tell("rule", sorted(set(people)), ticket, None, by=by, now=now, name=rule)
+
+
+def of_rule(people: Iterable[int], rule_id: int, about: str, *, now: datetime) -> None:
+    """A rule is switched off because something is missing; who wrote it hears of it, also when they did that themselves."""
+    rows = [
+        {
+            "person_id": person,
+            "kind": "broken",
+            "rule_id": rule_id,
+            "by_kind": "clock",
+            "by_name": "",
+            "at": now,
+            "shown": True,
+            "about": about,
+        }
+        for person in people
+    ]
+    if rows:
+        db.session.execute(insert(Notification), rows)
 
 
 def read(person: Person, ticket_id: int, now: datetime) -> None:
@@ -175,7 +195,7 @@ def forget_old(now: datetime) -> int:
 def said(notification: Notification) -> str:
     """What happened, in the reader's language."""
     who = notification.by_name or gettext(NOBODY[notification.by_kind])
-    return gettext(DID[notification.kind], who=who)
+    return gettext(DID[notification.kind], who=who, about=notification.about)
 
 
 def _tell(

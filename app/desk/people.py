@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sqlalchemy import delete, func, select
 
 from app.database import db
-from app.desk import access, passwords, sign_ins, signatures
+from app.desk import access, broken_rules, passwords, sign_ins, signatures
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board, BoardPerson
@@ -146,7 +146,7 @@ def set_password(
 
 
 def deactivate(desk: Desk, person_id: int, *, by: By, now: datetime) -> Person:
-    """Ends a person's access at once. What they did stays under their name."""
+    """Ends a person's access at once. What they did stays under their name; a rule that assigns to them is switched off."""
     access.demand(by, "edit_people", None, now)
     person = _found(person_id)
     if person.deactivated_at is not None:
@@ -158,6 +158,7 @@ def deactivate(desk: Desk, person_id: int, *, by: By, now: datetime) -> Person:
     person.deactivated_at = now
     sign_ins.end_all(person)
     _record(desk, "person.changed", person, by, now, {"deactivated_at": [None, now.isoformat()]})
+    broken_rules.switch_off(desk, by=by, now=now)
     return person
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import Select, delete, exists, func, insert, literal, select
 
 from app.database import db
-from app.desk import access, boards, intervals, rules, tickets, uses
+from app.desk import access, boards, broken_rules, intervals, rules, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board
@@ -15,6 +15,7 @@ from app.models.event import By
 from app.models.interval import TicketInterval
 from app.models.ticket import Tag, Ticket, TicketTag
 from app.words import N_
+from rules.query import quoted
 
 
 class Effects(NamedTuple):
@@ -76,7 +77,8 @@ def merge(desk: Desk, tag_id: int, into: int, *, by: By, now: datetime) -> Tag:
 
 
 def remove(desk: Desk, tag_id: int, *, by: By, now: datetime) -> str:
-    """Takes a tag away from every ticket; returns its name. What names it in a query matches nothing."""
+    """Takes a tag away from every ticket; returns its name. What names it in a query matches nothing; a rule that
+    names it is switched off."""
     access.demand(by, "edit_tags", None, now)
     held = boards.locked_all()  # a ticket is tagged under its board's lock
     tag = found(tag_id)
@@ -85,6 +87,7 @@ def remove(desk: Desk, tag_id: int, *, by: By, now: datetime) -> str:
     intervals.end("tag", tag.id, _tickets_of(tag), now)
     _delete(tag)
     record(desk, "tag.removed", ("tag", tag.id), by=by, now=now, old=tag.name)
+    broken_rules.switch_off(desk, called={f"tag:#{tag.id}": f"tag:{quoted(tag.name)}"}, by=by, now=now)
     return tag.name
 
 

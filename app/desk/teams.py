@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, func, select, update
 
 from app.database import db
-from app.desk import access, boards, intervals, tickets, uses
+from app.desk import access, boards, broken_rules, intervals, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.desk import Desk
@@ -16,6 +16,7 @@ from app.models.person import Person
 from app.models.team import Team, TeamPerson
 from app.models.ticket import Ticket
 from app.words import N_
+from rules.query import quoted
 
 LONGEST_NAME = 40
 MOST_TEAMS = 100
@@ -62,7 +63,8 @@ def change(desk: Desk, team_id: int, *, name: str, people: Collection[int], by: 
 
 
 def remove(desk: Desk, team_id: int, *, by: By, now: datetime) -> str:
-    """Takes a team away; returns its name. Its tickets have no team then; what names it in a query matches nothing."""
+    """Takes a team away; returns its name. Its tickets have no team then; what names it in a query matches nothing, and a
+    rule that names it is switched off."""
     access.demand(by, "edit_teams", None, now)
     team = found(team_id)
     held = boards.locked_all()  # a ticket is given to a team under its board's lock
@@ -79,6 +81,7 @@ def remove(desk: Desk, team_id: int, *, by: By, now: datetime) -> str:
     for board in touched:
         record(board, "board.team", ("team", team.id), by=by, now=now, old=team.name, new=None)
     record(desk, "team.removed", ("team", team.id), by=by, now=now, old=team.name)
+    broken_rules.switch_off(desk, called={f"team:#{team.id}": f"team:{quoted(team.name)}"}, by=by, now=now)
     return team.name
 
 

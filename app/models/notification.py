@@ -1,15 +1,27 @@
-"""What somebody who works here is told of a ticket, and which of it they want to be told in which way."""
+"""What somebody who works here is told of a ticket or a rule, and which of it they want to be told in which way."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, func, literal, select, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, db
 from app.models.card import MOST_COUNTED
 from app.models.person import Person
+from app.models.rule import Rule
 from app.models.ticket import Ticket
 from app.words import N_
 
@@ -18,6 +30,7 @@ KINDS = {
     "mentioned": N_("Somebody mentions me"),
     "answered": N_("The customer writes on a ticket that I have or follow"),
     "rule": N_("A rule tells me of a ticket"),
+    "broken": N_("A rule of mine is switched off, for something that it names is missing"),
 }
 WAYS = {"page": N_("Here"), "mail": N_("By e-mail")}
 # Until somebody says otherwise. Customers write often, and the board shows it: a mail for each would teach to read none.
@@ -28,7 +41,8 @@ PER_PAGE = 50
 class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
-        CheckConstraint("kind IN ('assigned', 'mentioned', 'answered', 'rule')", name="kind"),
+        CheckConstraint("kind IN ('assigned', 'mentioned', 'answered', 'rule', 'broken')", name="kind"),
+        CheckConstraint("ticket_id IS NOT NULL OR rule_id IS NOT NULL", name="about_one"),
         Index("ix_notifications_person", "person_id", "id"),
         Index("ix_notifications_ticket", "ticket_id", "person_id"),
         Index(
@@ -44,7 +58,7 @@ class Notification(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey("people.id"))
     kind: Mapped[str]
-    ticket_id: Mapped[int] = mapped_column(ForeignKey("tickets.id"))
+    ticket_id: Mapped[int | None] = mapped_column(ForeignKey("tickets.id"))
     message_id: Mapped[int | None]  # where on the ticket's page it is
     by_kind: Mapped[str]  # who did it, as in an event
     by_name: Mapped[str]  # of the person or customer at that time
@@ -53,6 +67,8 @@ class Notification(Base):
     read_at: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]  # when a mail is due, unless it was read by then
     mailed_at: Mapped[datetime | None]
+    rule_id: Mapped[int | None] = mapped_column(ForeignKey("rules.id"))  # it is about a rule, and no ticket
+    about: Mapped[str] = mapped_column(default="")  # what the rule misses
 
 
 class NotificationChoice(Base):
@@ -67,7 +83,7 @@ class NotificationChoice(Base):
 
 
 class Told(NamedTuple):
-    """A notification with the subject of its ticket."""
+    """A notification with the subject of its ticket, or the name of its rule."""
 
     notification: Notification
     subject: str
@@ -76,13 +92,10 @@ class Told(NamedTuple):
 def of(person: Person, boards: Select[int], before: int | None = None) -> tuple[list[Told], int | None]:
     """PER_PAGE of what a person was told of tickets on these boards, the newest first, and the cursor of those behind."""
     found = (
-        select(Notification, Ticket.subject)
-        .join(Ticket, Ticket.id == Notification.ticket_id)
-        .where(
-            Notification.person_id == person.id,
-            Notification.shown,
-            Ticket.board_id.in_(boards.order_by(None)),
-        )
+        select(Notification, func.coalesce(Rule.name, Ticket.subject))
+        .outerjoin(Ticket, Ticket.id == Notification.ticket_id)
+        .outerjoin(Rule, Rule.id == Notification.rule_id)
+        .where(Notification.person_id == person.id, Notification.shown, _seen(boards))
         .order_by(Notification.id.desc())
         .limit(PER_PAGE + 1)
     )
@@ -97,15 +110,20 @@ def unread(boards: Select[int], person: object) -> Select[int]:
     return (
         select(literal(1))
         .select_from(Notification)
-        .join(Ticket, Ticket.id == Notification.ticket_id)
+        .outerjoin(Ticket, Ticket.id == Notification.ticket_id)
         .where(
             Notification.person_id == person,
             Notification.read_at.is_(None),
             Notification.shown,
-            Ticket.board_id.in_(boards.order_by(None)),
+            _seen(boards),
         )
         .limit(MOST_COUNTED)
     )
+
+
+def _seen(boards: Select[int]) -> ColumnElement[bool]:
+    """The condition on notifications: about a ticket on these boards, or about a rule."""
+    return or_(Ticket.board_id.in_(boards.order_by(None)), Notification.rule_id.is_not(None))
 
 
 def unread_count(person: Person, boards: Select[int]) -> int:

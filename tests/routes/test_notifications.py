@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app.database import db, writing
-from app.desk import tickets
+from app.desk import rules, tags, tickets
 from app.models.notification import PER_PAGE, Notification
 from app.models.ticket import Ticket
 from tests.small import SmallDesk
@@ -96,3 +96,24 @@ def test_many_are_paged(desk: SmallDesk, now: datetime, browser_as: Open) -> Non
     older = first.partition("/notifications?before=")[2].partition('"')[0]
     second = bob.get(f"/notifications?before={older}").text
     assert (first.count("assigned it to you"), second.count("assigned it to you")) == (PER_PAGE, 3)
+
+
+def test_a_broken_rule_stands_in_the_list(
+    desk: SmallDesk, now: datetime, browser_as: Callable[..., Any]
+) -> None:
+    with writing(desk.row) as row:
+        tag = tickets.tag_named("refund")
+        then = [{"kind": "add_tag", "tag": "money"}]
+        rule = rules.save(
+            row, None, name="Money back", text="tag:refund", then=then, by=desk.alice.by, now=now
+        )
+        rules.switch(row, rule, True, by=desk.alice.by, now=now)
+        tags.remove(row, tag.id, by=desk.dana.by, now=now)
+    alice = browser_as(desk.alice)
+    assert alice.get("/notifications/count").json["count"] == 1
+    page = alice.get("/notifications").text
+    assert f'href="/rules#rule_{rule.id}"' in page
+    assert "switched off: tag:refund" in page
+    assert 'aria-label="Mark as read: Money back"' in page
+    alice.post("/notifications/reading")
+    assert alice.get("/notifications/count").json["count"] == 0
