@@ -77,7 +77,7 @@ def _person(person: Person) -> dict[str, Any]:
 
 def _customer(customer: Customer) -> dict[str, Any]:
     return {
-        **_fields(customer, "id", "name", "language", "created_at"),
+        **_fields(customer, "id", "name", "language", "language_by_hand", "created_at"),
         "addresses": [_fields(each, "address", "bounced_at") for each in customer.addresses],
     }
 

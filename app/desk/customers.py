@@ -54,6 +54,15 @@ def find_or_make(address: str, name: str, language: str | None, *, now: datetime
     return customer
 
 
+def spoken_from(address: str) -> str | None:
+    """The language that a person has set for whoever writes from this address; None when nobody has."""
+    return db.session.scalars(
+        select(Customer.language)
+        .join(CustomerAddress)
+        .where(CustomerAddress.address == address.strip().lower(), Customer.language_by_hand)
+    ).one_or_none()
+
+
 def streams_of(customer_id: int, desk: Desk) -> list[Board] | list[Desk]:
     """Where a change of a customer is recorded: the boards with their tickets, in the order in which they are locked;
     the desk when there is none."""
@@ -97,6 +106,8 @@ def change(
         return customer
     for field, value in values.items():
         setattr(customer, field, value)
+    if "language" in changes:
+        customer.language_by_hand = language is not None
     db.session.flush()
     db.session.expire(customer, ["company"])
     for held in [stream, *_others(stream, customer)]:

@@ -32,7 +32,7 @@ from app.desk.refused import Refused
 from app.mail import ids
 from app.mail.automatic import is_marked_as_spam
 from app.mail.headers import one_line
-from app.mail.language import detect
+from app.mail.language import MIN_CONFIDENCE, detect
 from app.mail.mood import NOTHING, Heard
 from app.mail.parse import Message as Parsed
 from app.mail.parse import ParseError, parse
@@ -302,8 +302,8 @@ def _keep(arrival: _Arrival) -> Receipt:
     channel = answered.channel if answered else _channel(arrival)
     board_id = answered.board_id if answered else channel.board_id
     answered_id, channel_id = (answered.id if answered else None), channel.id
-    language, confidence = _language(message)
-    heard = _heard(message, language, opens=answered is None)
+    language, confidence = _language(arrival)
+    heard = _heard(message, language or (answered.language if answered else None), opens=answered is None)
     with writing(db.session.get_one(Board, board_id)) as board:
         kept_as, known = _known(arrival)
         if known is not None:
@@ -314,6 +314,8 @@ def _keep(arrival: _Arrival) -> Receipt:
             raise _Moved
         ticket, created = _ticket(board, answered, channel_id, arrival, language, confidence)
         added = _add(board, ticket, arrival, kept_as, language, heard)
+        if ticket.language is None and language is not None and message.automatic is None:
+            tickets.set_language(board, ticket, language, confidence=confidence, by=CLOCK, now=now)
         if message.report is not None and _is_bounce(message):
             customers.mark_bounced(board, ticket, message.report.failed, by=CLOCK, now=now)
         if _is_headers_alone(message):
@@ -395,10 +397,16 @@ def _is_headers_alone(message: Parsed) -> bool:
     return any(name.lower() == TOO_LARGE.lower() for name, _ in message.headers)
 
 
-def _language(message: Parsed) -> tuple[str | None, int]:
-    desk = the_desk()
+def _language(arrival: _Arrival) -> tuple[str | None, int]:
+    """The language of a message, with the confidence in it: where the text does not tell, that which a person has set for
+    the customer."""
+    desk, message = the_desk(), arrival.message
     text = message.subject if _is_headers_alone(message) else message.text or message.subject
-    return detect(text, desk.languages if desk else [])
+    language, confidence = detect(text, desk.languages if desk else [])
+    if language is None and confidence < MIN_CONFIDENCE:  # above, it is sure to be another
+        known = customers.spoken_from(arrival.address)
+        language = known if desk and known in desk.languages else None
+    return language, confidence
 
 
 def _heard(message: Parsed, language: str | None, *, opens: bool) -> Heard:

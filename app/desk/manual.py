@@ -45,6 +45,8 @@ def open_by_hand(
     text = messages.checked(text)
     channel, languages = _channel(board)
     language, confidence = detect(text, languages)
+    if language is None and (known := customers.spoken_from(address)) in languages:
+        language = known
     by = person.by
     if raw_id is not None:
         inbox.handled_by_hand(raw_id)

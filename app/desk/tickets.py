@@ -249,17 +249,19 @@ def set_language(
     language: str | None,
     *,
     expected: str | None = "any",
+    confidence: int = 100,
     by: By,
     now: datetime,
     undoes: Event | None = None,
 ) -> Ticket:
-    """Corrects the language of a ticket; None is unknown. Refused with 409 when it is no longer the `expected` one."""
+    """Corrects the language of a ticket; None is unknown. What a person says is remembered for the customer. Refused with
+    409 when it is no longer the `expected` one."""
     if expected != "any" and ticket.language != expected:
         raise changed_meanwhile(ticket, "ticket.language", now)
     if ticket.language == language:
         return ticket
-    old, confidence = ticket.language, ticket.language_confidence
-    ticket.language, ticket.language_confidence = language, 100 if language else 0
+    old, was = ticket.language, ticket.language_confidence
+    ticket.language, ticket.language_confidence = language, confidence if language else 0
     if intervals.change(ticket, {"language": (old, language)}, now, undoes=undoes) and undoes is not None:
         ticket.language_confidence = undoes.changes.get("confidence", ticket.language_confidence)
     changed(
@@ -270,7 +272,8 @@ def set_language(
         now=now,
         undoes=undoes,
         language=[old, language],
-        confidence=confidence,
+        confidence=was,
+        **_remember_language(ticket, language, by, undoes),
     )
     return ticket
 
@@ -374,6 +377,25 @@ def tag_name(name: str) -> str:
             most=LONGEST_TAG,
         )
     return folded
+
+
+def _remember_language(
+    ticket: Ticket, language: str | None, by: By, undoes: Event | None
+) -> dict[str, dict[str, Any]]:
+    """The customer speaks what a person says that they do; undone, they speak again what they did, if that still stands.
+    What it was is kept for undoing."""
+    customer = ticket.customer
+    was = {"language": customer.language, "by_hand": customer.language_by_hand}
+    if undoes is not None:
+        back = undoes.changes.get("remembered")
+        if back is None or customer.language != undoes.changes["language"][1]:
+            return {}
+        customer.language, customer.language_by_hand = back["language"], back["by_hand"]
+    elif by.kind == "person" and language is not None:
+        customer.language, customer.language_by_hand = language, True
+    else:
+        return {}
+    return {"remembered": was}
 
 
 # What a conflict says: with who it was, and without. Only of a move it says what it is now.

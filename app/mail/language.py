@@ -8,6 +8,10 @@ from typing import Any
 
 MIN_LETTERS = 4
 MIN_CONFIDENCE = 60
+FEW_LETTERS, CONFIDENCE_OF_FEW = (
+    12,
+    80,
+)  # a name or one word looks like some language: more is wanted of these
 MAX_LENGTH = 4_000
 
 # What says nothing about the language of the text around it: addresses, order numbers, product names.
@@ -100,6 +104,8 @@ def _latin(text: str, letters: int, languages: Sequence[str]) -> tuple[str | Non
         return None, round(100 * (1 - wide))
     # With one Latin language on the desk there is nothing to compare with but the neighbours.
     confidence = round(100 * _probability(best, served if len(served) > 1 else beside, text))
+    if letters < FEW_LETTERS and confidence < CONFIDENCE_OF_FEW:
+        confidence = min(confidence, MIN_CONFIDENCE - 1)
     return (best if confidence >= MIN_CONFIDENCE else None), confidence
 
 

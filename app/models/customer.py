@@ -31,6 +31,7 @@ class Customer(Base):
     vip: Mapped[bool] = mapped_column(default=False)
     notes: Mapped[str] = mapped_column(default="")
     name_search: Mapped[str] = mapped_column(default=_folded)  # rules.query.fold(name)
+    language_by_hand: Mapped[bool] = mapped_column(default=False)  # a person has said so: see desk.inbox
 
     @property
     def stamp(self) -> str:

@@ -25,6 +25,7 @@ from app.desk import (
 )
 from app.desk.refused import Refused
 from app.html import page, wants_part
+from app.mail.language import MIN_CONFIDENCE
 from app.models import conversation
 from app.models.board import Board
 from app.models.desk import Desk, the_desk
@@ -34,7 +35,9 @@ from app.models.ticket import PRIORITIES, Ticket
 from app.routes import mood_words, shown_promises, timeline, told
 from app.routes.two_tickets import lead
 from app.routes.written import Written
-from app.words import language_name
+from app.words import N_, gettext, language_name
+
+SURE = 80  # of a hundred: with less it is said how sure a language is
 
 
 @contextmanager
@@ -105,6 +108,7 @@ def shown(
         choices=conversation.choices(board, ticket, at),
         priorities=PRIORITIES,
         languages=_languages(ticket, desk),
+        language_why=_language_why(ticket),
         moods=mood_words.of(ticket, known),
         customer=ticket.customer,
         earlier=conversation.earlier_tickets(
@@ -144,3 +148,14 @@ def language_choices(ticket: Ticket, desk: Desk | None) -> list[str]:
 
 def _languages(ticket: Ticket, desk: Desk | None) -> list[tuple[str, str]]:
     return [(code, language_name(code)) for code in language_choices(ticket, desk)]
+
+
+def _language_why(ticket: Ticket) -> str:
+    """How sure it is; empty when it is."""
+    if ticket.language is None:
+        return gettext(N_("Unknown: what was written is too short or too unsure."))
+    if ticket.language_confidence < MIN_CONFIDENCE:
+        return gettext(N_("As set for this customer: what was written does not tell."))
+    if ticket.language_confidence < SURE:
+        return gettext(N_("Not quite sure: %(n)s %%."), n=ticket.language_confidence)
+    return ""

@@ -66,7 +66,7 @@ def test_sentences(language: str, text: str) -> None:
     "text",
     [
         "", "   ", "OK", "??", "A-1042", "1234567890", "https://shop.example/orders/this-is-where-my-order-is", "ada@web.example", ":-)",
-        "SKU_7 v2 12.50", "> where is my order, I have been waiting\n> for two weeks now", "DHL UPS",
+        "SKU_7 v2 12.50", "Info", "Order 88213", "> where is my order, I have been waiting\n> for two weeks now", "DHL UPS",
         "Hola, quería saber dónde está mi pedido porque llevo dos semanas esperando.",
         "Где мой заказ? Я жду уже две недели.", "您好，我的订单还没有收到，请退款。",
     ],

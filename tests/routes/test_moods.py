@@ -1,4 +1,4 @@
-"""Moods as people see and set them: on the ticket, the card, the list, and in the settings."""
+"""Moods and languages as people see and set them: on the ticket, the card, the list, and in the settings."""
 
 from html import unescape
 from typing import Any
@@ -98,3 +98,19 @@ def test_a_line_that_says_nothing_is_refused(words: str, said: str, desk: Any, b
 @pytest.mark.parametrize("language", ["en", "de", "fr", "es", "ko", "ja"])
 def test_each_list_is_written_as_it_is_read(language: str) -> None:
     assert set(mood_lists.read(mood_lists.written(seeded(language)))) == set(seeded(language))
+
+
+def test_how_sure_a_language_is_stands_beside_it(desk: Any, browser_as: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Lamp", now, language="de", confidence=64)
+    browser, url = browser_as(desk.bob), f"/tickets/{ticket.id}"
+    assert "Not quite sure: 64 %." in browser.get(url).text
+    with writing(desk.board):
+        db.session.get_one(Ticket, ticket.id).language_confidence = 20
+    assert "As set for this customer" in browser.get(url).text
+    customer = browser_as(desk.bob).get(f"/customers/{ticket.customer_id}").text
+    assert "Found in what they wrote." in customer
+    browser.post(f"{url}/language", data={"language": "en"})
+    assert "rail_language_why" not in browser.get(url).text
+    assert "Set by a person: it counts" in browser.get(f"/customers/{ticket.customer_id}").text
+    browser.post(f"{url}/language", data={"language": ""})
+    assert "Unknown: what was written is too short" in browser.get(url).text
