@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from app import sweeps
 from app.database import db, writing
-from app.desk import rule_trials, rules, tickets
+from app.desk import rule_trials, rules, snoozes, tickets
 from app.desk.refused import Refused
 from app.models.board import Board
 from app.models.event import CLOCK, Event
+from app.models.message import Message
 from app.models.rule import Rule, RuleFiring
 from app.models.ticket import Tag, Ticket
 from rules.rule import load_starters
@@ -245,3 +246,34 @@ def _move(desk: SmallDesk, ticket: Ticket, state: str, now: datetime) -> None:
     with writing(desk.board) as board:
         again = db.session.get_one(Ticket, ticket.id)
         tickets.move(board, again, to=desk.columns[state].id, by=CLOCK, now=now)
+
+
+def test_who_does_not_answer_is_reminded_once_and_then_the_matter_is_closed(
+    desk: SmallDesk, now: datetime
+) -> None:
+    waiting, snoozed = (ticket_in(desk, "waiting", "Refund, please", now) for _ in range(2))
+    with writing(desk.board) as board:
+        held = db.session.get_one(Ticket, snoozed.id)
+        snoozes.snooze(board, held, now + timedelta(days=60), by=desk.bob.by, now=now)
+    with writing(desk.row) as row:
+        for starter in load_starters():
+            if starter.key in ("reminder", "given_up"):
+                rule = rules.add_starter(row, starter, language="en", by=CLOCK, now=now)
+                rules.switch(row, rule, True, by=CLOCK, now=now)
+    found = []
+    for days in (6, 8, 13, 15, 16):
+        sweeps.wake_tickets(now + timedelta(days=days))
+        ticket = db.session.get_one(Ticket, waiting.id, populate_existing=True)
+        sent = select(Message.text).where(Message.ticket_id == waiting.id, Message.kind == "reply")
+        replies = db.session.scalars(sent).all()
+        found.append((days, len(replies), ticket.state))
+    assert found == [
+        (6, 0, "waiting"),
+        (8, 1, "waiting"),
+        (13, 1, "waiting"),
+        (15, 1, "resolved"),
+        (16, 1, "resolved"),
+    ]
+    assert "“Refund, please” 문의와 관련해" in replies[0]  # the customer writes Korean
+    left_alone = db.session.get_one(Ticket, snoozed.id, populate_existing=True)
+    assert (left_alone.state, left_alone.message_count) == ("waiting", 1)
