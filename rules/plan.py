@@ -1,6 +1,6 @@
 """From what holds for a ticket to what is done: pure, so that "why" can be told and a backtest can repeat it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,7 +66,8 @@ class Dropped:
 class Plan:
     """One round for one ticket. `states` are all of them after the round, `changed` those to store; `firings` by
     position; `changes` what has to be done, with at most one for the priority and one for the assignee; `dropped` what
-    others have won against. `stopped_by` is the rule that kept those behind it from being judged."""
+    others have won against. `stopped_by` is the rule that kept those behind it from being judged; `held` those that would have fired
+    and have done so too often."""
 
     states: Mapping[int, State]
     changed: frozenset[int]
@@ -74,6 +75,7 @@ class Plan:
     changes: tuple[Change, ...]
     dropped: tuple[Dropped, ...]
     stopped_by: int | None
+    held: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,11 +99,13 @@ def plan(
     states: Mapping[int, State],
     guards: Mapping[Slot, datetime],
     now: datetime,
+    spent: Collection[int] = (),
 ) -> Plan:
     """Judges one ticket as it stands at the start of a round.
 
     `truth`: rule id -> its query holds; `states`: what the last round left (a missing one is `State()`); `guards`:
-    slot -> until when a person's choice is left alone. Disabled rules are passed over and keep their state.
+    slot -> until when a person's choice is left alone. Disabled rules are passed over and keep their state; so are
+    those of `spent` that would fire: they do when they may again.
 
     A rule fires when its query changes from false to true, once per ticket in the first episode only. Rules go by
     position. While the query of a `stop_after` rule holds, whether it fires in this round or did in an earlier one,
@@ -110,6 +114,7 @@ def plan(
     """
     after = dict(states)
     firings: list[Firing] = []
+    held: list[int] = []
     stopped_by = None
     for rule in sorted(rules, key=lambda rule: (rule.position, rule.id)):
         if not rule.enabled:
@@ -117,8 +122,13 @@ def plan(
         before = states.get(rule.id, State())
         holds = truth[rule.id]
         begins = holds and not before.holds
-        after[rule.id] = State(holds, before.episode + begins)
-        if begins and (rule.once_per == "episode" or after[rule.id].episode == 1):
+        episode = before.episode + begins
+        fires = begins and (rule.once_per == "episode" or episode == 1)
+        if fires and rule.id in spent:
+            held.append(rule.id)
+            continue
+        after[rule.id] = State(holds, episode)
+        if fires:
             firings.append(_fire(rule, after[rule.id].episode, guards, now))
         if rule.stop_after and holds:
             stopped_by = rule.id
@@ -127,7 +137,7 @@ def plan(
         Change(firing.rule.id, firing.episode, action) for firing in firings for action in firing.actions
     ]
     changed = frozenset(id for id, state in after.items() if state != states.get(id, State()))
-    return Plan(after, changed, tuple(firings), *effective(changes), stopped_by)
+    return Plan(after, changed, tuple(firings), *effective(changes), stopped_by, tuple(held))
 
 
 def settle_owed(

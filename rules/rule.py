@@ -28,6 +28,7 @@ class Rule:
     stop_after: bool = False
     enabled: bool = True
     version: int = 1
+    hourly_cap: int = 500  # how often it may fire in an hour, on all tickets together
 
 
 @dataclass(frozen=True)

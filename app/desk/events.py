@@ -110,6 +110,8 @@ KINDS = {
     "policy.changed": Kind(N_("changed the SLA policy"), deed=True),
     "rule.added": Kind(N_("added the rule %(new)s"), deed=True),
     "rule.changed": Kind(N_("changed the rule %(new)s"), deed=True),
+    "rule.paused": Kind(N_("The rule %(new)s has paused: it fired too often")),
+    "rule.resumed": Kind(N_("let the rule %(new)s go on"), deed=True),
     "rule.removed": Kind(N_("removed the rule %(old)s"), deed=True),
     "view.shared": Kind(N_("shared the view %(new)s"), deed=True),
     "view.changed": Kind(N_("changed the view %(new)s"), deed=True),

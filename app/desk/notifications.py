@@ -30,6 +30,7 @@ DID = {
     "answered": N_("%(who)s wrote"),
     "rule": N_("The rule “%(who)s” tells you of it"),
     "broken": N_("It names what is not there any more and is switched off: %(about)s"),
+    "paused": N_("The rule “%(who)s” fired too often and has paused before this ticket"),
 }
 NOBODY = {
     "rule": N_("A rule"),
@@ -94,6 +95,11 @@ def of_rule(people: Iterable[int], rule_id: int, about: str, *, now: datetime) -
     ]
     if rows:
         db.session.execute(insert(Notification), rows)
+
+
+def told_of_pause(people: Iterable[int], ticket: Ticket, rule: str, *, by: By, now: datetime) -> None:
+    """A rule of that name has paused by itself, before this ticket."""
+    _tell("paused", sorted(set(people)), ticket, None, by=by, now=now, name=rule)
 
 
 def read(person: Person, ticket_id: int, now: datetime) -> None:

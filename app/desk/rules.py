@@ -59,7 +59,7 @@ def enabled() -> list[rules.Rule]:
     """The rules that act, ready for rules.plan. One that cannot be read stops none of the others."""
     found = []
     for row in in_order():
-        if not row.enabled:
+        if not row.enabled or row.paused_at is not None:
             continue
         try:
             found.append(ready(row))
@@ -88,6 +88,7 @@ def ready(row: Rule) -> rules.Rule:
         once_per="ticket" if row.once_per == "ticket" else "episode",
         stop_after=row.stop_after,
         version=row.version,
+        hourly_cap=row.hourly_cap,
     )
 
 
@@ -257,7 +258,7 @@ def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: 
         return rule
     if on and fault(rule) is not None:
         raise Refused(N_("This rule cannot be read as it is stored. Write it anew first."))
-    rule.enabled = on
+    rule.enabled, rule.paused_at = on, None
     rule_versions.keep(rule, "switched", by=by, now=now)
     if on:
         _settle_present(rule, now, act=also_present)

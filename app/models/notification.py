@@ -31,6 +31,7 @@ KINDS = {
     "answered": N_("The customer writes on a ticket that I have or follow"),
     "rule": N_("A rule tells me of a ticket"),
     "broken": N_("A rule of mine is switched off, for something that it names is missing"),
+    "paused": N_("A rule has paused by itself"),
 }
 WAYS = {"page": N_("Here"), "mail": N_("By e-mail")}
 # Until somebody says otherwise. Customers write often, and the board shows it: a mail for each would teach to read none.
@@ -41,7 +42,9 @@ PER_PAGE = 50
 class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
-        CheckConstraint("kind IN ('assigned', 'mentioned', 'answered', 'rule', 'broken')", name="kind"),
+        CheckConstraint(
+            "kind IN ('assigned', 'mentioned', 'answered', 'rule', 'broken', 'paused')", name="kind"
+        ),
         CheckConstraint("ticket_id IS NOT NULL OR rule_id IS NOT NULL", name="about_one"),
         Index("ix_notifications_person", "person_id", "id"),
         Index("ix_notifications_ticket", "ticket_id", "person_id"),

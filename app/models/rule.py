@@ -24,6 +24,10 @@ class Rule(Base):
     removed_at: Mapped[datetime | None]  # gone from the list; its firings stay
     failed_at: Mapped[datetime | None]  # when a sweep last had to go on without it, until it is saved again
     failure: Mapped[str | None]  # what it failed with, as the machine said it
+    hourly_cap: Mapped[int] = mapped_column(default=500)  # it pauses by itself when it would fire more often
+    paused_at: Mapped[datetime | None]
+    resumed_at: Mapped[datetime | None]  # since when the cap counts
+    capped_at: Mapped[datetime | None]  # when the caps on mail to customers last held an answer of it back
 
 
 class RuleState(Base):

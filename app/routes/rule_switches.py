@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from app import sweeps
 from app.auth import acting, allowed, now
 from app.database import writing
-from app.desk import rules
+from app.desk import rule_pauses, rules
 from app.desk.setup import ensure_desk
 from app.html import page
 from app.routes.rule_actions import row_of, shown
@@ -38,6 +38,18 @@ def switch(rule_id: int) -> Response:
     said = gettext("The rule %(name)s is on.") if on else gettext("The rule %(name)s is off.")
     flash(said % {"name": rule.name})
     return redirect(url_for("rules.index"), code=303)
+
+
+@bp.post("/rules/<int:rule_id>/resumption")
+@allowed("edit_rules")
+def go_on(rule_id: int) -> Response:
+    """Lets a rule go on that has paused by itself."""
+    with writing(ensure_desk(now())) as desk:
+        rule = rules.found(rule_id)
+        rule_pauses.go_on(desk, rule, by=acting(), now=now())
+    sweeps.judge_anew(now(), rule)
+    flash(gettext("The rule %(name)s goes on.", name=rule.name))
+    return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
 
 
 @bp.get("/rules/starters")

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import BooleanField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from app import conditions, sweeps
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
-from app.desk import access, rules
+from app.desk import access, rule_pauses, rules
 from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
@@ -29,6 +29,10 @@ class RuleForm(Form):
     name = StringField(N_("Name"), [InputRequired(), Length(max=rules.LONGEST_NAME)])
     query = TextAreaField(N_("When"), id="condition")
     once_per = SelectField(N_("How often it acts"), choices=said(ONCE_PER))
+    hourly_cap = IntegerField(
+        N_("Times an hour at most; then it pauses by itself"),
+        [Optional(), NumberRange(1, rule_pauses.MOST_AN_HOUR)],
+    )
     stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
 
 
@@ -45,7 +49,7 @@ def index() -> Response:
         faults=faults,
         texts={rule.id: rules.text_of(rule, names) for rule in readable},
         broken=rules.broken(readable, names, now()),
-        actions={rule.id: [shown(row) for row in rows_of(rule)] for rule in readable},
+        actions={rule.id: [shown(row, names) for row in rows_of(rule)] for rule in readable},
         once_per=ONCE_PER,
         holding=rules.holding(readable, now()),
         newest=rules.NEWEST,
@@ -127,7 +131,8 @@ def remove(rule_id: int) -> Response:
 
 def _form_of(rule: Rule, name: str) -> RuleForm:
     text = rules.text_of(rule) if rules.fault(rule) is None else ""
-    return RuleForm(name=name, query=text, once_per=rule.once_per, stop_after=rule.stop_after)
+    kept = {"once_per": rule.once_per, "hourly_cap": rule.hourly_cap, "stop_after": rule.stop_after}
+    return RuleForm(name=name, query=text, **kept)
 
 
 def _rows_of(rule: Rule) -> list[Row]:
@@ -173,7 +178,7 @@ def _save(rule: Rule | None) -> Response:
 
 def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
     with writing(ensure_desk(now())) as desk:
-        return rules.save(
+        kept = rules.save(
             desk,
             rules.found(rule.id) if rule else None,
             name=form.name.data,
@@ -185,6 +190,8 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
             by=acting(),
             now=now(),
         )
+        rule_pauses.limit(kept, form.hourly_cap.data)
+        return kept
 
 
 def _page(

@@ -11,13 +11,14 @@ from sqlalchemy import insert, select, update
 from app.database import db, trouble
 from app.desk import tickets
 from app.desk.refused import Refused
-from app.desk.rule_acts import Acts
+from app.desk.rule_acts import CAPPED, Acts
 from app.models.board import Board
 from app.models.event import CLOCK, By
 from app.models.judged import truth_of
 from app.models.rule import RuleState
 from app.models.ticket import Ticket
 from app.sweeps.firings import Firings, owing
+from app.sweeps.hourly import Hourly
 from app.sweeps.people_first import set_at
 from rules.actions import SetVip
 from rules.plan import GUARD_FOR, Change, Plan, State, plan, settle_owed
@@ -37,7 +38,7 @@ class RuleFailed(Exception):
 
 
 def apply_rules(
-    board: Board, due: Sequence[Ticket], rules: Sequence[Rule], acts: Acts, now: datetime
+    board: Board, due: Sequence[Ticket], rules: Sequence[Rule], acts: Acts, hourly: Hourly, now: datetime
 ) -> Counter[str]:
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
@@ -57,18 +58,24 @@ def apply_rules(
             holds, written = truths[ticket_id], firings[ticket_id]
             set_by_people = by_people.get(ticket_id, {})
             guards = {slot: at + GUARD_FOR for slot, at in set_by_people.items()}
-            judged = plan(rules, holds, states.get(ticket_id, {}), guards, now)
+            known = states.get(ticket_id, {})
+            judged = plan(rules, holds, known, guards, now)
+            if spent := hourly.spent([firing.rule for firing in judged.firings]):
+                judged = plan(rules, holds, known, guards, now, spent)
+                hourly.held(judged.held, ticket)
             settled = settle_owed(written.owed, judged.states, set_by_people, now)
             plans[ticket_id] = judged
             written.keep(settled.waiting)
             for firing in judged.firings:
                 written.begin(firing, now)
+                hourly.fired(firing.rule.id)
                 counts["firings"] += 1
             for dropped in (*settled.dropped, *judged.dropped):
                 written.dropped(dropped, dropped.reason)
             changes = (*settled.changes, *judged.changes)
             for change in changes:
-                _act(board, acts, ticket, change, written)
+                if _act(board, acts, ticket, change, written) == CAPPED:
+                    hourly.capped(change.rule_id)
             if changes:
                 acted[ticket_id] = ticket
                 disputed[ticket_id] = {change.rule_id for change in changes}
@@ -126,17 +133,18 @@ def _remember(plans: Mapping[int, Plan], states: Mapping[int, Mapping[int, State
         db.session.execute(update(RuleState), old)
 
 
-def _act(board: Board, acts: Acts, ticket: Ticket, change: Change, firings: Firings) -> None:
-    """Carries an action out and writes down which events that made. What cannot be any more is passed over."""
+def _act(board: Board, acts: Acts, ticket: Ticket, change: Change, firings: Firings) -> str | None:
+    """Carries an action out and writes down which events that made. What cannot be any more is passed over; returns why."""
     before = board.seq
     try:
         acts.do(ticket, change.action, By("rule", change.rule_id))
     except Refused as refused:
         log.info("rule %s cannot act on ticket %s: %s", change.rule_id, ticket.id, refused)
         firings.dropped(change, refused.text, **refused.values)
-        return
+        return refused.text
     except Exception as error:
         if trouble(error):
             raise
         raise RuleFailed(change.rule_id, error) from error
     firings.did(change, (board.id, before + 1, board.seq) if board.seq > before else None)
+    return None

@@ -20,6 +20,7 @@ from app.models.event import CLOCK
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.firings import next_owed
+from app.sweeps.hourly import Hourly
 from app.sweeps.rules import RuleFailed, apply_rules, failing
 from rules import deadlines as promises
 from rules.compile import changes_by_itself, next_flip, possible_states
@@ -131,7 +132,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
     """One batch of one board, in one transaction: rules, on call, deadlines, alerts, and when to look again."""
     counts: Counter[str] = Counter()
     with writing(db.session.get_one(Board, board_id)) as board:
-        acts = Acts(board, now)
+        acts, hourly = Acts(board, now), Hourly(now)
         due = db.session.scalars(
             select(Ticket)
             .where(Ticket.id.in_(ticket_ids), Ticket.wake_at <= now)
@@ -141,7 +142,7 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
         counts["woken"] += sum(snoozes.end_if_over(board, ticket, now) for ticket in due)
         on = db.session.get_one(Desk, 1).rules_on
         rules = [rule for rule in desk_rules.enabled() if rule.id not in without] if on else []
-        counts += apply_rules(board, due, rules, acts, now)
+        counts += apply_rules(board, due, rules, acts, hourly, now)
         zone = vocabulary.desk_zone()
         desk_promises = deadlines.Promises(board)
         duty = rotas.on_call(board.rota_id, now)
@@ -157,13 +158,14 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
         if moved and watching:
             # Rules may ask for deadlines and alerts, which are known only now. Once: what they change in turn, they see
             # when the tickets are looked at next.
-            counts += apply_rules(board, moved, rules, acts, now)
+            counts += apply_rules(board, moved, rules, acts, hourly, now)
             found |= _promised(board, moved, desk_promises, counts, now)[0]
         db.session.flush()
         owed = next_owed([ticket.id for ticket in due], now)
         for ticket in due:
             ticket.wake_at = _look_again(ticket, rules, found[ticket.id], owed.get(ticket.id), zone, now)
     acts.turns.keep()
+    hourly.settle()
     return counts
 
 

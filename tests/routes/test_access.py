@@ -205,6 +205,7 @@ TABLE = {
     "POST /rules/<int:rule_id>/place": Row(MANAGERS, sees=AGENTS),
     "GET /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/switch": Row(MANAGERS, sees=AGENTS),
+    "POST /rules/<int:rule_id>/resumption": Row(MANAGERS, sees=AGENTS),
     "GET /rules/<int:rule_id>/versions": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/versions": Row(MANAGERS, sees=AGENTS),
     "POST /rules/<int:rule_id>/removal": Row(MANAGERS, sees=AGENTS),

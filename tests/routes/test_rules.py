@@ -357,3 +357,18 @@ def test_wrong_details_are_named(
     answer = browser_as(desk.alice).post("/rules", data=form)
     assert (answer.status_code, rules.in_order()) == (422, [])
     assert said in answer.get_data(as_text=True)
+
+
+def test_a_rule_that_has_paused_is_let_go_on(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    rule = add(browser, hourly_cap="7")
+    with writing(desk.row) as row:
+        rules.switch(row, rule, True, by=By("clock"), now=now)
+        rule.paused_at = now
+    page = browser.get("/rules").text
+    assert "It fired more than 7 times within an hour and has paused by itself" in page
+    assert "Let it go on" not in browser_as(desk.bob).get("/rules").text
+    assert browser.post(f"/rules/{rule.id}/resumption").status_code == 303
+    assert "has paused by itself" not in browser.get("/rules").text
+    assert 'value="7"' in browser.get(f"/rules/{rule.id}").text
+    assert browser.post("/rules", data=sent("refund", hourly_cap="0")).status_code == 422

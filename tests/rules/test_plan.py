@@ -227,6 +227,15 @@ def test_of_several_owed_for_one_field_the_last_wins() -> None:
     assert settled.dropped == (Dropped(1, 1, HIGH, OVERRULED),)
 
 
+def test_a_rule_that_has_fired_too_often_keeps_its_state() -> None:
+    """It stops nothing either, and fires when it may again."""
+    rules = [rule(1, TAG, stop_after=True), rule(2, HIGH)]
+    result = plan(rules, {1: True, 2: True}, {}, {}, NOW, {1})
+    assert (result.held, [firing.rule.id for firing in result.firings]) == ((1,), [2])
+    assert result.states == {2: State(True, 1)}
+    assert plan(rules, {1: True, 2: True}, result.states, {}, NOW).changes == (Change(1, 1, TAG),)
+
+
 @pytest.mark.parametrize(
     ("given", "won", "lost"),
     [

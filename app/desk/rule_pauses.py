@@ -1,0 +1,47 @@
+"""Rules that pause by themselves: one that fires above its hourly cap rests until a manager lets it go on."""
+
+from datetime import datetime
+
+from app.desk import access, notifications
+from app.desk.events import record
+from app.desk.refused import Refused
+from app.models.desk import Desk
+from app.models.event import CLOCK, By
+from app.models.person import people_working
+from app.models.rule import Rule
+from app.models.ticket import Ticket
+from app.words import N_
+
+MOST_AN_HOUR = 100_000
+
+
+def limit(rule: Rule, most: int | None) -> None:
+    """From now on it fires so many times an hour at most, None: as many as it did; as part of its being saved."""
+    if most is None:
+        return
+    if not 1 <= most <= MOST_AN_HOUR:
+        raise Refused(N_("Write a number from 1 to %(most)s."), field="hourly_cap", most=MOST_AN_HOUR)
+    rule.hourly_cap = most
+
+
+def pause(desk: Desk, rule: Rule, ticket: Ticket, *, now: datetime) -> None:
+    """It has fired too often, and would have on this ticket. Whoever manages rules and sees the ticket is told."""
+    if rule.paused_at is not None or not rule.enabled:
+        return
+    rule.paused_at = now
+    record(desk, "rule.paused", ("rule", rule.id), by=CLOCK, now=now, new=rule.name, cap=rule.hourly_cap)
+    managers = [
+        person.id
+        for person in people_working(now)
+        if access.can(person, "edit_rules", None, now) and access.can(person, "see_board", ticket, now)
+    ]
+    notifications.told_of_pause(managers, ticket, rule.name, by=CLOCK, now=now)
+
+
+def go_on(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
+    """A manager lets it go on, also with what it has missed. It is counted from now on; a second time changes nothing."""
+    access.demand(by, "edit_rules", None, now)
+    if rule.paused_at is None:
+        return
+    rule.paused_at, rule.resumed_at = None, now
+    record(desk, "rule.resumed", ("rule", rule.id), by=by, now=now, new=rule.name)
