@@ -33,6 +33,7 @@ CHIPS: Mapping[str, tuple[str, str]] = {
     "undone": (N_("taken back"), "plain"),
     "does-not-hold": (N_("does not hold"), "plain"),
     "off": (N_("off"), "paused"),
+    "paused": (N_("paused"), "late"),
     "rests": (N_("rests"), "paused"),
     "not-again": (N_("not again"), "plain"),
     "before": (N_("held before"), "plain"),
@@ -97,7 +98,8 @@ class _Judge:
 
     def verdict(self, rule: Rule, shown: Shown | None, acted: Sequence[firings.Told]) -> tuple[str, str]:
         behind = self._stopped_by
-        if shown is not None and shown.holds and rule.enabled and rule.stop_after and behind is None:
+        acts = rule.enabled and rule.paused_at is None
+        if shown is not None and shown.holds and acts and rule.stop_after and behind is None:
             self._stopped_by = rule.name
         fault = rules.fault(rule)
         if fault is not None:
@@ -135,6 +137,9 @@ class _Judge:
         """Its condition holds, and yet it has done nothing in this episode."""
         if not rule.enabled:
             return "off", gettext(N_("Its condition holds, but it is switched off."))
+        if rule.paused_at is not None:
+            text = N_("Its condition holds, but it fired too often %(time)s and has paused by itself.")
+            return "paused", gettext(text, time=explanations.instant(rule.paused_at, self._zone, self._now))
         if not self._rules_on:
             return "off", gettext(N_("Its condition holds, but all rules are stopped."))
         if rule.once_per == "ticket" and acted:

@@ -1,5 +1,6 @@
 """The rules in their order: what each asks, what it does, whether it is on."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
@@ -16,13 +17,15 @@ from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import page, wants_part
-from app.models import vocabulary
+from app.models import firing, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
 from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, shown, to_json
 from app.words import N_, gettext
 
 bp = Blueprint("rules", __name__)
+
+WEEK = timedelta(days=7)
 
 
 class RuleForm(Form):
@@ -52,6 +55,7 @@ def index() -> Response:
         actions={rule.id: [shown(row, names) for row in rows_of(rule)] for rule in readable},
         once_per=ONCE_PER,
         holding=rules.holding(readable, now()),
+        acted=firing.counts(access.visible_boards(signed_in_person(), now()), now() - WEEK),
         newest=rules.NEWEST,
         rules_on=ensure_desk(now()).rules_on,
         may_edit=access.can(signed_in_person(), "edit_rules", None, now()),

@@ -54,6 +54,7 @@ SIGNED_IN = (
     "/rules/new",
     "/rules/{rule}",
     "/rules/{rule}/versions",
+    "/rules/{rule}/firings",
     "/rules/import",
     "/rules/starters",
     "/queries/reference",

@@ -98,6 +98,17 @@ def test_a_rule_that_held_before_it_was_switched_on(desk: SmallDesk, now: dateti
     assert of(ticket, now)["New only"].state == "before"
 
 
+def test_a_rule_that_has_paused_by_itself_stops_no_other(desk: SmallDesk, now: datetime) -> None:
+    paused = add_rule(desk, "lamp", now, tag("never"), name="Paused", stop_after=True)
+    add_rule(desk, "lamp", now, tag("lamp"), name="Behind")
+    bookkeeping(update(Rule).where(Rule.id == paused.id).values(paused_at=now))
+    ticket = ticket_in(desk, "open", "A lamp", now)
+    assert {name: one.state for name, one in of(ticket, now).items()} == {
+        "Paused": "paused",
+        "Behind": "next",
+    }
+
+
 def test_a_rule_that_the_database_refuses_to_ask_is_broken_and_no_other(
     desk: SmallDesk, now: datetime
 ) -> None:
