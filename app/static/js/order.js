@@ -63,6 +63,7 @@ async function send(row, place) {
 // The first cannot go up, nor the last down.
 function show() {
   rows().forEach((row, place, all) => {
+    row.querySelector("[data-number]").textContent = place + 1;
     row.querySelector("[value=up]").disabled = place === 0;
     row.querySelector("[value=down]").disabled = place === all.length - 1;
   });
