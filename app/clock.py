@@ -46,6 +46,7 @@ JOBS = (
     Job("notifications", 5),
     Job("shifts", 15),
     Job("deliveries", 1, leased=False),
+    Job("backtests", 1, leased=False),
     Job("tidy", 3600),
 )
 BEAT_FOR = timedelta(seconds=10)  # a heartbeat is written at most this often

@@ -5,9 +5,10 @@ trusted and the sequence numbers of a stream have no gaps. Bookkeeping (sessions
 statement by `bookkeeping` and takes no lock.
 """
 
+import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,7 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    bindparam,
     cast,
     column,
     event,
@@ -35,6 +37,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -42,7 +45,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from rules.tokens import Phrase
 
@@ -326,6 +329,28 @@ def unsought(column: Any) -> Any:
     if _on_postgresql():
         return column
     return column + 0 if column.type.python_type is int else column.concat("")
+
+
+def sent(name: str, columns: Mapping[str, TypeEngine[Any]], rows: Sequence[Sequence[Any]]) -> Any:
+    """A table of these rows for one statement to read: numbers and instants, however many, as one value or one a column."""
+    if _on_postgresql():
+        arrays = [
+            bindparam(None, [row[place] for row in rows], postgresql.ARRAY(type))
+            for place, type in enumerate(columns.values())
+        ]
+        names = [column(key, type) for key, type in columns.items()]
+        return func.unnest(*arrays).table_valued(*names).render_derived(name=name)
+    text_of = json.dumps(rows, default=_as_sqlite_keeps_it, separators=(",", ":"))
+    each = func.json_each(text_of).table_valued("value", name=f"{name}_sent")
+    parts = [
+        type_coerce(func.json_extract(each.c.value, f"$[{place}]"), type).label(key)
+        for place, (key, type) in enumerate(columns.items())
+    ]
+    return select(*parts).cte(name).prefix_with("MATERIALIZED")
+
+
+def _as_sqlite_keeps_it(at: datetime) -> str:
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def insert_new(table: Any) -> Any:

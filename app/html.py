@@ -249,7 +249,15 @@ KEYED = {"rotas.show": "rota", "settings.index": "settings"}
 BELOW = {
     "customers": ("companies",),
     "rotas": ("shifts",),
-    "rules": ("rule_drafts", "rule_files", "rule_switches", "rule_versions", "queries", "rule_firings"),
+    "rules": (
+        "rule_drafts",
+        "rule_files",
+        "rule_switches",
+        "rule_versions",
+        "backtests",
+        "queries",
+        "rule_firings",
+    ),
     "settings": (
         "people",
         "board_settings",

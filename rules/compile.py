@@ -96,6 +96,10 @@ class Binding:
     # What was compiled with these columns and means the same at any time, for whoever compiles the same queries each second.
     kept: dict[Query, ColumnElement[bool]] | None = None
     zone: str = "UTC"  # whose days are meant
+    ago: Callable[[int], ColumnElement[Any]] | None = (
+        None  # seconds -> the instant so long before; None: `now` is one
+    )
+    days: Callable[[str], tuple[Any, Any]] | None = None  # the edges of a stretch of days, as spans.bounds()
 
 
 def condition(tree: Query, binding: Binding, now: datetime) -> ColumnElement[bool]:
@@ -159,9 +163,14 @@ def depends_on_days(tree: Query) -> bool:
 def changes_by_itself(tree: Query) -> bool:
     """Whether the condition of this tree is another one a moment later, by its terms of time or by who is on call."""
     return any(
-        isinstance(leaf, Term) and (leaf.field in _INSTANTS or not {"late", "oncall"}.isdisjoint(leaf.values))
+        isinstance(leaf, Term) and (leaf.field in INSTANTS or not {"late", "oncall"}.isdisjoint(leaf.values))
         for leaf in terms(tree)
     )
+
+
+def untold(tree: Query, binding: Binding) -> tuple[Term, ...]:
+    """The terms of a query that cannot be told with these columns, and so find nothing."""
+    return tuple(leaf for leaf in terms(tree) if isinstance(leaf, Term) and _untold(leaf, binding))
 
 
 def possible_states(tree: Query) -> frozenset[str]:
@@ -469,9 +478,14 @@ def _instant(name: str) -> "_Compile":
         if isinstance(value, int):
             ahead = name in _AHEAD
             compare = _COMPARE[operator if ahead else _MIRRORED[operator]]
+            if binding.ago is not None:
+                return _known(column, compare(column, binding.ago(-value if ahead else value)))
             length = timedelta(seconds=value)
             return _known(column, compare(column, now + length if ahead else now - length))
-        begins, ends = spans.bounds(value, binding.zone, day_of(binding.zone, now))
+        if binding.days is not None:
+            begins, ends = binding.days(value)
+        else:
+            begins, ends = spans.bounds(value, binding.zone, day_of(binding.zone, now))
         if operator == ":":
             return _known(column, and_(column >= begins, column < ends))
         edge = ends if operator in _AT_END else begins
@@ -484,12 +498,12 @@ def _flips(leaf: Term, facts: Mapping[str, datetime | None], now: datetime, zone
     """When this term changes its answer; some of it may have been."""
     if leaf.field == "is" and "late" in leaf.values and (due_at := facts["due_at"]) is not None:
         yield due_at
-    fact = facts[_INSTANTS[leaf.field]] if leaf.field in _INSTANTS else None
+    fact = facts[INSTANTS[leaf.field]] if leaf.field in INSTANTS else None
     if fact is None:
         return
     for value in leaf.values:
         if isinstance(value, int):
-            length, ahead = timedelta(seconds=value), _INSTANTS[leaf.field] in _AHEAD
+            length, ahead = timedelta(seconds=value), INSTANTS[leaf.field] in _AHEAD
             late = leaf.operator in ((">=", "<") if ahead else (">", "<="))
             yield (fact - length if ahead else fact + length) + (_MICROSECOND if late else _NOTHING)
         elif value != "none":
@@ -510,7 +524,7 @@ _DATES = {
     "due": "due_at",
     "snoozed": "snoozed_until",
 }
-_INSTANTS = {"waiting": "waiting_since", "since": "state_since", "age": "created_at", **_DATES}
+INSTANTS = {"waiting": "waiting_since", "since": "state_since", "age": "created_at", **_DATES}
 _AHEAD = {_DATES[name] for name in _DATES if VOCABULARY[name].ahead}
 
 _TERMS: Mapping[str, _Compile] = {
@@ -534,5 +548,5 @@ _TERMS: Mapping[str, _Compile] = {
     "last": _column("last_speaker"),
     "attachment": _attachment,
     "alert": _alert,
-    **{field: _instant(name) for field, name in _INSTANTS.items()},
+    **{field: _instant(name) for field, name in INSTANTS.items()},
 }

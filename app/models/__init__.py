@@ -2,6 +2,7 @@
 
 from app.models import (
     alert,
+    backtest,
     blocked,
     board,
     calendar,
@@ -34,6 +35,7 @@ from app.models import (
 
 __all__ = [
     "alert",
+    "backtest",
     "blocked",
     "board",
     "calendar",

@@ -21,6 +21,13 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         Index("ix_messages_ticket", "ticket_id", "id"),
+        Index("ix_messages_at", "at", "ticket_id"),
+        Index(
+            "ix_messages_withdrawn",
+            "withdrawn_at",
+            sqlite_where=text("withdrawn_at IS NOT NULL"),
+            postgresql_where=text("withdrawn_at IS NOT NULL"),
+        ),
         Index(
             "ix_messages_leaves",
             "leaves_at",

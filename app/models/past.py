@@ -32,7 +32,7 @@ from app.models.event import Event
 from app.models.interval import TicketInterval
 from app.models.message import Attachment, Message
 from app.models.ticket import Ticket
-from app.models.vocabulary import ROWS, binding, on_duty, open_at
+from app.models.vocabulary import NEVER, ROWS, binding, on_duty, open_at
 from rules.compile import Binding, like
 from rules.tokens import phrase
 from rules.vocabulary import Value
@@ -41,11 +41,16 @@ from rules.vocabulary import Value
 NO_CHANGE = ("ticket.read", "message.spared")
 
 
-def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Binding:
-    """The columns for one SELECT over the tickets that there were at the instant `at`; give the compiler `at` for now."""
+Instant = datetime | ColumnElement[datetime]
+
+
+def as_of(at: Instant, me: int | None = None, zone: str | None = None) -> Binding:
+    """The columns for one SELECT over the tickets that there were at the instant `at`; give the compiler `at` for now.
+    It may be a column, so that each ticket is asked about instants of its own: then Binding.ago and days have to say what
+    is before it."""
     state = _value("state", at)
     return replace(
-        binding(at, me, zone),
+        binding(NEVER, me, zone),
         body=lambda pattern: _body(pattern, at),
         words=lambda text: _words(text, at),
         language=_value("language", at),
@@ -77,7 +82,7 @@ def as_of(at: datetime, me: int | None = None, zone: str | None = None) -> Bindi
     )
 
 
-def _holding(at: datetime, field: str) -> ColumnElement[bool]:
+def _holding(at: Instant, field: str) -> ColumnElement[bool]:
     return and_(
         TicketInterval.ticket_id == Ticket.id,
         TicketInterval.field == field,
@@ -86,15 +91,15 @@ def _holding(at: datetime, field: str) -> ColumnElement[bool]:
     )
 
 
-def _newest(asked: Select[Any], field: str, at: datetime) -> ScalarSelect[Any]:
-    return asked.where(_holding(at, field)).correlate(Ticket).limit(1).scalar_subquery()
+def _newest(asked: Select[Any], field: str, at: Instant) -> ScalarSelect[Any]:
+    return asked.where(_holding(at, field)).correlate_except(TicketInterval).limit(1).scalar_subquery()
 
 
-def _value(field: str, at: datetime) -> ScalarSelect[str]:
+def _value(field: str, at: Instant) -> ScalarSelect[str]:
     return _newest(select(TicketInterval.value), field, at)
 
 
-def _held(field: str, values: tuple[Value, ...], at: datetime) -> ColumnElement[bool]:
+def _held(field: str, values: tuple[Value, ...], at: Instant) -> ColumnElement[bool]:
     """One of these ids, of what is still there; (): any."""
     row = ROWS[field]
     there = select(cast(row.id, String)).correlate(None)
@@ -102,7 +107,7 @@ def _held(field: str, values: tuple[Value, ...], at: datetime) -> ColumnElement[
     return exists().where(_holding(at, field), TicketInterval.value.in_(there))
 
 
-def _assignee(value: Value, at: datetime, me: int | None) -> ColumnElement[bool]:
+def _assignee(value: Value, at: Instant, me: int | None) -> ColumnElement[bool]:
     person = cast(_value("assignee", at), Integer)
     if value == "none":
         return person.is_(None)
@@ -113,7 +118,7 @@ def _assignee(value: Value, at: datetime, me: int | None) -> ColumnElement[bool]
     return person == value
 
 
-def _said(at: datetime) -> ColumnElement[bool]:
+def _said(at: Instant) -> ColumnElement[bool]:
     """The messages of a ticket that there were, and that had not been taken back."""
     return and_(
         Message.ticket_id == Ticket.id,
@@ -123,22 +128,22 @@ def _said(at: datetime) -> ColumnElement[bool]:
     )
 
 
-def _body(pattern: str, at: datetime) -> ColumnElement[bool]:
+def _body(pattern: str, at: Instant) -> ColumnElement[bool]:
     return exists().where(_said(at), Message.kind == "customer", like(Message.search_text, pattern))
 
 
-def _words(text: str, at: datetime) -> ColumnElement[bool]:
+def _words(text: str, at: Instant) -> ColumnElement[bool]:
     """In what had been said by then, or in what is known of the ticket itself."""
     wanted = phrase(text)
     if wanted is None:
         return false()
-    said = exists().where(_said(at), Message.id == Document.message_id).correlate(Ticket, Document)
+    said = exists().where(_said(at), Message.id == Document.message_id).correlate_except(Message)
     return exists().where(
         Document.ticket_id == Ticket.id, in_text(wanted), or_(Document.message_id.is_(None), said)
     )
 
 
-def _attachment(pattern: str, at: datetime) -> ColumnElement[bool]:
+def _attachment(pattern: str, at: Instant) -> ColumnElement[bool]:
     return exists().where(
         Message.ticket_id == Ticket.id,
         Message.at <= at,
@@ -151,13 +156,13 @@ def _from_customer() -> ColumnElement[bool]:
     return and_(Message.kind == "customer", Message.automatic.is_(None))
 
 
-def _wrote_at(at: datetime) -> ScalarSelect[Any]:
+def _wrote_at(at: Instant) -> ScalarSelect[Any]:
     """When the customer had written last; automatic messages do not count."""
     newest = select(func.max(Message.at)).where(_said(at), _from_customer())
-    return newest.correlate(Ticket).scalar_subquery()
+    return newest.correlate_except(Message).scalar_subquery()
 
 
-def _automatic(at: datetime) -> ColumnElement[bool]:
+def _automatic(at: Instant) -> ColumnElement[bool]:
     """Opened by automatic mail; a customer's own message ends that for good."""
     first = (
         select(and_(Message.kind == "customer", Message.automatic.is_not(None)))
@@ -168,7 +173,7 @@ def _automatic(at: datetime) -> ColumnElement[bool]:
     return and_(first.correlate(Ticket).scalar_subquery(), _wrote_at(at).is_(None))
 
 
-def _waiting_since(at: datetime) -> ScalarSelect[Any]:
+def _waiting_since(at: Instant) -> ScalarSelect[Any]:
     """The first message of the customer behind our last answer."""
     answer = aliased(Message)
     answered = exists().where(
@@ -179,11 +184,13 @@ def _waiting_since(at: datetime) -> ScalarSelect[Any]:
         or_(answer.withdrawn_at.is_(None), answer.withdrawn_at > at),
         answer.id > Message.id,
     )
-    first = select(func.min(Message.at)).where(_said(at), _from_customer(), ~answered.correlate(Message))
-    return first.correlate(Ticket).scalar_subquery()
+    first = select(func.min(Message.at)).where(
+        _said(at), _from_customer(), ~answered.correlate_except(answer)
+    )
+    return first.correlate_except(Message).scalar_subquery()
 
 
-def _updated_at(at: datetime) -> ColumnElement[Any]:
+def _updated_at(at: Instant) -> ColumnElement[Any]:
     newest = select(func.max(Event.at)).where(
         Event.subject_kind == "ticket",
         Event.subject_id == Ticket.id,
@@ -192,10 +199,10 @@ def _updated_at(at: datetime) -> ColumnElement[Any]:
         Event.kind.not_in(NO_CHANGE),
         Event.at <= at,
     )
-    return func.coalesce(newest.correlate(Ticket).scalar_subquery(), Ticket.created_at)
+    return func.coalesce(newest.correlate_except(Event).scalar_subquery(), Ticket.created_at)
 
 
-def _closed_at(at: datetime) -> ColumnElement[Any]:
+def _closed_at(at: Instant) -> ColumnElement[Any]:
     """The end of the last state that was none of the closed ones."""
     opened = select(func.max(TicketInterval.until_at)).where(
         TicketInterval.ticket_id == Ticket.id,
@@ -203,10 +210,10 @@ def _closed_at(at: datetime) -> ColumnElement[Any]:
         TicketInterval.value.not_in(CLOSED),
         TicketInterval.until_at <= at,
     )
-    return case((_value("state", at).in_(CLOSED), opened.correlate(Ticket).scalar_subquery()))
+    return case((_value("state", at).in_(CLOSED), opened.correlate_except(TicketInterval).scalar_subquery()))
 
 
-def _reopened(at: datetime) -> ScalarSelect[int]:
+def _reopened(at: Instant) -> ScalarSelect[int]:
     before = aliased(TicketInterval)
     again = select(func.count()).where(
         TicketInterval.ticket_id == Ticket.id,
@@ -220,18 +227,18 @@ def _reopened(at: datetime) -> ScalarSelect[int]:
             before.value.in_(CLOSED),
             before.until_at == TicketInterval.from_at,
         )
-        .correlate(TicketInterval),
+        .correlate_except(before),
     )
-    return again.correlate(Ticket).scalar_subquery()
+    return again.correlate_except(TicketInterval).scalar_subquery()
 
 
-def _count(at: datetime) -> ScalarSelect[int]:
+def _count(at: Instant) -> ScalarSelect[int]:
     """As desk.messages counts them: what the desk says by itself is none of them."""
     counted = select(func.count()).where(_said(at), or_(Message.kind != "reply", Message.automatic.is_(None)))
-    return counted.correlate(Ticket).scalar_subquery()
+    return counted.correlate_except(Message).scalar_subquery()
 
 
-def _last_speaker(at: datetime) -> ColumnElement[str]:
+def _last_speaker(at: Instant) -> ColumnElement[str]:
     newest = (
         select(case((Message.kind == "reply", "us"), else_="customer"))
         .where(
@@ -241,4 +248,4 @@ def _last_speaker(at: datetime) -> ColumnElement[str]:
         .order_by(Message.id.desc())
         .limit(1)
     )
-    return func.coalesce(newest.correlate(Ticket).scalar_subquery(), "customer")
+    return func.coalesce(newest.correlate_except(Message).scalar_subquery(), "customer")

@@ -226,13 +226,13 @@ def company(values: tuple[Value, ...]) -> ColumnElement[bool]:
     return of_customer(Customer.company_id.in_(values) if values else Customer.company_id.is_not(None))
 
 
-def on_duty(at: datetime, board: Any) -> Select[int]:
+def on_duty(at: Any, board: Any) -> Select[int]:
     """The person on call for the ticket's board."""
     return (
         select(Shift.person_id)
         .join(Board, Board.rota_id == Shift.rota_id)
         .where(Board.id == board, Shift.role == PRIMARY, Shift.starts_at <= at, Shift.ends_at > at)
-        .correlate(Ticket)
+        .correlate_except(Shift, Board)
     )
 
 
@@ -243,7 +243,7 @@ def open_at(calendar: Value, at: Any) -> ColumnElement[bool]:
         .where(CalendarWindow.calendar_id == calendar, CalendarWindow.opens_at <= at)
         .order_by(CalendarWindow.opens_at.desc())
         .limit(1)
-        .correlate(Ticket)
+        .correlate_except(CalendarWindow)
         .scalar_subquery()
     )
     return closes_at > at

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from app.sweeps.alerts import wake_alerts
+from app.sweeps.backtests import answer_at_once, run_backtests
 from app.sweeps.deliveries import send_due
 from app.sweeps.mail import fetch_mail, handle_left
 from app.sweeps.notifications import mail_people
@@ -18,12 +19,14 @@ from app.sweeps.tidy import tidy
 
 __all__ = [
     "SWEEPS",
+    "answer_at_once",
     "everything",
     "fetch_mail",
     "hand_over",
     "handle_left",
     "judge_anew",
     "mail_people",
+    "run_backtests",
     "send_due",
     "set_back",
     "tidy",
@@ -39,6 +42,7 @@ SWEEPS: Mapping[str, Callable[[datetime], Counter[str]]] = {
     "alerts": wake_alerts,
     "notifications": mail_people,
     "deliveries": send_due,
+    "backtests": run_backtests,
     "tidy": tidy,
 }
 

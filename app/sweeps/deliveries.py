@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.channels import smtp
 from app.config import settings
 from app.database import db, trouble, writing
-from app.desk import deliveries, messages
+from app.desk import backtests, deliveries, messages
 from app.mail.files import File
 from app.models.board import Board
 from app.models.delivery import Delivery
@@ -37,7 +37,7 @@ def send_due(now: datetime) -> Counter[str]:
     that dies has sent at most one that it does not know of. Any number of processes do this side by side."""
     _write_down_what_is_owed()
     leave_due(now)
-    bury(lambda dead: deliveries.abandon(dead, now))
+    bury(partial(_abandon, now))
     counts: Counter[str] = Counter()
     begun = time.monotonic()
     with smtp.relay(settings()) or nullcontext() as relay:
@@ -47,6 +47,12 @@ def send_due(now: datetime) -> Counter[str]:
                 break
             counts += _send_all(claimed, relay, now, begun)
     return counts
+
+
+def _abandon(now: datetime, dead: str) -> None:
+    """What a dead process had begun is for any other."""
+    deliveries.abandon(dead, now)
+    backtests.abandon(dead)
 
 
 def _send_all(claimed: Sequence[int], relay: smtp.Relay | None, now: datetime, begun: float) -> Counter[str]:

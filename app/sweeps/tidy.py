@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete
 
 from app.database import bookkeeping, db, writing
-from app.desk import broken_rules, calendars, drafts, notifications, removals
+from app.desk import backtests, broken_rules, calendars, drafts, notifications, removals
 from app.models.board import Board
 from app.models.calendar import Calendar
 from app.models.desk import Desk
@@ -16,11 +16,12 @@ from app.models.person import SignIn, Throttle
 
 
 def tidy(now: datetime) -> Counter[str]:
-    """Forgets sessions, throttles, files of drafts and notifications that have run out, tickets deleted long ago, switches off rules that miss something, and keeps the windows of opening hours a year ahead."""
+    """Forgets sessions, throttles, files of drafts, notifications and backtests that have run out, tickets deleted long ago, switches off rules that miss something, and keeps the windows of opening hours a year ahead."""
     signed_in = bookkeeping(delete(SignIn).where(SignIn.expires_at <= now)).count
     throttled = bookkeeping(delete(Throttle).where(Throttle.until <= now)).count
     files = drafts.forget_abandoned(now)
     told = notifications.forget_old(now)
+    tested = backtests.forget_old(now)
     forgotten = _forget_deleted(now)
     return Counter(
         {
@@ -28,6 +29,7 @@ def tidy(now: datetime) -> Counter[str]:
             "throttles": throttled,
             "files": files,
             "notifications": told,
+            "backtests": tested,
             "deleted": forgotten,
             "calendars": _extend(now),
             "rules": _switch_off(now),

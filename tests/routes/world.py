@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from app.database import bookkeeping, db, writing
 from app.desk import alerts, blocked, inbox, invitations, sign_ins, tickets, undo
 from app.models.alert import Alert
+from app.models.backtest import Backtest
 from app.models.board import Board, BoardPerson
 from app.models.company import Company
 from app.models.customer import Customer
@@ -47,6 +48,7 @@ class World:
     views: dict[str, int]  # one of each person's own
     notifications: dict[str, int]  # as well
     blocked: dict[str, int]  # a blocked sender as well
+    backtests: dict[str, int]  # one of each person's own
     raw: dict[str, int]  # a failed message for each actor, who may get it through
     now: datetime
 
@@ -65,6 +67,7 @@ class World:
             "token": self.tokens.get(endpoint.partition(".")[0]),
             "blocked_id": self.blocked[actor],
             "raw_id": self.raw[actor],
+            "backtest_id": self.backtests.get(actor, 0),
             "view_id": self.views.get(actor, 0),
             "notification_id": self.notifications.get(actor, 0),
         }
@@ -150,9 +153,32 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         _views(people, now),
         _told(people, message.ticket_id, now),
         _blocked(desk, now),
+        _tested(people, now),
         raw,
         now,
     )
+
+
+def _tested(people: dict[str, Person], now: datetime) -> dict[str, int]:
+    with writing(db.session.get_one(Desk, 1)):
+        made = {
+            actor: Backtest(
+                person_id=person.id,
+                name="Lamps",
+                query=LAMPS,
+                actions=[{"kind": "assign_on_call"}],
+                once_per="episode",
+                days=7,
+                zone="UTC",
+                since_at=now - timedelta(days=7),
+                until_at=now,
+                asked_at=now,
+            )
+            for actor, person in people.items()
+        }
+        db.session.add_all(made.values())
+        db.session.flush()
+        return {actor: backtest.id for actor, backtest in made.items()}
 
 
 def _views(people: dict[str, Person], now: datetime) -> dict[str, int]:

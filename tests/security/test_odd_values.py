@@ -85,6 +85,8 @@ PAGES = (
     "/rules/{rule_id}/versions",
     "/rules/{rule_id}/firings",
     "/rules/import",
+    "/rules/{rule_id}/backtest",
+    "/rules/backtests/{backtest_id}",
     "/rota",
     "/rota/edit",
     "/shifts/{shift_id}/cover",
