@@ -81,6 +81,23 @@ def found(rule: Rule, number: int) -> RuleVersion:
     return version
 
 
+def demand_unchanged(rule: Rule, since: int) -> None:
+    """Refused when what the rule says was changed after that version."""
+    later = select(RuleVersion).where(
+        RuleVersion.rule_id == rule.id,
+        RuleVersion.number > since,
+        RuleVersion.cause.in_((*WRITTEN, "merged", "broken")),
+    )
+    version = db.session.scalars(later.order_by(RuleVersion.number.desc()).limit(1)).one_or_none()
+    if version is not None:
+        person = db.session.get(Person, version.by_id) if version.by_kind == "person" else None
+        raise Refused(
+            N_("%(name)s was faster and has changed this rule meanwhile. Save again to replace that."),
+            status=409,
+            name=person.name if person else "Nightdesk",
+        )
+
+
 def owner(rule: Rule) -> Person | None:
     """Who wrote the rule as it is: the last person who changed what it says."""
     wrote = select(RuleVersion.by_id).where(

@@ -155,11 +155,15 @@ def save(
     once_per: str = "episode",
     stop_after: bool = False,
     everything: bool = False,
+    expected: int | None = None,
     by: By,
     now: datetime,
 ) -> Rule:
     """Adds a rule at the end, switched off, or changes one. With another query a rule that is on acts on new matches
-    only. `everything`: it may be one without a condition."""
+    only. `everything`: it may be one without a condition; `expected`: the version that was changed. Refused with 409 when
+    somebody has changed what the rule says since."""
+    if rule is not None and expected is not None:
+        rule_versions.demand_unchanged(rule, expected)
     name = name.strip()[:LONGEST_NAME]
     if not name:
         raise Refused(N_("Give the rule a name."), field="name")

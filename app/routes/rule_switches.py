@@ -1,4 +1,4 @@
-"""Switching a rule on or off, and picking rules of the starter pack."""
+"""Switching a rule on or off, its place in the order, and picking rules of the starter pack."""
 
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
@@ -8,7 +8,7 @@ from app.auth import acting, allowed, now
 from app.database import writing
 from app.desk import rule_pauses, rules
 from app.desk.setup import ensure_desk
-from app.html import page
+from app.html import page, wants_part
 from app.routes.rule_actions import row_of, shown
 from app.words import gettext, locale, ngettext
 from rules import actions
@@ -49,6 +49,22 @@ def go_on(rule_id: int) -> Response:
         rule_pauses.go_on(desk, rule, by=acting(), now=now())
     sweeps.judge_anew(now(), rule)
     flash(gettext("The rule %(name)s goes on.", name=rule.name))
+    return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
+
+
+@bp.post("/rules/<int:rule_id>/place")
+@allowed("edit_rules")
+def place(rule_id: int) -> Response:
+    """To a place, from 0, or one `up` or `down`."""
+    to = request.form.get("to", "")
+    with writing(ensure_desk(now())) as desk:
+        rule = rules.found(rule_id)
+        if to.isdecimal() and len(to) < 6:
+            rules.move(desk, rule, int(to), by=acting(), now=now())
+        else:
+            rules.reorder(desk, rule, to == "up", by=acting(), now=now())
+    if wants_part():
+        return Response(status=204)
     return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
 
 

@@ -16,7 +16,7 @@ from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
-from app.html import page, wants_part
+from app.html import page
 from app.models import firing, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
@@ -105,22 +105,6 @@ def update(rule_id: int) -> Response:
     return _save(rules.found(rule_id))
 
 
-@bp.post("/rules/<int:rule_id>/place")
-@allowed("edit_rules")
-def place(rule_id: int) -> Response:
-    """To a place, from 0, or one `up` or `down`."""
-    to = request.form.get("to", "")
-    with writing(ensure_desk(now())) as desk:
-        rule = rules.found(rule_id)
-        if to.isdecimal() and len(to) < 6:
-            rules.move(desk, rule, int(to), by=acting(), now=now())
-        else:
-            rules.reorder(desk, rule, to == "up", by=acting(), now=now())
-    if wants_part():
-        return Response(status=204)
-    return redirect(url_for("rules.index") + f"#rule_{rule_id}", code=303)
-
-
 @bp.post("/rules/<int:rule_id>/removal")
 @allowed("edit_rules")
 def remove(rule_id: int) -> Response:
@@ -191,6 +175,7 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
             once_per=form.once_per.data,
             stop_after=form.stop_after.data,
             everything=request.form.get("everything") == "yes",
+            expected=request.form.get("version", type=int),
             by=acting(),
             now=now(),
         )
@@ -208,6 +193,8 @@ def _page(
     **more: Any,
 ) -> Response:
     names = vocabulary.names()
+    # what somebody else has changed meanwhile is replaced only after it was told
+    since = request.form.get("version", type=int) if status != 409 else None
     shown = rule_drafts.drawn(draft or rule_drafts.of_text(form.query.data or "", names), names)
     return page(
         "rules/edit.html",
@@ -215,6 +202,7 @@ def _page(
         form=form,
         then=asked(rows, now()),
         kinds=offered(),
+        version=since or (rule.version if rule else None),
         status=status,
         **{"wrong_action": None, "everything": None, "focus": "", "number": "", **shown, **more},
     )

@@ -372,3 +372,24 @@ def test_a_rule_that_has_paused_is_let_go_on(desk: SmallDesk, now: datetime, bro
     assert "has paused by itself" not in browser.get("/rules").text
     assert 'value="7"' in browser.get(f"/rules/{rule.id}").text
     assert browser.post("/rules", data=sent("refund", hourly_cap="0")).status_code == 422
+
+
+def test_who_was_slower_is_told_before_it_replaces(desk: SmallDesk, browser_as: Open) -> None:
+    alice, dana = browser_as(desk.alice), browser_as(desk.dana)
+    rule = add(alice)
+    add(alice, name="Other")
+    version = re.search(r'name="version" value="(\d+)"', alice.get(f"/rules/{rule.id}").text)[1]  # type: ignore[index]
+    dana.post(
+        f"/rules/{rule.id}/switch", data={"on": "yes"}
+    )  # neither this nor its place is what the rule says
+    dana.post(f"/rules/{rule.id}/place", data={"to": "1"})
+    assert alice.post(f"/rules/{rule.id}", data=sent("money", version=version)).status_code == 303
+    answer = dana.post(f"/rules/{rule.id}", data=sent("parcel", version=version, do="append-assign"))
+    assert f'name="version" value="{version}"' in answer.text  # it was not told yet
+    answer = dana.post(f"/rules/{rule.id}", data=sent("parcel", version=version))
+    assert answer.status_code == 409
+    assert "Alice Moor was faster" in answer.text
+    assert "parcel</textarea>" in answer.text
+    again = re.search(r'name="version" value="(\d+)"', answer.text)[1]  # type: ignore[index]
+    assert dana.post(f"/rules/{rule.id}", data=sent("parcel", version=again)).status_code == 303
+    assert rules.text_of(rules.found(rule.id)) == "parcel"
