@@ -18,12 +18,15 @@ from app.models.clock import Lease
 from app.models.delivery import Delivery
 from app.models.event import Event
 from app.models.mailbox import Mailbox
+from app.models.notification import Notification
+from app.models.rule import RuleFiring
 from app.models.ticket import URGENT, Ticket
 from tests.channels.accounts import set_up
 from tests.duty import TUESDAY_NIGHT, publish, told
 from tests.sink import Sink
 from tests.small import PASSWORD, SmallDesk
 from tests.stories import ticket_in
+from tests.test_sweeps import add_rule, tag
 from tests.waiting import until
 
 HOUR = timedelta(hours=1)
@@ -62,6 +65,24 @@ def test_nobody_is_told_twice(desk: SmallDesk, now: datetime, smtp_sink: Sink, s
     numbers = db.session.scalars(select(Event.seq).where(Event.stream == desk.board.id).order_by(Event.seq))
     assert list(numbers) == list(range(1, db.session.get_one(type(desk.board), desk.board.id).seq + 1))
     assert db.session.get_one(Ticket, ticket.id).assignee_id == desk.bob.id
+
+
+@pytest.mark.parametrize("step", [-HOUR, -10 * MINUTE, HOUR])
+def test_an_episode_does_not_come_twice(desk: SmallDesk, now: datetime, step: timedelta) -> None:
+    """Of a rule that time makes true: after an hour back the customer has waited for less again."""
+    rule = add_rule(desk, "waiting>2h", now, tag("slow"), {"kind": "tell_person", "person_id": desk.bob.id})
+    ticket = ticket_in(desk, "open", "A lamp", now)
+    at = now + 2 * HOUR + MINUTE
+    sweeps.everything(at)
+    if step < timedelta():
+        sweeps.set_back(at + step)
+    for minutes in (0, 5, 30, 60, 61, 70):
+        sweeps.everything(at + step + minutes * MINUTE)
+    assert [(one.rule_id, one.ticket_id, one.episode) for one in db.session.scalars(select(RuleFiring))] == [
+        (rule.id, ticket.id, 1)
+    ]
+    told_of = select(Notification).where(Notification.ticket_id == ticket.id)
+    assert len(db.session.scalars(told_of).all()) == 1
 
 
 def test_waits_become_as_long_as_they_can_be_at_most(desk: SmallDesk, now: datetime) -> None:

@@ -15,7 +15,7 @@ from app.desk.rule_acts import CAPPED, Acts
 from app.models.board import Board
 from app.models.event import CLOCK, By
 from app.models.judged import truth_of
-from app.models.rule import RuleState
+from app.models.rule import RuleFiring, RuleState
 from app.models.ticket import Ticket
 from app.sweeps.firings import Firings, owing
 from app.sweeps.hourly import Hourly
@@ -54,6 +54,7 @@ def apply_rules(
         firings = {ticket_id: Firings(ticket_id, owed.get(ticket_id, ())) for ticket_id in to_judge}
         by_people = set_at(to_judge.values(), {id: known.owed for id, known in firings.items()}, now, vip=vip)
         truths = truth_of(to_judge, rules, now)
+        _go_on(truths, states, now)
         for ticket_id, ticket in to_judge.items():  # the oldest first: turns are taken in this order
             holds, written = truths[ticket_id], firings[ticket_id]
             set_by_people = by_people.get(ticket_id, {})
@@ -99,6 +100,26 @@ def failing(ticket_ids: Collection[int], rules: Sequence[Rule], now: datetime) -
             found[rule.id] = error
         db.session.rollback()
     return found
+
+
+def _go_on(
+    truths: Mapping[int, dict[int, bool]], states: Mapping[int, Mapping[int, State]], now: datetime
+) -> None:
+    """An episode in which a rule has acted later than now goes on: the clock was set back, and what time alone made true
+    would else become so a second time. Nothing is asked unless an episode ends."""
+    ends = {
+        (ticket_id, rule_id)
+        for ticket_id, holds in truths.items()
+        for rule_id, state in states.get(ticket_id, {}).items()
+        if state.holds and holds.get(rule_id) is False
+    }
+    if not ends:
+        return
+    ahead = select(RuleFiring.ticket_id, RuleFiring.rule_id).where(
+        RuleFiring.ticket_id.in_({ticket_id for ticket_id, _ in ends}), RuleFiring.at > now
+    )
+    for ticket_id, rule_id in {tuple(row) for row in db.session.execute(ahead)} & ends:
+        truths[ticket_id][rule_id] = True
 
 
 def _states(due: Collection[int]) -> dict[int, dict[int, State]]:
