@@ -40,11 +40,37 @@ def storable(tree: Any) -> bool:
         return False
 
 
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\x00{}"), min_size=1, max_size=20
+).filter(str.strip)
+TAGS, PEOPLE = st.sampled_from(IDS["tag"]), st.sampled_from([1, 3])
 ACTIONS = st.one_of(
-    st.builds(lambda tag: {"kind": "add_tag", "tag": tag}, st.sampled_from(IDS["tag"])),
-    st.builds(lambda name: {"kind": "set_priority", "priority": name}, st.sampled_from(["low", "urgent"])),
-    st.builds(lambda person: {"kind": "assign", "person_id": person}, st.sampled_from([1, 3])),
-    st.just({"kind": "assign_on_call"}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["add_tag", "remove_tag"]), "tag": TAGS}),
+    st.fixed_dictionaries({"kind": st.just("set_priority"), "priority": st.sampled_from(["low", "urgent"])}),
+    st.fixed_dictionaries({"kind": st.just("set_language"), "language": st.sampled_from(["de", "ko"])}),
+    st.fixed_dictionaries({"kind": st.just("move"), "column": st.sampled_from(["open", "resolved"])}),
+    st.fixed_dictionaries({"kind": st.just("set_vip"), "vip": st.booleans()}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["assign", "tell_person"]), "person_id": PEOPLE}),
+    st.fixed_dictionaries({"kind": st.sampled_from(["set_team", "tell_team"]), "team": st.just(1)}),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("assign_from_team"),
+            "team": st.just(1),
+            "way": st.sampled_from(["turn", "load"]),
+            "speaking": st.booleans(),
+        }
+    ),
+    st.fixed_dictionaries({"kind": st.just("assign_on_call"), "speaking": st.booleans()}),
+    st.fixed_dictionaries({"kind": st.just("snooze"), "length": st.just("1d12h")}),
+    st.fixed_dictionaries({"kind": st.just("add_note"), "text": TEXTS}),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("reply"),
+            "text": TEXTS,
+            "texts": st.dictionaries(st.sampled_from(["de", "ko"]), TEXTS),
+        }
+    ),
+    st.sampled_from([{"kind": "assign_nobody"}, {"kind": "raise_alert"}, {"kind": "tell_on_call"}]),
 )
 RULES = st.builds(
     Rule,
