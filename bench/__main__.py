@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.config import ROOT
 from bench import (
+    backtests,
     board,
     browser,
     deliveries,
@@ -33,6 +34,7 @@ from bench.figure import Figure
 from bench.places import place
 
 FIGURES = {
+    "backtests": backtests.measure,
     "board": board.measure,
     "browser": browser.measure,
     "load": load.measure,

@@ -68,8 +68,9 @@ class Past:
 
 def candidates(past: Past) -> list[Moment]:
     """The tickets for which the query may have begun to hold, by number, and when each came. Some of them in vain."""
+    came = Ticket.created_at >= past.since
     rows = select(Ticket.id, Ticket.created_at).where(
-        Ticket.id.in_(union(*_touched(past))),
+        came if past.watched.nothing else Ticket.id.in_(union(*_touched(past))),
         Ticket.created_at <= past.until,
         Ticket.deleted_at.is_(None),
         Ticket.board_id.in_(past.boards),

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from app import sweeps
 from app.database import bookkeeping, db, writing
 from app.demo import fill
-from app.desk import blocked, inbox
+from app.desk import backtests, blocked, inbox
 from app.desk.setup import ensure_desk
 from app.models.channel import channels_in_use
 from app.models.company import Company
@@ -54,6 +55,8 @@ SIGNED_IN = (
     "/rules/new",
     "/rules/{rule}",
     "/rules/{rule}/versions",
+    "/rules/{rule}/backtest",
+    "/rules/backtests/{backtest}",
     "/rules/{rule}/firings",
     "/rules/import",
     "/rules/starters",
@@ -141,7 +144,15 @@ def demo(app: Any, now: Any) -> dict[str, int]:
         inbox.discard(row, second, "It says nothing.", by=OPERATOR, now=now)
         blocked.block(row, "lottery.example", by=OPERATOR, now=now)
     inbox.receive(b"From: eve@lottery.example\r\nSubject: You won\r\n\r\nA lamp.", now=now, source="command")
+    admin = db.session.scalars(select(Person).where(Person.email == fill.ADMIN)).one()
+    draft = backtests.of_draft(
+        "Money back", "is:waiting OR order", [{"kind": "add_tag", "tag": "refund"}], ""
+    )
+    backtest = backtests.start(draft, 30, person=admin, now=now)
+    db.session.rollback()
+    sweeps.run_backtests(now)
     return {
+        "backtest": backtest,
         "board": board.id,
         "archived": board.column_for("archived").id,
         "ticket": ticket,
