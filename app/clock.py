@@ -47,6 +47,7 @@ JOBS = (
     Job("shifts", 15),
     Job("deliveries", 1, leased=False),
     Job("backtests", 1, leased=False),
+    Job("webhooks", 2, leased=False),
     Job("tidy", 3600),
 )
 BEAT_FOR = timedelta(seconds=10)  # a heartbeat is written at most this often

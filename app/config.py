@@ -43,6 +43,7 @@ class Settings:
     secret_key: str
     log_format: str
     metrics_allow: tuple[IPv4Network | IPv6Network, ...]
+    webhook_allow: tuple[IPv4Network | IPv6Network, ...]  # inside the network, and may be called all the same
     attachments: int  # of one message that is sent
     attachments_mb: int  # all of them together
 
@@ -93,7 +94,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mail_from=environ.get("MAIL_FROM") or None,
         secret_key=_secret_key(environ, data),
         log_format=_log_format(environ),
-        metrics_allow=_networks(environ),
+        metrics_allow=_networks(environ, "METRICS_ALLOW", "127.0.0.1, ::1"),
+        webhook_allow=_networks(environ, "WEBHOOK_ALLOW", ""),
         attachments=_number(environ, "ATTACHMENTS", 20, 1, 100),
         attachments_mb=_number(environ, "ATTACHMENTS_MB", 18, 1, 25),
     )
@@ -169,13 +171,13 @@ def _log_format(environ: Mapping[str, str]) -> str:
     return text
 
 
-def _networks(environ: Mapping[str, str]) -> tuple[IPv4Network | IPv6Network, ...]:
-    text = environ.get("METRICS_ALLOW") or "127.0.0.1, ::1"
+def _networks(environ: Mapping[str, str], name: str, default: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    text = environ.get(name) or default
     try:
-        return tuple(ip_network(part.strip()) for part in text.split(","))
+        return tuple(ip_network(part.strip()) for part in text.split(",") if text)
     except ValueError as error:
         raise SettingError(
-            f"METRICS_ALLOW: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({error})"
+            f"{name}: write addresses and networks like 10.0.0.7, 10.1.0.0/16 ({error})"
         ) from error
 
 

@@ -210,6 +210,15 @@ class RaiseAlert:
     """Pages who is on call, then the next, until somebody acknowledges."""
 
 
+@dataclass(frozen=True)
+class CallWebhook:
+    webhook: int
+
+    def __post_init__(self) -> None:
+        if not _is_id(self.webhook):
+            raise ActionError(N_("a webhook is missing"))
+
+
 Action = (
     AddTag
     | RemoveTag
@@ -230,6 +239,7 @@ Action = (
     | TellTeam
     | TellOnCall
     | RaiseAlert
+    | CallWebhook
 )
 
 
@@ -437,6 +447,14 @@ _KINDS: Mapping[str, Kind] = {
         Kind("tell_person", N_("Tell a person"), None, TellPerson, N_("Tell %(person)s"), (_PERSON,)),
         Kind("tell_team", N_("Tell a team"), None, TellTeam, N_("Tell the team %(team)s"), (_TEAM,)),
         Kind("tell_on_call", N_("Tell who is on call"), None, TellOnCall, N_("Tell who is on call")),
+        Kind(
+            "call_webhook",
+            N_("Call a webhook"),
+            None,
+            CallWebhook,
+            N_("Call the webhook %(webhook)s"),
+            (Detail("webhook", "webhook", N_("Webhook")),),
+        ),
         Kind("raise_alert", N_("Raise an alert"), None, RaiseAlert, N_("Raise an alert")),
     )
 }

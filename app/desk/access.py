@@ -326,6 +326,7 @@ VERBS = {
     "see_tags": Verb(_agents),
     "edit_tags": Verb(_managers, seen_with="see_tags"),
     "edit_moods": Verb(_managers),  # their words
+    "edit_webhooks": Verb(_managers),
     "see_policies": Verb(_agents),
     "edit_policies": Verb(_managers, seen_with="see_policies"),  # calendars too
     "see_failed_messages": Verb(_managers),

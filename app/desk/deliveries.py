@@ -39,12 +39,16 @@ def queue(key: str, *, at: datetime, now: datetime, **fields: object) -> int | N
     ).scalar_one_or_none()
 
 
-def claim(process: str, now: datetime, most: int, *, since: datetime | None = None) -> Sequence[int]:
+def claim(
+    process: str, now: datetime, most: int, *, since: datetime | None = None, webhooks: bool = False
+) -> Sequence[int]:
     """Takes the deliveries that are due for this process, oldest first, abandoned claims included; another process
-    that asks at the same moment gets others. They are its own until CLAIM_FOR after `since`, when it is not `now`."""
+    that asks at the same moment gets others. They are its own until CLAIM_FOR after `since`, when it is not `now`.
+    `webhooks`: those for webhooks alone; else all others."""
+    which = Delivery.kind == "webhook" if webhooks else Delivery.kind != "webhook"
     due = (
         select(Delivery.id)
-        .where(Delivery.wake_at <= now, Delivery.state.in_(("queued", "claimed")))
+        .where(Delivery.wake_at <= now, Delivery.state.in_(("queued", "claimed")), which)
         .order_by(Delivery.wake_at, Delivery.id)
         .limit(most)
         .with_for_update(skip_locked=True)

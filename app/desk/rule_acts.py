@@ -16,6 +16,7 @@ from app.desk import (
     snoozes,
     tickets,
     turns,
+    webhooks,
 )
 from app.desk.refused import Refused
 from app.models.board import Board, Column
@@ -25,6 +26,7 @@ from app.models.person import Person
 from app.models.rule import Rule
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket
+from app.models.webhook import Webhook
 from app.words import N_
 from rules import hours
 from rules.actions import (
@@ -35,6 +37,7 @@ from rules.actions import (
     AssignFromTeam,
     AssignNobody,
     AssignOnCall,
+    CallWebhook,
     Move,
     RaiseAlert,
     RemoveTag,
@@ -193,6 +196,12 @@ class Acts:
     def _raise_alert(self, ticket: Ticket, _action: RaiseAlert, by: By) -> None:
         alerts.open_of_rule(self._board, ticket, by=by, now=self._now)
 
+    def _call_webhook(self, ticket: Ticket, action: CallWebhook, by: By) -> None:
+        webhook = db.session.get(Webhook, action.webhook)
+        if webhook is None:
+            raise Refused(N_("That webhook is not there any more."))
+        webhooks.call(self._board, ticket, webhook, _rule(by), now=self._now)
+
     def _tell(self, people: list[int], ticket: Ticket, by: By) -> None:
         notifications.told_by_rule(people, ticket, _rule(by).name, by=by, now=self._now)
 
@@ -230,6 +239,7 @@ _VERBS: dict[type[Action], Callable[[Acts, Ticket, Any, By], None]] = {
     TellTeam: Acts._tell_team,
     TellOnCall: Acts._tell_on_call,
     RaiseAlert: Acts._raise_alert,
+    CallWebhook: Acts._call_webhook,
 }
 
 

@@ -9,12 +9,14 @@ from app.desk.refused import Refused
 from app.models.board import Column
 from app.models.person import Person
 from app.models.team import Team
+from app.models.webhook import Webhook
 from app.words import N_
 from rules.actions import (
     Action,
     AddTag,
     Assign,
     AssignFromTeam,
+    CallWebhook,
     Move,
     RemoveTag,
     SetTeam,
@@ -38,4 +40,7 @@ def checked(action: Action, now: datetime) -> Action:
         case Move(int(column)):
             if db.session.get(Column, column) is None:
                 raise Refused(N_("That column is not there any more."), field="actions")
+        case CallWebhook():
+            if db.session.get(Webhook, action.webhook) is None:
+                raise Refused(N_("That webhook is not there any more."), field="actions")
     return action

@@ -169,8 +169,8 @@ def _with_ids(written: Any, names: Names, tags: dict[str, None]) -> Any:
             continue
         value = written[detail.noun]
         known = rule_names.FIELDS.get(detail.type)
-        if detail.type == "column":
-            data[detail.name] = rule_names.column(value)
+        if detail.type in rule_names.OWN:
+            data[detail.name] = rule_names.own_id(detail.type, value)
         elif known is None or not isinstance(value, str):
             data[detail.name] = value if known is None else 0  # an id means another thing on another desk
         elif known == "tag" and not _is_number(value) and _tag_id(value, names) is None:

@@ -1,6 +1,6 @@
 """The actions of a rule with names in the place of ids: as versions keep them, as files carry them, as people read them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from app.database import db
 from app.models.board import STATES, Board, Column
 from app.models.person import Person
 from app.models.ticket import PRIORITIES
+from app.models.webhook import all_webhooks
 from app.words import N_, gettext, language_name
 from rules import query
 from rules.actions import WAYS_TO_CHOOSE, Detail, kinds
@@ -68,9 +69,17 @@ def columns() -> dict[str, int]:
     return found
 
 
-def column(name: Any) -> Any:
-    """The id of the column of that name, or the state that it is; nothing that is a column for anything else."""
-    return name if name in STATES else columns().get(str(name), 0)
+def webhook_names() -> dict[str, int]:
+    return {webhook.name: webhook.id for webhook in all_webhooks()}
+
+
+# The types of details that are ids of what no query asks for, and what these are called.
+OWN: Mapping[str, Callable[[], dict[str, int]]] = {"column": columns, "webhook": webhook_names}
+
+
+def own_id(type: str, name: Any) -> Any:
+    """The id of what is called so, or the state that a column is for; 0, which is no id, for anything else."""
+    return name if type == "column" and name in STATES else OWN[type]().get(str(name), 0)
 
 
 def missing(
@@ -81,8 +90,8 @@ def missing(
     for action in actions:
         for detail in _details(action):
             field, value = FIELDS.get(detail.type), action.get(detail.name)
-            if detail.type == "column" and type(value) is int and db.session.get(Column, value) is None:
-                gone.append(f"column:#{value}")
+            if detail.type in OWN and type(value) is int and value not in OWN[detail.type]().values():
+                gone.append(f"{detail.type}:#{value}")
             if field is None or type(value) is not int:
                 continue
             if value not in names[field].values():
@@ -105,8 +114,8 @@ def _details(action: Mapping[str, Any]) -> tuple[Detail, ...]:
 def _named(detail: Detail, value: Any, names: Names) -> Any:
     if type(value) is not int:
         return value
-    if detail.type == "column":
-        return next((name for name, id in columns().items() if id == value), f"#{value}")
+    if detail.type in OWN:
+        return next((name for name, id in OWN[detail.type]().items() if id == value), f"#{value}")
     if detail.type not in FIELDS:
         return value
     return show_value(FIELDS[detail.type], value, VOCABULARY, names)

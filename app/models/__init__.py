@@ -31,6 +31,7 @@ from app.models import (
     saved_view,
     team,
     ticket,
+    webhook,
 )
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "saved_view",
     "team",
     "ticket",
+    "webhook",
 ]

@@ -18,12 +18,14 @@ class Delivery(Base):
         CheckConstraint(
             "state IN ('queued', 'claimed', 'sent', 'held', 'failed', 'cancelled')", name="state"
         ),
-        CheckConstraint("kind IN ('reply', 'automatic', 'forward', 'page', 'notice')", name="kind"),
+        CheckConstraint(
+            "kind IN ('reply', 'automatic', 'forward', 'page', 'notice', 'webhook')", name="kind"
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)  # of its cause, so that it is queued once
-    # reply: of a person to a customer; automatic: of the desk to a customer; forward: to somebody outside; page: about an alert; notice: other mail to a person
+    # reply: of a person to a customer; automatic: of the desk to a customer; forward: to somebody outside; page: about an alert; notice: other mail to a person; webhook: no mail
     kind: Mapped[str]
     message_id: Mapped[int | None] = mapped_column(ForeignKey("messages.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id"), index=True)
@@ -50,5 +52,6 @@ class Delivery(Base):
     created_at: Mapped[datetime]
     sent_at: Mapped[datetime | None]
     cc: Mapped[list[str]] = mapped_column(JSON, default=list)
+    webhook_id: Mapped[int | None] = mapped_column(ForeignKey("webhooks.id"))
 
     message: Mapped[Message | None] = relationship()

@@ -75,6 +75,7 @@ from app.routes import (
     undelivered,
     undo,
     views,
+    webhooks,
 )
 
 BLUEPRINTS: list[Blueprint] = [
@@ -143,6 +144,7 @@ BLUEPRINTS: list[Blueprint] = [
     streams.bp,
     tags.bp,
     teams.bp,
+    webhooks.bp,
     ticket_fields.bp,
     ticket_list.bp,
     ticket_rules.bp,

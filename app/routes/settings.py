@@ -72,6 +72,7 @@ SECTIONS = (
         "see_policies",
     ),
     ("teams.index", "people", N_("Teams"), N_("People who share work, to give tickets to"), "see_teams"),
+    ("webhooks.index", "rule", N_("Webhooks"), N_("Other programs that rules call"), "edit_webhooks"),
     ("tags.index", "tag", N_("Tags"), N_("Their names, and where they are used"), "see_tags"),
     (
         "mood_lists.index",

@@ -16,6 +16,7 @@ from app.sweeps.set_back import set_back
 from app.sweeps.shifts import hand_over
 from app.sweeps.tickets import judge_anew, wake_tickets
 from app.sweeps.tidy import tidy
+from app.sweeps.webhooks import send_webhooks
 
 __all__ = [
     "SWEEPS",
@@ -28,6 +29,7 @@ __all__ = [
     "mail_people",
     "run_backtests",
     "send_due",
+    "send_webhooks",
     "set_back",
     "tidy",
     "wake_alerts",
@@ -43,6 +45,7 @@ SWEEPS: Mapping[str, Callable[[datetime], Counter[str]]] = {
     "notifications": mail_people,
     "deliveries": send_due,
     "backtests": run_backtests,
+    "webhooks": send_webhooks,
     "tidy": tidy,
 }
 

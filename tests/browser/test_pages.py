@@ -92,6 +92,7 @@ SIGNED_IN = (
     "/companies",
     "/companies/new",
     "/companies/{company}",
+    "/settings/webhooks",
     "/settings/teams",
     "/settings/teams/{team}",
     "/settings/blocked",

@@ -45,6 +45,7 @@ MAY = {
     "edit_rota": MANAGERS,
     "see_rules": AGENTS,
     "edit_rules": MANAGERS,
+    "edit_webhooks": MANAGERS,
     "see_policies": AGENTS,
     "edit_policies": MANAGERS,
     "see_failed_messages": MANAGERS,

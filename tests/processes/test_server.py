@@ -69,6 +69,7 @@ def test_a_port_in_use_is_named(serve: Callable[..., Server], environment: dict[
         ("SECRET_KEY", "short"),
         ("LOG_FORMAT", "xml"),
         ("METRICS_ALLOW", "10.0.0.0/99"),
+        ("WEBHOOK_ALLOW", "somewhere"),
         ("NIGHTDESK_DATA", "/proc/desk"),
     ],
 )

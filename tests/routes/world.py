@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
 from app.desk import alerts, blocked, inbox, invitations, sign_ins, tickets, undo
+from app.desk.sealed import seal
 from app.models.alert import Alert
 from app.models.backtest import Backtest
 from app.models.board import Board, BoardPerson
@@ -26,6 +27,7 @@ from app.models.rule import Rule, RuleFiring
 from app.models.saved_view import SavedView
 from app.models.team import Team
 from app.models.ticket import Tag, Ticket
+from app.models.webhook import Webhook
 from rules.query import parse, to_json
 from tests.small import ADDRESS, SmallDesk
 
@@ -49,6 +51,7 @@ class World:
     notifications: dict[str, int]  # as well
     blocked: dict[str, int]  # a blocked sender as well
     backtests: dict[str, int]  # one of each person's own
+    webhooks: dict[str, int]  # one for each actor, who may remove it
     raw: dict[str, int]  # a failed message for each actor, who may get it through
     now: datetime
 
@@ -66,6 +69,7 @@ class World:
             "sign_in_id": own[0].id if own else "0",
             "token": self.tokens.get(endpoint.partition(".")[0]),
             "blocked_id": self.blocked[actor],
+            "webhook_id": self.webhooks[actor],
             "raw_id": self.raw[actor],
             "backtest_id": self.backtests.get(actor, 0),
             "view_id": self.views.get(actor, 0),
@@ -154,6 +158,7 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
         _told(people, message.ticket_id, now),
         _blocked(desk, now),
         _tested(people, now),
+        _webhooks(now),
         raw,
         now,
     )
@@ -179,6 +184,19 @@ def _tested(people: dict[str, Person], now: datetime) -> dict[str, int]:
         db.session.add_all(made.values())
         db.session.flush()
         return {actor: backtest.id for actor, backtest in made.items()}
+
+
+def _webhooks(now: datetime) -> dict[str, int]:
+    with writing(db.session.get_one(Desk, 1)):
+        made = {
+            actor: Webhook(
+                name=actor, url="https://example.com/", secret=seal("a secret of letters"), created_at=now
+            )
+            for actor in ACTORS
+        }
+        db.session.add_all(made.values())
+        db.session.flush()
+        return {actor: webhook.id for actor, webhook in made.items()}
 
 
 def _views(people: dict[str, Person], now: datetime) -> dict[str, int]:

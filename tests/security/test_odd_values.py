@@ -107,6 +107,8 @@ PAGES = (
     "/companies",
     "/companies/new",
     "/companies/{company_id}",
+    "/settings/webhooks",
+    "/settings/webhooks/{webhook_id}",
     "/settings/teams",
     "/settings/teams/{team_id}",
     "/settings/blocked",
