@@ -230,7 +230,7 @@ class Work:
         first: dict[int, datetime] = {}
         for ticket_id, at in begun:
             first.setdefault(ticket_id, at)
-        so = rehearsal.already(list(first.items()), self._aims, self._past.zone)
+        so = rehearsal.already(list(first.items()), self._aims)
         days = Counter(result["days"])
         days.update(day_of(self._days, at).isoformat() for _, at in begun)
         result["days"] = dict(days)
@@ -246,7 +246,7 @@ class Work:
             one["already"] += sum(told[place] for told in so.values())
             one["agreed"] += sorted(people & first.keys())
             one["ruled"] += len(ruled & first.keys())
-        if first:
+        if first and (self._others or self._stoppers):
             self._meet(first)
 
     def _meet(self, first: dict[int, datetime]) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Integer, and_, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from app.database import db, planned_for_its_values
+from app.database import UTCDateTime, db, planned_for_its_values, sent
 from app.models.episodes import Moment, Past, asked_at
 from app.models.event import Event
 from app.models.interval import TicketInterval
@@ -85,11 +85,11 @@ def differ(one: Action, other: Action) -> bool:
     return one != other and field == kind_of(other).field and field in DONE_BY
 
 
-def already(moments: Sequence[Moment], aims: Sequence[Aim | None], zone: str) -> dict[Moment, list[bool]]:
+def already(moments: Sequence[Moment], aims: Sequence[Aim | None]) -> dict[Moment, list[bool]]:
     """moment -> for each aim whether the ticket was so at the time."""
     if not moments:
         return {}
-    table, _ = asked_at(moments, [], zone)
+    table = sent("moments", {"ticket_id": Integer(), "at": UTCDateTime()}, moments)
     asked = [_is_so(aim, table.c.at).label(f"aim_{place}") for place, aim in enumerate(aims) if aim]
     rows = select(table.c.ticket_id, table.c.at, *asked).join_from(
         table, Ticket, Ticket.id == table.c.ticket_id
