@@ -420,7 +420,7 @@ def _waiting(engine: Engine) -> Iterator[Callable[[], bool]]:
     try:
         yield _wait_postgresql(raw) if engine.dialect.name == "postgresql" else _wait_sqlite(raw)
     finally:
-        connection.close()
+        raw.close()  # not the pool's way, which rolls back first: a connection that broke would be logged as a fault
 
 
 def _wait_sqlite(raw: Any) -> Callable[[], bool]:

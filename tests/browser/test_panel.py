@@ -83,6 +83,20 @@ def test_opens_beside_the_board_and_back_closes_it(open_page: Any, desk: SmallDe
     assert page.url == board_at
 
 
+def test_what_was_opened_for_a_moment_has_been_read(open_page: Any, desk: SmallDesk, now: datetime) -> None:
+    with writing(desk.board) as board:
+        number = fill(board, desk, "new", "Where is my parcel?", now).id
+    page = open_page(desk.bob)
+    held: list[Any] = []
+    page.route("**/reading", lambda route: held.append(route))
+    with page.expect_request("**/reading"):
+        subject(page, number).click()
+    page.keyboard.press("Escape")
+    expect(panel(page)).to_be_hidden()
+    with page.expect_response("**/reading"):
+        held[0].continue_()
+
+
 def test_a_reload_shows_the_page_and_back_the_board(open_page: Any, desk: SmallDesk, now: datetime) -> None:
     ticket = ticket_in(desk, "new", "Where is my parcel?", now)
     page = open_page(desk.bob)

@@ -44,9 +44,9 @@ function show(wanted) {
   load(wanted);
 }
 
-// What was still asked for has no place to go to any more.
+// What was still asked for has no place to go to any more; that it was read is told all the same.
 function abandon() {
-  for (const each of body.querySelectorAll(".htmx-request")) window.htmx.trigger(each, "htmx:abort");
+  for (const each of body.querySelectorAll(".htmx-request:not([data-reading])")) window.htmx.trigger(each, "htmx:abort");
 }
 
 async function load(wanted) {
