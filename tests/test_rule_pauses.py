@@ -87,3 +87,15 @@ def test_switching_it_off_and_on_ends_the_pause(desk: SmallDesk, now: datetime) 
         with writing(desk.row) as row:
             rules.switch(row, again(rule), on, by=By("person", desk.alice.id), now=now)
     assert again(rule).paused_at is None
+
+
+def test_what_it_was_switched_on_for_does_not_count(desk: SmallDesk, now: datetime) -> None:
+    lamps = [ticket_in(desk, "new", "A lamp", now) for _ in range(3)]
+    rule = limited(desk, now, 2)
+    sweeps.judge_anew(now, rule)
+    sweeps.wake_tickets(now)
+    assert tagged(*lamps) == [True, True, True]
+    later = now + 2 * MINUTE
+    more = [ticket_in(desk, "new", "A lamp", later) for _ in range(3)]
+    sweeps.wake_tickets(later)
+    assert tagged(*more) == [True, True, False]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, func, literal, select, update
 
 from app.database import TookTooLong, db, insert_new, trouble
-from app.desk import access, rule_checks, rule_names, rule_versions, tickets, uses
+from app.desk import access, rule_checks, rule_names, rule_versions, tickets, uses, waking
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models import vocabulary
@@ -257,11 +257,14 @@ def present(rule: Rule, now: datetime) -> int:
 
 
 def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: By, now: datetime) -> Rule:
-    """Switches a rule on or off. On, it acts on new matches only, or `also_present` tickets it holds for already."""
+    """Switches a rule on or off. On, it acts on new matches only, or `also_present` tickets it holds for already, however
+    many these are."""
     if rule.enabled == on:
         return rule
     if on and fault(rule) is not None:
         raise Refused(N_("This rule cannot be read as it is stored. Write it anew first."))
+    if on and also_present and present(rule, now):
+        rule.resumed_at = now + waking.lasts_for()  # the cap does not count what somebody has just asked for
     rule.enabled, rule.paused_at = on, None
     rule_versions.keep(rule, "switched", by=by, now=now)
     if on:

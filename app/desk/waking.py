@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, select, update
 
 from app.database import db
 from app.models.board import UNRESOLVED, Board
@@ -11,6 +11,7 @@ from app.models.ticket import Ticket
 
 # What somebody does meanwhile waits behind so many at most; a sweep does more in that time.
 AT_ONCE, EVERY = 200, timedelta(seconds=1)
+SLACK = 60
 
 
 def wake(board: Board, now: datetime, states: Collection[str] = UNRESOLVED) -> None:
@@ -27,3 +28,9 @@ def wake(board: Board, now: datetime, states: Collection[str] = UNRESOLVED) -> N
         some = update(Ticket).where(Ticket.id.in_(ids[first : first + AT_ONCE]))
         sooner = case((Ticket.wake_at < at, Ticket.wake_at), else_=at)
         db.session.execute(some.values(wake_at=sooner).execution_options(synchronize_session=False))
+
+
+def lasts_for() -> timedelta:
+    """How long it takes at most until all that are not resolved have been looked at."""
+    unresolved = db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None)))
+    return ((unresolved or 0) // AT_ONCE + SLACK) * EVERY

@@ -26,7 +26,7 @@ class Rule(Base):
     failure: Mapped[str | None]  # what it failed with, as the machine said it
     hourly_cap: Mapped[int] = mapped_column(default=500)  # it pauses by itself when it would fire more often
     paused_at: Mapped[datetime | None]
-    resumed_at: Mapped[datetime | None]  # since when the cap counts
+    resumed_at: Mapped[datetime | None]  # since when the cap counts, or from when on it will
     capped_at: Mapped[datetime | None]  # when the caps on mail to customers last held an answer of it back
 
 

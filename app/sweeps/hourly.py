@@ -27,11 +27,14 @@ class Hourly:
         self._counted: set[int] = set()
         self._over: dict[int, int] = {}
         self._capped: set[int] = set()
+        self._free: set[int] = set()  # what they do is what somebody has just asked for
 
     def spent(self, rules: Sequence[Rule]) -> set[int]:
         """Those of these rules that may not fire any more."""
         self._count({rule.id for rule in rules} - self._counted)
-        return {rule.id for rule in rules if self._fired[rule.id] >= rule.hourly_cap}
+        return {
+            rule.id for rule in rules if self._fired[rule.id] >= rule.hourly_cap and rule.id not in self._free
+        }
 
     def fired(self, rule_id: int) -> None:
         self._fired[rule_id] += 1
@@ -68,5 +71,7 @@ class Hourly:
             )
             .group_by(RuleFiring.rule_id)
         )
+        later = select(RuleRow.id).where(RuleRow.id.in_(rule_ids), RuleRow.resumed_at > self._now)
+        self._free |= set(db.session.scalars(later))
         self._counted |= rule_ids
         self._fired.update(dict(rows.all()))
