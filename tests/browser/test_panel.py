@@ -97,6 +97,17 @@ def test_what_was_opened_for_a_moment_has_been_read(open_page: Any, desk: SmallD
         held[0].continue_()
 
 
+def test_a_page_that_is_opened_is_loaded_once(open_page: Any, desk: SmallDesk, now: datetime) -> None:
+    """Also when that says that it has been read."""
+    with writing(desk.board) as board:
+        number = fill(board, desk, "new", "Where is my parcel?", now).id
+    page = open_page(desk.bob)
+    with page.expect_request_finished(lambda request: request.url.endswith("/reading")) as read:
+        page.goto(f"/tickets/{number}")
+    assert not read.value.is_navigation_request()
+    expect(page.locator("[data-reading]")).to_have_count(0)
+
+
 def test_a_reload_shows_the_page_and_back_the_board(open_page: Any, desk: SmallDesk, now: datetime) -> None:
     ticket = ticket_in(desk, "new", "Where is my parcel?", now)
     page = open_page(desk.bob)

@@ -227,13 +227,15 @@ def test_a_session_that_ended_keeps_the_text_until_one_is_back(
     board: Page, server: Server, desk: SmallDesk, ticket: Ticket
 ) -> None:
     board.on("dialog", lambda dialog: dialog.accept())
-    board.locator(f"#c{ticket.id} a").click()
+    with board.expect_response("**/reading"):
+        board.locator(f"#c{ticket.id} a").click()
     composer(board).fill("Our whole answer")
     with writing(desk.row):
         sign_ins.end_all(desk.bob)
     composer(board).press("Control+Enter")
     sign_in_again(board, desk)
     expect(composer(board)).to_have_value("Our whole answer")
+    expect(board.get_by_text("Draft saved")).to_be_visible()
     composer(board).press("Control+Enter")
     expect(board.locator(".message-us")).to_contain_text("Our whole answer")
 
@@ -243,7 +245,8 @@ def test_an_answer_that_never_got_there_is_kept_without_a_session_and_without_sc
 ) -> None:
     """The page is led away while it is being sent, and somebody signs in before the scripts of that page have begun."""
     board.on("dialog", lambda dialog: dialog.accept())
-    board.locator(f"#c{ticket.id} a").click()
+    with board.expect_response("**/reading"):
+        board.locator(f"#c{ticket.id} a").click()
     composer(board).fill("Our whole answer")
     with writing(desk.row):
         sign_ins.end_all(desk.bob)

@@ -110,7 +110,8 @@ function read() {
   const form = document.querySelector("[data-reading]");
   if (!form || document.hidden || form.dataset.sent) return;
   form.dataset.sent = "yes";
-  form.requestSubmit();
+  // Not by submitting it: htmx has not looked at the page yet while that is read, and the browser would leave it.
+  window.htmx.ajax("POST", form.action, { source: form, swap: "none" }).catch(() => {});
 }
 
 document.addEventListener("visibilitychange", read);
