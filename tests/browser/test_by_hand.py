@@ -92,6 +92,7 @@ def test_snooze_merge_split_spam_delete_and_take_back(
     assert stored(advert).deleted_at is not None
     page.goto("/tickets/deleted")
     page.get_by_role("button", name=f"Take back #{advert}").click()
+    expect(page.get_by_role("button", name=f"Take back #{advert}")).to_have_count(0)
     page.goto(f"/tickets/{advert}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Buy!")
     assert (stored(advert).deleted_at, stored(advert).state) == (None, "archived")

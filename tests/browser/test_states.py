@@ -240,6 +240,24 @@ def test_a_session_that_ended_keeps_the_text_until_one_is_back(
     expect(board.locator(".message-us")).to_contain_text("Our whole answer")
 
 
+def test_what_the_page_asks_by_itself_leads_nobody_away_from_what_they_write(
+    board: Page, desk: SmallDesk, ticket: Ticket, now: Any
+) -> None:
+    with board.expect_response("**/reading"):
+        board.locator(f"#c{ticket.id} a").click()
+    composer(board).fill("Half an answer")
+    board.context.clear_cookies()  # the stream goes on until the session is looked at anew
+    with board.expect_response(lambda answer: "hx-redirect" in answer.headers), writing(desk.board) as locked:
+        found = db.session.get_one(Ticket, ticket.id)
+        messages.note(locked, found, "Ask the warehouse.", person=desk.alice, now=now)
+    expect(said(board)).to_contain_text("Your session has ended")
+    expect(composer(board)).to_have_value("Half an answer")
+    board.on("dialog", lambda dialog: dialog.accept())
+    board.get_by_role("button", name="Sign in").click()
+    sign_in_again(board, desk)
+    expect(composer(board)).to_have_value("Half an answer")
+
+
 def test_an_answer_that_never_got_there_is_kept_without_a_session_and_without_script(
     board: Page, desk: SmallDesk, ticket: Ticket
 ) -> None:

@@ -96,7 +96,7 @@
   const toasts = document.getElementById("toasts");
 
   function toast({ text, undo, kind, actions = [], stays = false }) {
-    if (!toasts) return;
+    if (!toasts || (stays && [...toasts.children].some((other) => "stays" in other.dataset && other.firstChild.textContent === text))) return;
     const element = document.createElement("div");
     element.className = kind === "error" ? "toast toast-error" : "toast";
     element.append(Object.assign(document.createElement("span"), { textContent: text }));
@@ -313,9 +313,16 @@
       if (drafts.getItem(key) === requestConfig.formData.get(field.name)) drafts.removeItem(key);
     }
   });
-  addEventListener("beforeunload", (event) => {
-    const written = [...document.querySelectorAll("textarea[data-draft]")];
-    if (written.some((field) => field.value && drafts.getItem(keyOf(field, "draft")))) event.preventDefault();
+  const isWriting = () => [...document.querySelectorAll("textarea[data-draft]")].some((field) =>
+    field.value && drafts.getItem(keyOf(field, "draft")));
+  addEventListener("beforeunload", (event) => isWriting() && event.preventDefault());
+
+  // What the page asks by itself leads nobody away from what they are writing.
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const { xhr, requestConfig } = event.detail;
+    if (xhr.status !== 401 || requestConfig.triggeringEvent?.isTrusted || !isWriting()) return;
+    event.preventDefault();
+    toast({ text: words.signedOut, kind: "error", stays: true, actions: [[words.signIn, () => location.reload()]] });
   });
 
   // ---- Where the reader is ------------------------------------------------------------------------------------------
