@@ -232,6 +232,7 @@
   }
   addEventListener("online", showConnection);
   addEventListener("offline", showConnection);
+  document.addEventListener("htmx:afterSettle", showConnection); // what arrived at the last moment, too
   showConnection();
 
   document.addEventListener("submit", (event) => {

@@ -32,8 +32,9 @@ async function ask(seen = "") {
   const answer = await fetch(seen ? `/tickets/${seen}/notifications/reading` : "/notifications/count", {
     method: seen ? "POST" : "GET", headers: { Accept: "application/json" }, signal: AbortSignal.timeout(15_000),
   }).catch(() => null);
-  if (!answer?.ok) return;
-  const { count, said } = await answer.json();
+  const found = answer?.ok && await answer.json().catch(() => null);
+  if (!found) return;
+  const { count, said } = found;
   if (askedAt > at) return; // a newer answer is there, or on its way
   show(count, said);
   others?.postMessage([at, count, said]);

@@ -27,6 +27,8 @@ for (const list of board.dataset.field === "" && !board.dataset.laneField ? [] :
     scroll: true,
     scrollSensitivity: 48,
     bubbleScroll: true,
+    onChoose: () => emit("board:hold"),
+    onUnchoose: () => dragged || setTimeout(() => emit("board:release")), // it was a click, which comes first
     onStart: (event) => begin(event.item),
     onMove: () => byHand,
     onEnd: (event) => end(event.originalEvent),
@@ -37,7 +39,6 @@ function begin(card) {
   const { parentElement: list, nextElementSibling: next } = card;
   const back = () => list.insertBefore(card, next?.parentElement === list ? next : null);
   dragged = { card, from: card.closest(".column"), to: null, cancelled: false, back };
-  emit("board:hold");
   for (const name of ["pointermove", "touchmove"]) document.addEventListener(name, aim, { passive: true });
   document.addEventListener("keydown", cancel, true);
 }

@@ -89,8 +89,9 @@ async function ask() {
     show("connecting");
     return backOff(Number(answer.headers.get("Retry-After")) * 1000);
   }
+  const delta = await answer.json().catch(() => null); // cut off on its way
+  if (!delta) return backOff();
   failures = 0;
-  const delta = await answer.json();
   if (asked !== board.dataset.board) return false; // another one is followed by now
   showClock(answer.headers.get("X-Clock"));
   take(delta);

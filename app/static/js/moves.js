@@ -24,7 +24,7 @@ async function move(number, sets, { place = "", after = "", before = "", back } 
   const both = sets.length > 1;
   const set = (name, value) => value === undefined ? [] : [[name, value === "none" ? "" : value]];
   const again = () => move(number, sets, at);
-  let answer;
+  let answer, said;
   try {
     answer = await fetch(`/tickets/${number}/${both ? "cell" : path}`, {
       method: "POST",
@@ -33,6 +33,7 @@ async function move(number, sets, { place = "", after = "", before = "", back } 
         ...Object.entries({ place, after, before, since: board.dataset.seq, ...view() })]),
       signal: AbortSignal.timeout(15_000),
     });
+    said = [200, 409, 422].includes(answer.status) && await answer.json();
   } catch {
     back?.();
     return toast(texts.lost, { kind: "error", actions: [[texts.retry, again]] });
@@ -40,8 +41,7 @@ async function move(number, sets, { place = "", after = "", before = "", back } 
     document.getElementById(`ticket_${number}`)?.classList.remove("is-busy");
   }
   if (!answer.ok) back?.();
-  if (![200, 409, 422].includes(answer.status)) return explain(answer, again);
-  const said = await answer.json();
+  if (!said) return explain(answer, again);
   if (said.delta) document.dispatchEvent(new CustomEvent("board:told", { detail: said.delta }));
   if (answer.ok) {
     return said.text && toast(said.text, { undo: said.undo });

@@ -19,15 +19,15 @@ const on = (act) => () => (subject() ? act(subject()) : false);
 async function change(number, noun, values) {
   const { seq, view } = board()?.dataset ?? {};
   const body = [...new URLSearchParams(values), ...(seq ? [["since", seq], ...new URLSearchParams(view)] : [])];
-  let answer;
+  let answer, said;
   try {
     answer = await fetch(`/tickets/${number}/${noun}`, { method: "POST", headers: { Accept: "application/json" },
       body: new URLSearchParams(body), signal: AbortSignal.timeout(15_000) });
+    said = [200, 409, 422].includes(answer.status) && await answer.json();
   } catch {
     return toast(words.offline, { kind: "error" });
   }
-  if (![200, 409, 422].includes(answer.status)) return emit("toast", { answer });
-  const said = await answer.json();
+  if (!said) return emit("toast", { answer });
   if (said.delta) emit("board:told", said.delta);
   return said.text && toast(said.text, answer.ok ? { undo: said.undo } : { kind: "error" });
 }

@@ -51,16 +51,16 @@ async function takeBack(address) {
   const undoes = forget(address);
   if (!board()?.dataset.board) return leave(address, undoes);
   const { board: id, seq, view } = board().dataset;
-  let answer;
+  let answer, said;
   try {
     answer = await fetch(address, { method: "POST", headers: { Accept: "application/json" },
       body: new URLSearchParams([["board", id], ["since", seq], ...new URLSearchParams(view)]), signal: AbortSignal.timeout(30_000) });
+    said = (answer.ok || [409, 422].includes(answer.status)) && await answer.json();
   } catch {
     remember(address);
     return emit("toast", { text: words.offline, kind: "error" });
   }
-  if (!answer.ok && ![409, 422].includes(answer.status)) return emit("toast", { answer });
-  const said = await answer.json();
+  if (!said) return emit("toast", { answer });
   if (said.delta) emit("board:told", said.delta);
   emit("toast", answer.ok ? { text: said.text, undo: said.undo, undoes } : { text: said.text, kind: "error" });
 }
