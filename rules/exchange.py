@@ -1,4 +1,4 @@
-"""Rules as a TOML file that people read, compare and send: `[[rule]]` with name, when, then, once_per, stop_after."""
+"""Rules as a TOML file that people read, compare and send: `[[rule]]` with what KEYS names."""
 
 import json
 import re
@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rules.rule import MOST_AN_HOUR, USUAL_CAP
 from rules.words import N_
 
 RULE = "rule"
-KEYS = ("name", "when", "then", "once_per", "stop_after")
+KEYS = ("name", "when", "then", "once_per", "stop_after", "hourly_cap")
 LONGEST = 200_000  # characters of a file
 
 
@@ -92,6 +93,11 @@ def check(file: File, entry: Entry) -> None:
         raise file.error(entry, "once_per", N_("`once_per` is `episode` or `ticket`"))
     if not isinstance(values.get("stop_after", False), bool):
         raise file.error(entry, "stop_after", _WRONG, key="stop_after")
+    cap = values.get("hourly_cap", USUAL_CAP)
+    if type(cap) is not int or not 1 <= cap <= MOST_AN_HOUR:
+        raise file.error(
+            entry, "hourly_cap", N_("`hourly_cap` is a number from 1 to {most}"), most=MOST_AN_HOUR
+        )
 
 
 _WRONG = N_("`{key}` is of another kind")
@@ -104,6 +110,8 @@ def _lines(rule: Mapping[str, Any]) -> list[str]:
         lines.append(f"once_per = {_written(rule['once_per'])}\n")
     if rule.get("stop_after"):
         lines.append("stop_after = true\n")
+    if rule.get("hourly_cap", USUAL_CAP) != USUAL_CAP:
+        lines.append(f"hourly_cap = {_written(rule['hourly_cap'])}\n")
     return lines
 
 

@@ -11,6 +11,9 @@ from rules.query import And, Query, QueryError, parse
 
 OncePer = Literal["episode", "ticket"]
 
+MOST_AN_HOUR = 100_000  # the highest of hourly caps
+USUAL_CAP = 500
+
 STARTERS = Path(__file__).with_name("starter.toml")
 
 
@@ -28,7 +31,7 @@ class Rule:
     stop_after: bool = False
     enabled: bool = True
     version: int = 1
-    hourly_cap: int = 500  # how often it may fire in an hour, on all tickets together
+    hourly_cap: int = USUAL_CAP  # how often it may fire in an hour, on all tickets together
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ LAMP = {"kind": "add_tag", "tag": "lamp"}
 def limited(desk: SmallDesk, now: datetime, most: int) -> Rule:
     rule = add_rule(desk, "lamp", now, LAMP, name="Lamps")
     with writing(desk.row):
-        rule_pauses.limit(rule, most)
+        rule.hourly_cap = most
     return rule
 
 

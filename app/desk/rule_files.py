@@ -15,6 +15,7 @@ from app.words import N_, gettext
 from rules import actions, exchange, query
 from rules.exchange import Entry, File, FileError
 from rules.query import QueryError, Term
+from rules.rule import USUAL_CAP
 from rules.vocabulary import DID_YOU_MEAN, VOCABULARY, Names, Value, read_value
 
 
@@ -28,6 +29,7 @@ class Read:
     then: list[dict[str, Any]]
     once_per: str
     stop_after: bool
+    hourly_cap: int
     new_tags: tuple[str, ...]
     mistake: FileError | None = None
 
@@ -47,6 +49,7 @@ def written(found: Sequence[Rule], names: Names) -> str:
                 "then": rule_names.named(rule.actions, names),
                 "once_per": rule.once_per,
                 "stop_after": rule.stop_after,
+                "hourly_cap": rule.hourly_cap,
             }
             for rule in found
         ]
@@ -79,6 +82,7 @@ def add(desk: Desk, found: Sequence[Read], *, by: By, now: datetime) -> list[Rul
                 then=one.then,
                 once_per=one.once_per,
                 stop_after=one.stop_after,
+                hourly_cap=one.hourly_cap,
                 everything=one.everything,
                 by=by,
                 now=now,
@@ -109,7 +113,8 @@ def _read(file: File, entry: Entry, names: Names, working: Collection[int]) -> R
         mistake = error
     text = str(values.get("when", ""))
     often, stop = str(values.get("once_per", "episode")), bool(values.get("stop_after", False))
-    return Read(name, text, tree, then, often, stop, tuple(tags), mistake)
+    cap = values.get("hourly_cap", USUAL_CAP)
+    return Read(name, text, tree, then, often, stop, cap, tuple(tags), mistake)
 
 
 def _name(file: File, entry: Entry) -> str:
@@ -171,6 +176,8 @@ def _with_ids(written: Any, names: Names, tags: dict[str, None]) -> Any:
         known = rule_names.FIELDS.get(detail.type)
         if detail.type in rule_names.OWN:
             data[detail.name] = rule_names.own_id(detail.type, value)
+            if data[detail.name] == 0:
+                raise actions.ActionError(_NOT_HERE[detail.type], name=str(value))
         elif known is None or not isinstance(value, str):
             data[detail.name] = value if known is None else 0  # an id means another thing on another desk
         elif known == "tag" and not _is_number(value) and _tag_id(value, names) is None:
@@ -179,6 +186,12 @@ def _with_ids(written: Any, names: Names, tags: dict[str, None]) -> Any:
         else:
             data[detail.name] = read_value(VOCABULARY[known], value, 1, names=names)
     return data
+
+
+_NOT_HERE = {
+    "column": N_("there is no column `{name}` here"),
+    "webhook": N_("there is no webhook `{name}` here; add it under Settings first"),
+}
 
 
 def _new_tags(term: Term, names: Names) -> list[str]:

@@ -65,7 +65,8 @@ def columns() -> dict[str, int]:
     )
     found: dict[str, int] = {}
     for board, name, column_id in rows:
-        found.setdefault(f"{board}: {name}", column_id)
+        called = f"{board}: {name}"
+        found[called if called not in found else f"{called} #{column_id}"] = column_id
     return found
 
 

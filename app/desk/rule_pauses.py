@@ -4,24 +4,11 @@ from datetime import datetime
 
 from app.desk import access, notifications
 from app.desk.events import record
-from app.desk.refused import Refused
 from app.models.desk import Desk
 from app.models.event import CLOCK, By
 from app.models.person import people_working
 from app.models.rule import Rule
 from app.models.ticket import Ticket
-from app.words import N_
-
-MOST_AN_HOUR = 100_000
-
-
-def limit(rule: Rule, most: int | None) -> None:
-    """From now on it fires so many times an hour at most, None: as many as it did; as part of its being saved."""
-    if most is None:
-        return
-    if not 1 <= most <= MOST_AN_HOUR:
-        raise Refused(N_("Write a number from 1 to %(most)s."), field="hourly_cap", most=MOST_AN_HOUR)
-    rule.hourly_cap = most
 
 
 def pause(desk: Desk, rule: Rule, ticket: Ticket, *, now: datetime) -> None:

@@ -60,6 +60,7 @@ def keep(rule: Rule, cause: str, *, by: By, now: datetime, about: str = "") -> N
             by_kind=by.kind,
             by_id=by.id,
             at=now,
+            hourly_cap=rule.hourly_cap,
         )
     )
 
@@ -155,6 +156,9 @@ def _difference(old: RuleVersion | None, new: RuleVersion, names: Names) -> list
         rests = N_("Rules behind it rest now while its condition holds")
         acts = N_("Rules behind it act again while its condition holds")
         said.append(gettext(rests if new.stop_after else acts))
+    if old.hourly_cap is not None and old.hourly_cap != new.hourly_cap:
+        most = gettext(N_("Times an hour at most"))
+        said.append(gettext(changed, what=most, old=old.hourly_cap, new=new.hourly_cap))
     if old.enabled != new.enabled:
         said.append(gettext(N_("Switched on") if new.enabled else N_("Switched off")))
     if new.cause == "moved":

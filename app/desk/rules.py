@@ -30,7 +30,7 @@ LONGEST_NAME = 100
 NEWEST = 1000  # tickets that the list of rules looks at
 
 
-class _Written(NamedTuple):
+class Written(NamedTuple):
     """What somebody can write of a rule, checked."""
 
     name: str
@@ -38,6 +38,7 @@ class _Written(NamedTuple):
     actions: list[dict[str, Any]]
     once_per: str
     stop_after: bool
+    hourly_cap: int
 
 
 def in_order() -> Sequence[Rule]:
@@ -154,13 +155,14 @@ def save(
     then: Sequence[dict[str, Any]],
     once_per: str = "episode",
     stop_after: bool = False,
+    hourly_cap: int | None = None,
     everything: bool = False,
     expected: int | None = None,
     by: By,
     now: datetime,
 ) -> Rule:
     """Adds a rule at the end, switched off, or changes one. With another query a rule that is on acts on new matches
-    only. `everything`: it may be one without a condition; `expected`: the version that was changed. Refused with 409 when
+    only. `hourly_cap`: None leaves it as it is; `everything`: it may be one without a condition; `expected`: the version that was changed. Refused with 409 when
     somebody has changed what the rule says since."""
     if rule is not None and expected is not None:
         rule_versions.demand_unchanged(rule, expected)
@@ -168,7 +170,14 @@ def save(
     if not name:
         raise Refused(N_("Give the rule a name."), field="name")
     tree, kept = read_query(text, everything=everything), read_actions(then, now)
-    written = _Written(name, query.to_json(tree), kept, once_per, stop_after)
+    cap = rule.hourly_cap if rule else rules.USUAL_CAP
+    if hourly_cap is not None:
+        if not 1 <= hourly_cap <= rules.MOST_AN_HOUR:
+            raise Refused(
+                N_("Write a number from 1 to %(most)s."), field="hourly_cap", most=rules.MOST_AN_HOUR
+            )
+        cap = hourly_cap
+    written = Written(name, query.to_json(tree), kept, once_per, stop_after, cap)
     return _write(desk, rule, written, "added" if rule is None else "changed", by=by, now=now)
 
 
@@ -183,7 +192,8 @@ def go_back(desk: Desk, rule: Rule, number: int, *, by: By, now: datetime) -> Ru
     gone = rule_names.missing(tree, version.actions, vocabulary.names(), now)
     if gone:
         raise Refused(N_("This version names what is missing now: %(terms)s."), terms=", ".join(gone))
-    written = _Written(version.name, version.query, version.actions, version.once_per, version.stop_after)
+    cap = version.hourly_cap or rule.hourly_cap
+    written = Written(version.name, version.query, version.actions, version.once_per, version.stop_after, cap)
     return _write(desk, rule, written, "returned", about=str(number), by=by, now=now)
 
 
@@ -323,7 +333,7 @@ def exchange_tag(desk: Desk, old: int, new: int, *, by: By, now: datetime) -> No
 
 
 def _write(
-    desk: Desk, rule: Rule | None, written: _Written, cause: str, *, about: str = "", by: By, now: datetime
+    desk: Desk, rule: Rule | None, written: Written, cause: str, *, about: str = "", by: By, now: datetime
 ) -> Rule:
     fresh = rule is None
     if rule is None:

@@ -24,6 +24,7 @@ class RuleVersion(Base):
             name="cause",
         ),
         CheckConstraint("once_per IN ('episode', 'ticket')", name="once_per"),
+        CheckConstraint("hourly_cap BETWEEN 1 AND 100000", name="hourly_cap"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -43,6 +44,7 @@ class RuleVersion(Base):
     by_kind: Mapped[str]
     by_id: Mapped[int | None]
     at: Mapped[datetime]
+    hourly_cap: Mapped[int | None]  # None: before versions kept it
 
     @property
     def by(self) -> By:

@@ -11,7 +11,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from app import conditions, sweeps
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
-from app.desk import access, rule_pauses, rules
+from app.desk import access, rules
 from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
@@ -22,6 +22,7 @@ from app.models.rule import Rule
 from app.routes import rule_drafts
 from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, shown, to_json
 from app.words import N_, gettext
+from rules.rule import MOST_AN_HOUR
 
 bp = Blueprint("rules", __name__)
 
@@ -34,7 +35,7 @@ class RuleForm(Form):
     once_per = SelectField(N_("How often it acts"), choices=said(ONCE_PER))
     hourly_cap = IntegerField(
         N_("Times an hour at most; then it pauses by itself"),
-        [Optional(), NumberRange(1, rule_pauses.MOST_AN_HOUR)],
+        [Optional(), NumberRange(1, MOST_AN_HOUR)],
     )
     stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
 
@@ -166,7 +167,7 @@ def _save(rule: Rule | None) -> Response:
 
 def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
     with writing(ensure_desk(now())) as desk:
-        kept = rules.save(
+        return rules.save(
             desk,
             rules.found(rule.id) if rule else None,
             name=form.name.data,
@@ -174,13 +175,12 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
             then=[to_json(row) for row in rows],
             once_per=form.once_per.data,
             stop_after=form.stop_after.data,
+            hourly_cap=form.hourly_cap.data,
             everything=request.form.get("everything") == "yes",
             expected=request.form.get("version", type=int),
             by=acting(),
             now=now(),
         )
-        rule_pauses.limit(kept, form.hourly_cap.data)
-        return kept
 
 
 def _page(

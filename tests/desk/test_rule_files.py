@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app.database import db, writing
-from app.desk import rule_files, rules, tickets
+from app.desk import rule_files, rules, tickets, webhooks
+from app.desk.rules import Written
 from app.models import vocabulary
 from app.models.rule import Rule
+from app.models.rule_version import RuleVersion
 from app.models.ticket import Tag
+from app.routes.rules import RuleForm
+from rules.exchange import KEYS
 from rules.query import LONGEST, from_json, parse, to_json, to_text
 from rules.vocabulary import QueryError
 from tests.rules.trees import GONE, trees
@@ -81,7 +85,9 @@ RULES = st.builds(
     actions=st.lists(ACTIONS, min_size=1, max_size=3),
     once_per=st.sampled_from(["episode", "ticket"]),
     stop_after=st.booleans(),
+    hourly_cap=st.sampled_from([1, 500, 100_000]),
 )
+SAID = ("name", "once_per", "stop_after", "hourly_cap")
 
 
 @given(st.lists(RULES, min_size=1, max_size=3))
@@ -89,9 +95,20 @@ RULES = st.builds(
 def test_what_was_written_is_the_same_rules_again(found: list[Rule]) -> None:
     again = rule_files.read(rule_files.written(found, NAMES), NAMES, {1, 2, 3})
     assert [one.mistake for one in again] == [None] * len(found)
-    assert [(one.name, one.tree, one.then, one.once_per, one.stop_after, one.new_tags) for one in again] == [
-        (rule.name, from_json(rule.query), rule.actions, rule.once_per, rule.stop_after, ()) for rule in found
+    assert [(one.tree, one.then, one.new_tags) for one in again] == [
+        (from_json(rule.query), rule.actions, ()) for rule in found
     ]
+    assert [[getattr(one, key) for key in SAID] for one in again] == [
+        [getattr(rule, key) for key in SAID] for rule in found
+    ]
+
+
+def test_all_that_the_editor_sets_is_kept_in_versions_and_files() -> None:
+    called = {"query": "when", "actions": "then"}
+    sets = {field for field in Written._fields if field != "actions"}
+    assert {name for name, value in vars(RuleForm).items() if hasattr(value, "field_class")} == sets
+    assert {*sets, "actions"} <= set(RuleVersion.__table__.columns.keys())
+    assert {called.get(field, field) for field in Written._fields} == set(KEYS)
 
 
 FILE = """\
@@ -122,6 +139,25 @@ def test_rules_are_added_off_with_their_tags(desk: SmallDesk, now: datetime) -> 
     assert rule_files.read(written, vocabulary.names(), {desk.bob.id})[0].tree == from_json(rule.query)
 
 
+def test_columns_and_webhooks_are_found_again_by_their_names(desk: SmallDesk, now: datetime) -> None:
+    """Also a column beside one that is called the same."""
+    with writing(desk.row) as row:
+        webhook = webhooks.add(
+            row, name="Shop", url="https://shop.example", secret="x" * 16, by=desk.dana.by, now=now
+        )
+    with writing(desk.board):
+        first, second = desk.board.columns[:2]
+        second.name = first.name
+    then = [{"kind": "call_webhook", "webhook": webhook.id}]
+    then += [{"kind": "move", "column": column.id} for column in (first, second)]
+    with writing(desk.row) as row:
+        rule = rules.save(row, None, name="A", text="lamp", then=then, by=desk.alice.by, now=now)
+    assert rules.broken([rule], vocabulary.names(), now) == {}
+    file = rule_files.written([rule], vocabulary.names())
+    assert 'webhook = "Shop"' in file
+    assert rule_files.read(file, vocabulary.names(), set())[0].then == then
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -138,6 +174,17 @@ def test_rules_are_added_off_with_their_tags(desk: SmallDesk, now: datetime) -> 
             'person = "bob@example.com"',
             'team = "x"',
             "Line 4, column 8: the action `assign` has other details",
+        ),
+        (
+            '"assign", person',
+            '"call_webhook", webhook',
+            "Line 4, column 8: there is no webhook `bob@example.com` here",
+        ),
+        ('"assign", person', '"move", column', "Line 4, column 8: there is no column `bob@example.com` here"),
+        (
+            '"ticket"',
+            '"ticket"\nhourly_cap = 0',
+            "Line 6, column 14: `hourly_cap` is a number from 1 to 100000",
         ),
         ('"add_tag"', '"fly"', "Line 4, column 8: an action of an unknown kind"),
         ('tag = "Refund"', 'tag = "a,b"', "Line 4, column 8: A tag has 1 to 40 characters"),

@@ -10,7 +10,7 @@ from app.desk import people, rule_versions, rules, tags, tickets
 from app.desk.refused import Refused
 from app.models.event import CLOCK
 from app.models.rule import Rule
-from app.models.rule_version import versions_of
+from app.models.rule_version import version_of, versions_of
 from app.models.ticket import Tag
 from app.words import speaking
 from tests.small import SmallDesk
@@ -82,12 +82,17 @@ def test_names_are_those_of_the_time(desk: SmallDesk, now: datetime) -> None:
 
 def test_going_back_makes_a_new_version(desk: SmallDesk, now: datetime) -> None:
     rule = save(desk, None, "refund", now, [tag("refund")])
-    save(desk, rule, "reimburse", now, [tag("money")], name="Other")
+    other = {"name": "Other", "once_per": "ticket", "stop_after": True, "hourly_cap": 20}
+    save(desk, rule, "reimburse", now, [tag("money")], **other)
     with writing(desk.row) as row:
         rule = db.session.get_one(Rule, rule.id)
         rules.switch(row, rule, True, by=CLOCK, now=now)
         rules.go_back(row, rule, 1, by=desk.dana.by, now=now)
+    first = version_of(rule.id, 1)
+    assert first is not None
     assert (rule.name, rules.text_of(rule), rule.enabled) == ("Money back", "refund", True)
+    said = ("name", "query", "actions", "once_per", "stop_after", "hourly_cap")
+    assert [getattr(rule, key) for key in said] == [getattr(first, key) for key in said]
     assert differences(rule)[0] == (
         "Went back to version 1",
         [
@@ -95,6 +100,9 @@ def test_going_back_makes_a_new_version(desk: SmallDesk, now: datetime) -> None:
             "When: reimburse → refund",
             "No longer: Add the tag money",
             "New: Add the tag refund",
+            "How often it acts: Once for each ticket → Each time the condition becomes true",
+            "Rules behind it act again while its condition holds",
+            "Times an hour at most: 20 → 500",
         ],
     )
     assert rule_versions.owner(rule) == desk.dana
