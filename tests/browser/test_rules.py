@@ -84,7 +84,9 @@ def test_a_rule_from_its_first_word_to_its_file(
     page.mouse.down()
     box = names.nth(0).bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + box["height"] / 2, steps=5)
-    expect(page.locator("#rules > .is-ghost:first-child")).to_have_count(1)  # it follows the pointer 20 times a second
+    expect(page.locator("#rules > .is-ghost:first-child")).to_have_count(
+        1
+    )  # it follows the pointer 20 times a second
     page.mouse.up()
     expect(names).to_have_text(["Second", "Broken lamps", "First"])
     until(lambda: [rule.name for rule in _fresh()] == ["Second", "Broken lamps", "First"])
