@@ -21,6 +21,7 @@ from app.desk import webhooks
 from app.desk.refused import Refused
 from app.models.delivery import Delivery
 from app.models.event import By
+from app.models.rule import Rule
 from app.models.webhook import Webhook
 from tests.hook import Hook, listening
 from tests.small import SmallDesk
@@ -161,8 +162,10 @@ def test_odd_webhooks_are_refused(desk: SmallDesk, now: datetime, values: dict[s
     assert caught.value.field == field
 
 
-def test_one_that_rules_call_stays(desk: SmallDesk, now: datetime) -> None:
+def test_one_that_rules_call_goes_and_they_are_off(desk: SmallDesk, now: datetime) -> None:
     call(desk, "https://example.com/", now)
     webhook = db.session.scalars(select(Webhook)).one()
-    with pytest.raises(Refused, match="Lamps"), writing(desk.row) as row:
+    assert webhooks.rules_of(webhook) == ["Lamps"]
+    with writing(desk.row) as row:
         webhooks.remove(row, webhook.id, by=By("clock"), now=now)
+    assert not db.session.scalars(select(Rule)).one().enabled

@@ -5,14 +5,16 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.database import db
-from app.desk import access
+from app.database import db, lock
+from app.desk import access, broken_rules
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import STATES, Board, Column
+from app.models.desk import Desk
 from app.models.event import By
 from app.models.ticket import Ticket
 from app.words import N_
+from rules.query import quoted
 
 LONGEST_NAME = 40
 MOST_COLUMNS = 20
@@ -113,9 +115,14 @@ def make_default(board: Board, column_id: int, *, by: By, now: datetime) -> Colu
     return column
 
 
-def remove(board: Board, column_id: int, *, by: By, now: datetime) -> None:
-    """Takes an empty column away. The default of a state stays, so that every state has a column."""
+def remove(desk: Desk, column_id: int, *, by: By, now: datetime) -> None:
+    """Takes an empty column away, under the desk's lock and its board's. The default of a state stays, so that every state
+    has a column. A rule that names it is switched off."""
     access.demand(by, "edit_boards", None, now)
+    gone = db.session.get(Column, column_id)
+    if gone is None:
+        raise access.not_found()
+    board = lock(gone.board)
     column = _found(board, column_id)
     held = db.session.scalar(select(func.count()).where(Ticket.column_id == column.id)) or 0
     if held:
@@ -132,6 +139,8 @@ def remove(board: Board, column_id: int, *, by: By, now: datetime) -> None:
     db.session.flush()
     db.session.expire(board, ["columns"])
     record(board, "column.removed", ("column", column_id), by=by, now=now, old=name, state=[state, None])
+    called = {f"column:#{column_id}": f"column:{quoted(f'{board.name}: {name}')}"}
+    broken_rules.switch_off(desk, called=called, by=by, now=now)
 
 
 def _found(board: Board, column_id: int) -> Column:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, delete, exists, false, func, or_, select, update
 
 from app.database import db
-from app.desk import access, boards, search, tickets, uses
+from app.desk import access, boards, broken_rules, search, tickets, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.mail.addresses import punycode
@@ -22,6 +22,7 @@ from app.models.event import By
 from app.models.person import Person
 from app.models.ticket import Ticket
 from app.words import N_
+from rules.query import quoted
 
 LONGEST_NAME = 120
 LONGEST_NOTES = 5_000
@@ -97,7 +98,8 @@ def change(
 
 
 def remove(desk: Desk, company_id: int, *, by: By, now: datetime) -> str:
-    """Takes a company away; returns its name. Its customers stay and belong to none. Refused when some of them are not
+    """Takes a company away; returns its name. Its customers stay and belong to none; a rule that names it
+    is switched off. Refused when some of them are not
     for this person to see."""
     held = boards.locked_all()  # a customer is made under the lock of a board
     company = _found(company_id)
@@ -120,6 +122,8 @@ def remove(desk: Desk, company_id: int, *, by: By, now: datetime) -> str:
     streams: list[Desk | Board] = [desk, *(board for board in held if board.id in seen)]
     for stream in streams:
         record(stream, "company.removed", ("company", company.id), by=by, now=now, old=company.name)
+    called = {f"company:#{company.id}": f"company:{quoted(company.name)}"}
+    broken_rules.switch_off(desk, called=called, by=by, now=now)
     return company.name
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from app.config import settings
 from app.database import db
-from app.desk import access, deliveries, sealed, uses
+from app.desk import access, broken_rules, deliveries, sealed, uses
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models.board import Board
@@ -19,6 +19,7 @@ from app.models.rule import Rule
 from app.models.ticket import PRIORITY_NAMES, Ticket
 from app.models.webhook import Webhook
 from app.words import N_
+from rules.query import quoted
 
 MOST = 50
 LONGEST_NAME = 60
@@ -51,17 +52,17 @@ def change(
 
 
 def remove(desk: Desk, webhook_id: int, *, by: By, now: datetime) -> str:
-    """Takes a webhook away, with what has not left; returns its name. Refused while a rule calls it."""
+    """Takes a webhook away, with what has not left; returns its name. A rule that calls it is switched off."""
     access.demand(by, "edit_webhooks", None, now)
     webhook = found(webhook_id)
-    calling = rules_of(webhook)
-    if calling:
-        raise Refused(N_("These rules call it: %(rules)s. Change them first."), rules=", ".join(calling))
     of_it = update(Delivery).where(Delivery.webhook_id == webhook.id)
     db.session.execute(of_it.where(Delivery.state == "queued").values(state="cancelled", wake_at=None))
     db.session.execute(of_it.values(webhook_id=None))
     db.session.delete(webhook)
+    db.session.flush()
     record(desk, "webhook.removed", ("webhook", webhook.id), by=by, now=now, old=webhook.name)
+    called = {f"webhook:#{webhook.id}": f"webhook:{quoted(webhook.name)}"}
+    broken_rules.switch_off(desk, called=called, by=by, now=now)
     return webhook.name
 
 

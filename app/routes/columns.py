@@ -11,6 +11,7 @@ from app.auth import acting, allowed, now
 from app.database import db, writing
 from app.desk import access, columns
 from app.desk.refused import Refused
+from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import page
 from app.models.board import STATES, Column
@@ -94,8 +95,8 @@ def remove(column_id: int) -> Response:
     column = _found(column_id)
     board_id = column.board_id
     try:
-        with writing(column.board) as board:
-            columns.remove(board, column_id, by=acting(), now=now())
+        with writing(ensure_desk(now())) as desk:
+            columns.remove(desk, column_id, by=acting(), now=now())
     except Refused as refused:
         if refused.status != 422:
             raise

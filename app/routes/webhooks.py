@@ -72,14 +72,8 @@ def update(webhook_id: int) -> Response:
 @bp.post("/settings/webhooks/<int:webhook_id>/removal")
 @allowed("edit_webhooks")
 def remove(webhook_id: int) -> Response:
-    webhook = webhooks.found(webhook_id)
-    try:
-        with writing(ensure_desk(now())) as desk:
-            name = webhooks.remove(desk, webhook_id, by=acting(), now=now())
-    except Refused as refused:
-        form = WebhookForm(name=webhook.name, url=webhook.url)
-        form.refuse(refused)
-        return _page(form, webhook, refused.status)
+    with writing(ensure_desk(now())) as desk:
+        name = webhooks.remove(desk, webhook_id, by=acting(), now=now())
     flash(gettext("The webhook %(name)s is removed.", name=name))
     return redirect(url_for("webhooks.index"), code=303)
 

@@ -8,7 +8,19 @@ from sqlalchemy import select
 
 from app import sweeps
 from app.database import db, writing
-from app.desk import notifications, people, rule_versions, rules, tags, teams, tickets
+from app.desk import (
+    columns,
+    companies,
+    notifications,
+    people,
+    rule_versions,
+    rules,
+    tags,
+    teams,
+    tickets,
+    webhooks,
+)
+from app.models.board import Column
 from app.models.delivery import Delivery
 from app.models.event import CLOCK, By
 from app.models.notification import Notification
@@ -47,6 +59,13 @@ def remove(desk: SmallDesk, what: str, now: datetime) -> None:
             teams.remove(row, 1, by=desk.dana.by, now=now)
         elif what == "person":
             people.deactivate(row, desk.bob.id, by=desk.dana.by, now=now)
+        elif what == "webhook":
+            webhooks.remove(row, 1, by=desk.dana.by, now=now)
+        elif what == "column":
+            later = db.session.scalars(select(Column).where(Column.name == "Later")).one()
+            columns.remove(row, later.id, by=desk.dana.by, now=now)
+        elif what == "company":
+            companies.remove(row, 1, by=desk.dana.by, now=now)
         else:
             tag = db.session.scalars(select(Tag).where(Tag.name == "really bad")).one()
             tags.remove(row, tag.id, by=desk.dana.by, now=now)
@@ -60,6 +79,9 @@ def remove(desk: SmallDesk, what: str, now: datetime) -> None:
         ("lang:de", {"kind": "add_tag", "tag": "really bad"}, "tag", 'tag:"really bad"'),
         ("lang:de OR team:Returns", {"kind": "assign_on_call"}, "team", "team:Returns"),
         ("lang:de", {"kind": "assign"}, "person", "Bob Reyes"),
+        ("lang:de", {"kind": "call_webhook", "webhook": 1}, "webhook", "webhook:Shop"),
+        ("lang:de", {"kind": "move"}, "column", 'column:"Support: Later"'),
+        ("company:ACME", {"kind": "assign_on_call"}, "company", "company:ACME"),
     ],
 )
 def test_what_names_it_is_off_and_who_wrote_it_is_told(
@@ -68,8 +90,15 @@ def test_what_names_it_is_off_and_who_wrote_it_is_told(
     with writing(desk.row) as row:
         tickets.tag_named("really bad")
         teams.add(row, name="Returns", by=desk.dana.by, now=now)
+        secret = "x" * webhooks.SHORTEST_SECRET
+        webhooks.add(row, name="Shop", url="https://shop.example", secret=secret, by=desk.dana.by, now=now)
+        companies.add(row, name="ACME", by=desk.dana.by, now=now)
+    with writing(desk.board) as board:
+        later = columns.add(board, name="Later", state="waiting", by=desk.dana.by, now=now)
     if then["kind"] == "assign":
         then = {**then, "person_id": desk.bob.id}
+    elif then["kind"] == "move":
+        then = {**then, "column": later.id}
     other = save(desk, "lang:ko", now, {"kind": "add_tag", "tag": "korean"}, desk.alice.by)
     rule = save(desk, text, now, then, desk.alice.by)
     ticket = ticket_in(desk, "open", "The lamp is broken", now)

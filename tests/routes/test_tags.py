@@ -137,9 +137,10 @@ def test_what_a_removed_tag_was_on(desk: SmallDesk, refund: Ticket, now: datetim
     alice, id = browser_as(desk.alice), tag_id("refund")
     page = words(alice.get(f"/settings/tags/{id}"))
     assert "On 1 ticket, 1 of them unresolved." in page
-    assert "In the condition of: tag:refund Added by: subject:nothing" in page
+    assert "In the rules: tag:refund Added by: subject:nothing" in page
     assert (
-        "It is taken off 1 ticket. Conditions that name it match nothing then. Rules stop adding it." in page
+        "It is taken off 1 ticket. Rules that name it are switched off then, and whoever wrote them is told."
+        in page
     )
     assert "refund 1 1" in words(alice.get("/settings/tags"))
     with writing(desk.board):

@@ -110,7 +110,7 @@ def test_what_a_removed_team_had(
         db.session.add(SavedView(name="Mine", owner_id=owner, query=named, created_at=now))
     said = words(alice.get(f"/settings/teams/{returns.id}"))
     assert "1 ticket has no team then, 1 of them unresolved." in said
-    assert "In the condition of: Send back In shared views: Ours In 1 view that somebody keeps" in said
+    assert "In the rules: Send back In shared views: Ours In 1 view that somebody keeps" in said
     assert "Mine" not in said.split("Remove the team")[1]
     before = ticket(number).version
     with writing(desk.board):
