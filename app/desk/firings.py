@@ -20,6 +20,12 @@ from app.words import N_, gettext
 from rules.vocabulary import Names
 
 TAKEN_BACK = N_("a person took it back")
+TELLS = {
+    "tell_person",
+    "tell_team",
+    "tell_on_call",
+    "call_webhook",
+}  # what changes nothing that has a history
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,17 @@ def _told(
 ) -> Told:
     can_be = [event for event in events if KINDS[event.kind].undo]
     stand = any(event.id in stands for event in can_be)
-    done = history.deeds(events, zone, now)
     idle = [one["action"] for one in firing.done if not one.get("events")]
+    tells = [_action(one, names) for one in idle if one["kind"] in TELLS]
+    deeds = history.deeds(events, zone, now)
+    idle = [one for one in idle if one["kind"] not in TELLS]
     already = [gettext(N_("%(action)s: it was so already"), action=_action(one, names)) for one in idle]
     return Told(
         id=firing.id,
         rule_id=firing.rule_id,
         episode=firing.episode,
         at=firing.at,
-        done=done,
+        done=", ".join([deeds, *tells] if deeds else tells),
         dropped=(*(_dropped(one, names) for one in firing.dropped), *already),
         owed=tuple(_action(one, names) for one in firing.owed),
         owed_until=firing.owed_until,

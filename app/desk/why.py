@@ -89,6 +89,13 @@ def told(ticket: Ticket, zone: str, now: datetime) -> list[Why]:
     return [*found, *(Why(row, "gone", removed, None, known[row.id]) for row in gone)]
 
 
+def of_draft(tree: query.Query, ticket: Ticket, zone: str, now: datetime) -> Shown | None:
+    """How a condition that nobody has saved is read beside the ticket; None when it cannot be asked of it."""
+    line = outline(tree)
+    truth = lines_of(ticket.id, {0: line}, now).get(0)
+    return _shown(line, iter(truth), Actual(ticket, zone, now), vocabulary.names()) if truth else None
+
+
 class _Judge:
     """Says of one rule after the other why it has acted or not; one that stops the others is remembered."""
 

@@ -1,7 +1,6 @@
 """A rule while somebody writes it: its text and its form in step, what it holds for now, and how it judges one ticket.
 Nothing is kept."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from flask import Blueprint, request
@@ -9,14 +8,14 @@ from htmx_flask import request as htmx_request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app import conditions, filters
+from app import conditions, filters, sweeps
 from app.auth import allowed, now, signed_in_person
 from app.database import TookTooLong, within
-from app.desk import access, rule_trials
+from app.desk import access, rule_trials, rules, why
 from app.desk.refused import Refused
 from app.html import READ_FOR, page
 from app.models import vocabulary
-from app.routes.rule_actions import rows_sent, shown, to_json
+from app.routes.rule_actions import Row, rows_sent, shown, to_json
 from app.words import N_, gettext
 from rules import actions
 from rules.form import Group, text_of, to_form
@@ -104,11 +103,9 @@ def matches() -> Response:
 @bp.post("/rules/trial")
 @allowed("edit_rules")
 def trial() -> Response:
-    """Whether the condition holds for the ticket `number`, term by term."""
-    names = vocabulary.names()
-    return page(
-        "rules/_trial.html", **tried(sent(request.form, names), request.form.get("number", ""), names)
-    )
+    """Whether the condition holds for the ticket `number`, term by term, and what the rule would do to it."""
+    draft = sent(request.form, vocabulary.names())
+    return page("rules/_trial.html", **tried(draft, request.form.get("number", "")))
 
 
 def counted(tree: Query | None) -> dict[str, Any]:
@@ -128,27 +125,41 @@ def all_unresolved() -> int:
     return rule_trials.matches(And(()), access.visible_boards(signed_in_person(), now()), now()).count
 
 
-def tried(draft: Draft, number: str, names: Names) -> dict[str, Any]:
+def tried(draft: Draft, number: str) -> dict[str, Any]:
     """What rules/_trial.html takes."""
-    told: dict[str, Any] = {"trial": None, "ticket": None, "number": number, "not_tried": "", "deeds": []}
-    number = number.strip().removeprefix("#")
+    told: dict[str, Any] = {"trial": None, "number": number, "not_tried": ""}
+    number, person = number.strip().removeprefix("#"), signed_in_person()
     if draft.tree is None:
         return {**told, "not_tried": gettext(N_("Mend the condition first."))}
     try:
         known = int(number) if number.isascii() and number.isdecimal() and len(number) < 10 else 0
-        ticket = access.ticket_seen_by(signed_in_person(), known, now())
+        ticket = access.ticket_seen_by(person, known, now())
     except Refused:
         return {**told, "not_tried": gettext(N_("There is no ticket of this number that you may see."))}
     with within(READ_FOR):
-        trial = rule_trials.trial(draft.tree, ticket, names, now())
-    return {**told, "trial": trial, "ticket": ticket, "deeds": list(_deeds())}
+        shown = why.of_draft(draft.tree, ticket, person.zone, now())
+    if shown is None:
+        return {**told, "not_tried": gettext(N_("The database cannot ask this of the ticket."))}
+    rows = [(row, _action(row)) for row in rows_sent(request.form, "")]
+    ready = [action for _, action in rows if not isinstance(action, str)]
+    name = request.form.get("name", "").replace("\x00", "").strip()[: rules.LONGEST_NAME]
+    outcomes = iter(sweeps.try_out(ticket, name, ready, person.zone, now()))
+    deeds = [
+        (_said(row), sweeps.Outcome("not", action) if isinstance(action, str) else next(outcomes))
+        for row, action in rows
+    ]
+    return {**told, "trial": shown, "ticket": access.ticket_seen_by(person, known, now()), "deeds": deeds}
 
 
-def _deeds() -> Iterator[str]:
-    """What the rule would do, in words; what is not filled in yet is passed over."""
-    for row in rows_sent(request.form, ""):
-        try:
-            actions.from_json(to_json(row))
-        except (actions.ActionError, KeyError):
-            continue
-        yield shown(row)
+def _action(row: Row) -> actions.Action | str:
+    """What is not filled in yet is said."""
+    try:
+        return actions.from_json(to_json(row))
+    except actions.ActionError as error:
+        return gettext(error.message).format(**error.values)
+    except KeyError:
+        return gettext(N_("an action of an unknown kind"))
+
+
+def _said(row: Row) -> str:
+    return shown(row) if row.kind in actions.kinds() else row.kind

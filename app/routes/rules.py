@@ -138,7 +138,7 @@ def _save(rule: Rule | None) -> Response:
         status = 422 if draft.error else 200
         return _page(rule, form, rows, draft=draft, status=status, **rule_drafts.counted(draft.tree))
     if do == "try":
-        told = rule_drafts.tried(draft, request.form.get("number", ""), names)
+        told = rule_drafts.tried(draft, request.form.get("number", ""))
         return _page(rule, form, rows, draft=draft, **told)
     if do != "save":
         return _page(rule, form, rows, draft=draft, focus=conditions.focus_of(request.form, draft.form))

@@ -16,10 +16,12 @@ from app.sweeps.set_back import set_back
 from app.sweeps.shifts import hand_over
 from app.sweeps.tickets import judge_anew, wake_tickets
 from app.sweeps.tidy import tidy
+from app.sweeps.trials import Outcome, try_out
 from app.sweeps.webhooks import send_webhooks
 
 __all__ = [
     "SWEEPS",
+    "Outcome",
     "answer_at_once",
     "everything",
     "fetch_mail",
@@ -32,6 +34,7 @@ __all__ = [
     "send_webhooks",
     "set_back",
     "tidy",
+    "try_out",
     "wake_alerts",
     "wake_tickets",
 ]

@@ -237,3 +237,11 @@ def test_what_is_owed_is_dropped(desk: SmallDesk, now: datetime) -> None:
 def take_back(desk: SmallDesk, ticket: Ticket, firing_id: int, now: datetime) -> None:
     with writing(desk.board) as board:
         firings.take_back(board, fresh(ticket), firing_id, by=desk.bob.by, now=now)
+
+
+def test_who_was_told_is_told_as_done(desk: SmallDesk, now: datetime) -> None:
+    add_rule(desk, "lamp", now, {"kind": "tell_person", "person_id": desk.bob.id}, tag("lamp"))
+    ticket = ticket_in(desk, "open", "A lamp", now)
+    sweeps.wake_tickets(now)
+    (firing,) = next(iter(of(ticket, now).values())).firings
+    assert (firing.done, firing.dropped) == ("added the tag lamp, Tell Bob Reyes", ())

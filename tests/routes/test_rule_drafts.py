@@ -6,9 +6,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
-from app.database import writing
-from app.desk import rules, tickets
+from app.database import db, writing
+from app.desk import rules, teams, tickets
+from app.models.delivery import Delivery
+from app.models.event import CLOCK, Event
+from app.models.notification import Notification
+from app.models.rule import Rule
+from app.models.ticket import Tag
 from tests.small import SmallDesk
 from tests.stories import ticket_in
 
@@ -77,18 +83,82 @@ def test_a_ticket_is_tried_term_by_term(desk: SmallDesk, now: datetime, browser_
     sent = {**WHOLE, "query": "refund priority:low", "number": f"#{ticket.id}"}
     page = browser.post("/rules/trial", data=sent, headers=HTMX).text
     assert f"The condition does not hold for #{ticket.id}." in page
-    assert re.findall(r'aria-label="([\w ]+)".*?<code>(.*?)</code>', page) == [
-        ("holds", "refund"),
-        ("does not hold", "priority:low"),
-    ]
-    page = browser.post("/rules/trial", data={**sent, "query": "refund"}, headers=HTMX).text
-    assert "Add the tag refund" in page
-    assert ticket.tags == []
+    lines = words_of(page)
+    assert lines[0] == "does not hold: All of these"
+    assert lines[1].startswith("holds: refund in the message of ")
+    assert lines[2:] == ["does not hold: priority:low the priority is: Urgent", "acts: Add the tag refund"]
+    assert "If its condition held:" in page
     for number in ("", "999999", "x", "1" * 30):
         page = browser.post("/rules/trial", data={**sent, "number": number}, headers=HTMX).text
         assert "There is no ticket of this number" in page
     page = browser.post("/rules/trial", data={**sent, "query": "("}, headers=HTMX).text
     assert "Mend the condition first." in page
+
+
+def test_each_action_says_whether_it_would_act_and_nothing_is_kept(
+    desk: SmallDesk, now: datetime, browser_as: Open
+) -> None:
+    """By the verbs that act: what is so, what a person has just set, what cannot be, what a later one overrules."""
+    with writing(desk.row) as row:
+        team = teams.add(row, name="Returns", people=[desk.bob.id], by=desk.dana.by, now=now)
+    ticket = ticket_in(desk, "open", "Refund, please", now)
+    with writing(desk.board) as board:
+        tickets.add_tag(board, ticket, "late", by=CLOCK, now=now)
+        tickets.prioritise(board, ticket, 3, by=desk.alice.by, now=now)
+    last = db.session.scalar(select(func.max(Event.id)))
+    actions: list[tuple[str, dict[str, str]]] = [
+        ("add_tag", {"tag": "late"}),
+        ("set_priority", {"priority": "low"}),
+        ("assign_on_call", {}),
+        ("assign", {"person_id": str(desk.alice.id)}),
+        ("assign_from_team", {"team": str(team.id), "way": "turn"}),
+        ("add_note", {"text": "Hello"}),
+        ("reply", {"text": "Hello"}),
+        ("tell_person", {"person_id": str(desk.bob.id)}),
+        ("raise_alert", {}),
+        ("snooze", {"length": "soon"}),
+        ("add_tag", {"tag": "new"}),
+    ]
+    sent = {
+        "name": "Money",
+        "query": "refund",
+        "number": str(ticket.id),
+        "action": [kind for kind, _ in actions],
+    }
+    for place, (_, values) in enumerate(actions):
+        sent |= {f"then_{place}_{key}": value for key, value in values.items()}
+    page = browser_as(desk.alice).post("/rules/trial", data=sent, headers=HTMX).text
+    said = words_of(page)[1:]
+    assert said[1].startswith("waits: Set the priority to Low · a person has just set it, so it waits: ")
+    del said[1]
+    assert said == [
+        "not done: Add the tag late · it is so already",
+        "not done: Assign to who is on call · a later action won",
+        "not done: Assign to Alice Moor · a later action won",
+        "acts: Assign to somebody of the team Returns, in turn · assigned Bob Reyes",
+        "acts: Add the note “Hello”",
+        "acts: Answer automatically: “Hello”",
+        "acts: Tell Bob Reyes",
+        "acts: Raise an alert",
+        "not done: Snooze for soon · write how long, such as 30m, 2h, 1d12h or 1w, at most a year",
+        "acts: Add the tag new",
+    ]
+    assert db.session.scalar(select(func.max(Event.id))) == last
+    counts = [
+        db.session.scalar(select(func.count()).select_from(kind)) for kind in (Rule, Delivery, Notification)
+    ]
+    assert counts == [0, 0, 0]
+    assert db.session.scalars(select(Tag.name)).all() == ["late"]
+
+
+def words_of(page: str) -> list[str]:
+    """Each line of a trial: its sign and its words."""
+    lines = re.findall(
+        r'<li><svg class="icon" role="img" aria-label="(.*?)">.*?</svg>(.*?)(?=<li>|</ul>|</li>)',
+        page,
+        re.DOTALL,
+    )
+    return [f"{sign}: {' '.join(re.sub('<.*?>', ' ', text).split())}" for sign, text in lines]
 
 
 def test_without_script_the_page_does_the_same(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
