@@ -183,11 +183,33 @@ def writing(stream: S) -> Iterator[S]:
         session.info.pop("recorded", None)
 
 
+class OutOfOrder(Exception):
+    """A stream was wanted that comes before one that is held: whoever holds it lets go and begins again with all of them."""
+
+    def __init__(self, ident: int) -> None:
+        super().__init__(ident)
+        self.ident = ident
+
+
+@contextmanager
+def writing_all(kind: type[S], idents: Iterable[int]) -> Iterator[dict[int, S]]:
+    """One transaction on several streams of a kind, which are locked by number, so that nobody waits for each other:
+    number -> stream, as it stands under its lock."""
+    first, *others = sorted(set(idents))
+    with writing(kind(id=first)) as stream:
+        yield {first: stream, **{ident: lock(kind(id=ident)) for ident in others}}
+
+
 def recorded(event: Any) -> None:
     """An event was added to this transaction: kept for written(), and told to the watchers."""
     session = db.session()
     session.info["recorded"].append(event)
     announce(session, event.stream)
+
+
+def recording() -> Sequence[Any]:
+    """The events of the transaction that is under way, in their order."""
+    return tuple(db.session().info.get("recorded", ()))
 
 
 def written() -> list[Any]:
@@ -208,6 +230,16 @@ def locked(kind: type[S], ident: int) -> S | None:
     """The stream of this number as it stands under its lock; None when this transaction has not locked it."""
     rows = db.session().info.get("locked", ())
     return next((row for row in rows if isinstance(row, kind) and row.id == ident), None)  # type: ignore[attr-defined]
+
+
+def lock_late(kind: type[S], ident: int) -> S:
+    """Locks a stream of which it shows only now that it is needed. Raises OutOfOrder where that could wait for who waits for
+    this transaction."""
+    if (held := locked(kind, ident)) is not None:
+        return held
+    if any(isinstance(row, kind) and row.id > ident for row in db.session().info.get("locked", ())):  # type: ignore[attr-defined]
+        raise OutOfOrder(ident)
+    return lock(kind(id=ident))
 
 
 def _locked(session: Session, stream: S, ident: Any) -> S:

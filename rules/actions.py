@@ -80,6 +80,15 @@ class Move:
 
 
 @dataclass(frozen=True)
+class MoveToBoard:
+    board: int
+
+    def __post_init__(self) -> None:
+        if not _is_id(self.board):
+            raise ActionError(N_("a board is missing"))
+
+
+@dataclass(frozen=True)
 class SetVip:
     vip: bool
 
@@ -225,6 +234,7 @@ Action = (
     | SetPriority
     | SetLanguage
     | Move
+    | MoveToBoard
     | SetVip
     | Assign
     | AssignNobody
@@ -378,6 +388,14 @@ _KINDS: Mapping[str, Kind] = {
             Move,
             N_("Move to %(column)s"),
             (Detail("column", "column", N_("Column")),),
+        ),
+        Kind(
+            "board",
+            N_("Move to another board"),
+            "board",
+            MoveToBoard,
+            N_("Move to the board %(board)s"),
+            (Detail("board", "board", N_("Board")),),
         ),
         Kind(
             "set_vip",

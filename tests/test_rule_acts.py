@@ -136,7 +136,7 @@ def test_only_who_speaks_the_language(
     with writing(desk.row):
         desk.alice.languages, desk.bob.languages = ["en", "ko"], ["en"]
     team = team_of(desk, now, desk.alice, desk.bob)
-    turn = turns.Turns(desk.board, now)
+    turn = turns.Turns(now)
     turn.next(team.id, [desk.alice], least_loaded=False)
     turn.keep()
     rule = add_rule(desk, "lamp", now, {"kind": "assign_from_team", "team": team.id, "speaking": speaking})

@@ -3,7 +3,7 @@
 What somebody may not see does not exist for them (404); what they may see but not do is refused in words (403).
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -98,6 +98,12 @@ def board_seen_by(person: Person | None, board_id: int, now: datetime) -> Board:
     if board is None:
         raise not_found()
     return board
+
+
+def boards_among(person: Person | None, board_ids: Iterable[int], now: datetime) -> set[int]:
+    """Those of these boards that this person may see."""
+    wanted = set(board_ids)
+    return wanted & set(db.session.scalars(visible_boards(person, now))) if wanted else set()
 
 
 def ticket_seen_by(person: Person | None, number: int, now: datetime, *also: ExecutableOption) -> Ticket:

@@ -11,7 +11,7 @@ from app.desk.events import KINDS
 from app.models.event import Event
 
 CHANGED_FOR = timedelta(minutes=2)  # rules wait 60 s with what a person has set, and a sweep may be late
-_DEEDS = [kind for kind in history.SHOWN if KINDS[kind].deed]
+_DEEDS = [*(kind for kind in history.SHOWN if KINDS[kind].deed), "ticket.left"]
 
 
 class Then(NamedTuple):

@@ -22,6 +22,7 @@ from app.words import N_, gettext, speaking
 
 STEP_FOR = timedelta(minutes=10)  # without an acknowledgement the next step of the ladder is told
 LINK_FOR = timedelta(days=7)
+MOVED_MEANWHILE = N_("This ticket was moved to another board meanwhile. Try again.")
 LEVELS = ("warning", "arrival", "breach")  # each raises the alert that one before it opened
 TITLES = {
     ("first_response", "arrival"): N_("An urgent ticket has arrived"),
@@ -130,7 +131,7 @@ def due_alerts(now: datetime) -> Sequence[tuple[int, int]]:
 def climb(board: Board, alert: Alert, now: datetime) -> int:
     """Tells the next step of the ladder that has somebody on it; returns how many people are told."""
     due_at = alert.wake_at
-    if due_at is None or due_at > now or alert.state != "open":
+    if due_at is None or due_at > now or alert.state != "open" or alert.board_id != board.id:
         return 0
     ladder = ladder_of(alert)
     duty = on_call(board.rota_id, now)
@@ -151,6 +152,8 @@ def acknowledge(board: Board, alert: Alert, *, person: Person, now: datetime) ->
     """Somebody has seen it: the ladder stops. A second acknowledgement changes nothing."""
     if alert.state == "closed":
         raise Refused(N_("This alert has ended already: nothing is left to do."), status=409)
+    if alert.board_id != board.id:
+        raise Refused(MOVED_MEANWHILE, status=409)
     if alert.state == "open":
         alert.state, alert.wake_at = "acknowledged", None
         alert.acknowledged_at, alert.acknowledged_by_id = now, person.id
@@ -188,11 +191,18 @@ def hand_over(board: Board, to: int, now: datetime) -> int:
         )
     ).all()
     for alert in moved:
-        alert.state, alert.step, alert.wake_at = "open", 0, now
-        alert.acknowledged_at = alert.acknowledged_by_id = None
-        deliveries.cancel_pages(alert.id)
+        _climb_again(alert, now)
         _told(board, alert, "alert.handed_over", CLOCK, now)
     return len(moved)
+
+
+def take_along(ticket: Ticket, board: Board, into: Board, now: datetime) -> None:
+    """The ticket has moved to another board, and its alerts with it: where others are on call, what is open and late climbs
+    from the first step again."""
+    for alert in of_tickets([ticket.id])[ticket.id]:
+        alert.board_id = into.id
+        if alert.state != "closed" and alert.level != "warning" and board.rota_id != into.rota_id:
+            _climb_again(alert, now)
 
 
 def sign(alert: Alert, person: Person) -> str:
@@ -248,6 +258,12 @@ def _everyone(board: Board, ticket: Ticket, duty: OnCall, now: datetime) -> list
 def _seeing(board: Board, now: datetime) -> list[Person]:
     """Who may see the board: an alert names a customer, so others are told only when there is nobody else at all."""
     return [person for person in people_working(now) if access.can(person, "see_board", board, now)]
+
+
+def _climb_again(alert: Alert, now: datetime) -> None:
+    alert.state, alert.step, alert.wake_at = "open", 0, now
+    alert.acknowledged_at = alert.acknowledged_by_id = None
+    deliveries.cancel_pages(alert.id)
 
 
 def _return(alert: Alert, now: datetime) -> None:

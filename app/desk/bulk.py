@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.database import db, locked
-from app.desk import access, merges, removals, snoozes, tickets
+from app.desk import access, merges, removals, snoozes, tickets, transfers
 from app.desk.links import Both
 from app.desk.refused import Refused
 from app.models.board import STATES, Board
@@ -116,6 +116,17 @@ def _merge(board: Board, ticket: Ticket, to: Into, by: By, now: datetime) -> Non
     merges.merge(Both(board, ticket, into_board, into), despite_customer=to.anyway, by=by, now=now)
 
 
+def _board(text: str, person: Person, now: datetime) -> int:
+    return access.board_seen_by(person, _number(text), now).id
+
+
+def _transfer(board: Board, ticket: Ticket, to: int, by: By, now: datetime) -> None:
+    into = locked(Board, to)
+    if into is None:
+        raise access.not_found()
+    transfers.transfer(board, ticket, into, by=by, now=now)
+
+
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise _not_offered()
@@ -130,6 +141,7 @@ def _not_offered() -> Refused:
 ACTIONS = {
     "assignee": Action(_person, _assign),
     "column": Action(_column, _move),
+    "board": Action(_board, _transfer),
     "team": Action(
         _team, lambda board, ticket, to, by, now: tickets.give_to_team(board, ticket, to, by=by, now=now)
     ),

@@ -25,6 +25,8 @@ KINDS = {
     # on a board
     "ticket.opened": Kind(N_("opened the ticket"), deed=True),
     "ticket.moved": Kind(N_("moved it from %(old)s to %(new)s"), undo=True, deed=True),
+    "ticket.transferred": Kind(N_("moved it from the board %(old)s to %(new)s"), undo=True, deed=True),
+    "ticket.left": Kind(N_("moved it to the board %(new)s"), deed=True),
     "ticket.ranked": Kind(N_("put it elsewhere in its column"), deed=True),
     "ticket.assigned": Kind(N_("assigned %(new)s"), undo=True, deed=True),
     "ticket.prioritised": Kind(N_("changed the priority from %(old)s to %(new)s"), undo=True, deed=True),

@@ -1,12 +1,14 @@
 """What a firing of a rule did, in words, and taking it back: a person's change like any other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
+
 from app.database import db, insert_new
-from app.desk import access, history, rule_names, rules, undo
+from app.desk import access, history, rule_names, rules, transfers, undo
 from app.desk.events import KINDS
 from app.desk.refused import Refused
 from app.models import vocabulary
@@ -72,6 +74,12 @@ def take_back(board: Board, ticket: Ticket, firing_id: int, *, by: By, now: date
     firing.dropped = [*firing.dropped, *dropped]
     firing.owed, firing.owed_until = [], None
     _goes_on(firing, now)
+
+
+def boards_of(firing_ids: Iterable[int]) -> set[int]:
+    """The boards to which tickets go back when these firings are taken back."""
+    rows = db.session.scalars(select(RuleFiring).where(RuleFiring.id.in_(list(firing_ids)))).all()
+    return transfers.boards_of(event for some in events_of(rows).values() for event in some)
 
 
 def _goes_on(firing: RuleFiring, now: datetime) -> None:

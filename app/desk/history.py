@@ -14,7 +14,7 @@ from app.database import db
 from app.desk.alerts import TITLES
 from app.desk.events import KINDS
 from app.desk.explanations import instant
-from app.models.board import Column
+from app.models.board import Board, Column
 from app.models.customer import Customer
 from app.models.event import Event
 from app.models.person import Person
@@ -31,6 +31,7 @@ SHOWN = frozenset(
     and kind
     not in (
         "ticket.opened",
+        "ticket.left",  # "ticket.transferred" tells it, on the other board
         "ticket.ranked",
         "ticket.deadline",
         "ticket.read",
@@ -46,6 +47,7 @@ THEN = N_("#%(number)s: rule “%(name)s” then %(deeds)s")
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
+MOVED_FROM_WHOM = N_("moved it from the board %(old)s to %(new)s, where nobody has it")
 LEFT_TO_FOUND = N_("left the mood to what is found: %(new)s")
 UNDID = N_("undid: %(deed)s")
 DID_AGAIN = N_("did again: %(deed)s")
@@ -58,6 +60,7 @@ _ACTORS = ("person", "customer", "rule")
 # Which field of its changes an event tells.
 _FIELDS = {
     "ticket.moved": "column",
+    "ticket.transferred": "board",
     "ticket.assigned": "assignee",
     "ticket.teamed": "team",
     "ticket.prioritised": "priority",
@@ -106,7 +109,7 @@ def told(
     now: datetime | None = None,
 ) -> list[Line]:
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
-    Instants are said in `zone`, at `now`. Takes at most five statements for the names."""
+    Instants are said in `zone`, at `now`. Takes at most six statements for the names."""
     names = _Names(events, zone, now)
     lines = []
     for group in _together(events, said_at):
@@ -153,6 +156,8 @@ class _Names:
             Person, {*actors["person"], *told, *_values(events, "assignee"), *_values(events, "person")}
         )
         self._columns = _names_of(Column, set(_values(events, "column")))
+        left_for = {event.changes["to"] for event in events if event.kind == "ticket.left"}
+        self._boards = _names_of(Board, {*left_for, *_values(events, "board")})
         self._teams = _names_of(Team, set(_values(events, "team")))
         self._rules = _names_of(Rule, actors["rule"])
         self._customers = _names_of(Customer, actors["customer"])
@@ -194,6 +199,8 @@ class _Names:
         if event.kind in ("alert.opened", "alert.raised"):
             title = TITLES.get((event.changes["alert_kind"], event.changes["new"]))
             return "", gettext(title) if title else str(event.changes["new"])
+        if event.kind == "ticket.left":
+            return "", self._board(event.changes["to"])
         field = _FIELDS.get(event.kind)
         if field is None:
             return "", ""
@@ -203,6 +210,7 @@ class _Names:
             return "", instant(datetime.fromisoformat(until), self._zone, said_at) if until else ""
         said: dict[str, Callable[[Any], str]] = {
             "column": self._column,
+            "board": self._board,
             "assignee": self._person,
             "person": self._person,
             "other": str,
@@ -219,6 +227,9 @@ class _Names:
 
     def _column(self, column_id: int | None) -> str:
         return self._columns.get(column_id, gettext(N_("a column that is gone")))
+
+    def _board(self, board_id: int | None) -> str:
+        return self._boards.get(board_id, "?")
 
     def _team(self, team_id: int | None) -> str:
         return self._teams.get(team_id, gettext(N_("that is gone")))
@@ -258,6 +269,8 @@ def _wording(event: Event) -> str:
             return PUT_BACK
         if event.by_kind == "person" and event.by_id == new:
             return TAKEN
+    if event.kind == "ticket.transferred" and event.changes.get("assignee", [0, 0])[1] is None:
+        return MOVED_FROM_WHOM
     of_themselves = event.by_kind == "person" and event.by_id in event.changes.get("person", ())
     if of_themselves and event.kind in _OF_THEMSELVES:
         return _OF_THEMSELVES[event.kind]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.database import db
+from app.database import db, lock_late, locked
 from app.desk import (
     acknowledgements,
     alerts,
@@ -15,10 +15,12 @@ from app.desk import (
     rotas,
     snoozes,
     tickets,
+    transfers,
     turns,
     webhooks,
 )
 from app.desk.refused import Refused
+from app.desk.rule_checks import NO_BOARD
 from app.models.board import Board, Column
 from app.models.desk import the_desk
 from app.models.event import By
@@ -39,6 +41,7 @@ from rules.actions import (
     AssignOnCall,
     CallWebhook,
     Move,
+    MoveToBoard,
     RaiseAlert,
     RemoveTag,
     Reply,
@@ -65,16 +68,16 @@ NO_HOURS = N_("the ticket's address has no opening hours that end")
 
 
 class Acts:
-    """What the rules do to the tickets of one board in one sweep, under its lock. `turns` are whose turn it is in which team;
-    they are written down after the lock is given back."""
+    """What the rules do to tickets in one sweep, each under the lock of its board. `turns` are whose turn it is in which team;
+    they are written down after the locks are given back."""
 
-    def __init__(self, board: Board, now: datetime) -> None:
-        self._board = board
+    def __init__(self, now: datetime) -> None:
         self._now = now
-        self.turns = turns.Turns(board, now)
+        self.turns = turns.Turns(now)
 
     def do(self, ticket: Ticket, action: Action, by: By) -> None:
-        """Refused when it cannot be (any more)."""
+        """Refused when it cannot be (any more). Raises OutOfOrder when another board has to be locked first."""
+        self._board = board_of(ticket)
         _VERBS[type(action)](self, ticket, action, by)
 
     # ---- what a ticket is
@@ -104,6 +107,12 @@ class Acts:
         else:
             column = self._board.column_for(action.column)
         tickets.move(self._board, ticket, to=column.id, by=by, now=self._now)
+
+    def _move_to_board(self, ticket: Ticket, action: MoveToBoard, by: By) -> None:
+        if db.session.get(Board, action.board) is None:
+            raise Refused(NO_BOARD)
+        into = lock_late(Board, action.board)
+        transfers.transfer(self._board, ticket, into, by=by, now=self._now)
 
     def _set_vip(self, ticket: Ticket, action: SetVip, by: By) -> None:
         customers.set_vip(self._board, ticket.customer, action.vip, by=by, now=self._now)
@@ -136,7 +145,7 @@ class Acts:
         tickets.assign(self._board, ticket, people[0].id, by=by, now=self._now)
 
     def _assign_from_team(self, ticket: Ticket, action: AssignFromTeam, by: By) -> None:
-        people = self.turns.able(_team(action.team))
+        people = self.turns.able(_team(action.team), self._board)
         if action.speaking and people:
             people = [person for person in people if turns.speaks(person, ticket)]
             if not people:
@@ -225,6 +234,7 @@ _VERBS: dict[type[Action], Callable[[Acts, Ticket, Any, By], None]] = {
     SetPriority: Acts._set_priority,
     SetLanguage: Acts._set_language,
     Move: Acts._move,
+    MoveToBoard: Acts._move_to_board,
     SetVip: Acts._set_vip,
     Assign: Acts._assign,
     AssignNobody: Acts._assign_nobody,
@@ -241,6 +251,14 @@ _VERBS: dict[type[Action], Callable[[Acts, Ticket, Any, By], None]] = {
     RaiseAlert: Acts._raise_alert,
     CallWebhook: Acts._call_webhook,
 }
+
+
+def board_of(ticket: Ticket) -> Board:
+    """As it stands under the lock that is held."""
+    board = locked(Board, ticket.board_id)
+    if board is None:
+        raise RuntimeError(f"the board of ticket {ticket.id} is not locked")
+    return board
 
 
 def _tag_name(tag: int | str) -> str:

@@ -6,7 +6,7 @@ from datetime import datetime
 from app.database import db
 from app.desk import tickets
 from app.desk.refused import Refused
-from app.models.board import Column
+from app.models.board import Board, Column
 from app.models.person import Person
 from app.models.team import Team
 from app.models.webhook import Webhook
@@ -18,11 +18,14 @@ from rules.actions import (
     AssignFromTeam,
     CallWebhook,
     Move,
+    MoveToBoard,
     RemoveTag,
     SetTeam,
     TellPerson,
     TellTeam,
 )
+
+NO_BOARD = N_("That board is not there any more.")
 
 
 def checked(action: Action, now: datetime) -> Action:
@@ -40,6 +43,9 @@ def checked(action: Action, now: datetime) -> Action:
         case Move(int(column)):
             if db.session.get(Column, column) is None:
                 raise Refused(N_("That column is not there any more."), field="actions")
+        case MoveToBoard():
+            if db.session.get(Board, action.board) is None:
+                raise Refused(NO_BOARD, field="actions")
         case CallWebhook():
             if db.session.get(Webhook, action.webhook) is None:
                 raise Refused(N_("That webhook is not there any more."), field="actions")

@@ -332,6 +332,7 @@ def changed(
     board: Board,
     ticket: Ticket,
     kind: str,
+    /,
     *,
     by: By,
     now: datetime,
@@ -403,6 +404,10 @@ _FASTER = {
     "ticket.moved": (
         N_("%(name)s has moved this to %(column)s meanwhile."),
         N_("This has moved to %(column)s meanwhile."),
+    ),
+    "ticket.transferred": (
+        N_("%(name)s has moved this to another board meanwhile."),
+        N_("This has moved to another board meanwhile."),
     ),
     "ticket.assigned": (
         N_("%(name)s has changed who has this meanwhile."),

@@ -22,20 +22,20 @@ class Turns:
     """Of the teams that one sweep of a board assigns to. Read under the board's lock, written by `keep` after it: another
     board may take the same turn at the same time, and none waits for the other."""
 
-    def __init__(self, board: Board, now: datetime) -> None:
-        self._board = board
+    def __init__(self, now: datetime) -> None:
         self._now = now
-        self._able: dict[int, list[Person]] = {}
+        self._able: dict[tuple[int, int], list[Person]] = {}
         self._turns: dict[int, dict[int, int]] = {}
         self._taken: set[tuple[int, int]] = set()
 
-    def able(self, team: Team) -> list[Person]:
+    def able(self, team: Team, board: Board) -> list[Person]:
         """Who of a team works here and may see the board now, by name."""
-        if team.id not in self._able:
+        key = (team.id, board.id)
+        if key not in self._able:
             people = [person for person in team.people if person.works_here(self._now)]
-            seeing = access.who_see({(person.id, self._board.id) for person in people}, self._now)
-            self._able[team.id] = [person for person in people if (person.id, self._board.id) in seeing]
-        return self._able[team.id]
+            seeing = access.who_see({(person.id, board.id) for person in people}, self._now)
+            self._able[key] = [person for person in people if (person.id, board.id) in seeing]
+        return self._able[key]
 
     def next(self, team_id: int, people: Sequence[Person], *, least_loaded: bool) -> Person:
         """Who of these is next; of several with the same load it is whose turn is longest ago."""

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, false, or_, select
 
 from app.config import settings
 from app.database import db, locked, written
-from app.desk import access, merges, moods, removals, snoozes, tickets, unmerges
+from app.desk import access, merges, moods, removals, snoozes, tickets, transfers, unmerges
 from app.desk.events import KINDS
 from app.desk.history import Line
 from app.desk.links import Both
@@ -92,6 +92,11 @@ def beside(of: Mapping[int, Sequence[Event]]) -> set[int]:
     return {number for number in numbers if number is not None}
 
 
+def boards_beside(of: Mapping[int, Sequence[Event]]) -> set[int]:
+    """The boards that tickets go back to when the events of events_of() are taken back."""
+    return transfers.boards_of(event for events in of.values() for event in events)
+
+
 def offers(lines: Iterable[Line], now: datetime) -> dict[tuple[int, int], str]:
     """(line, place of the sentence) -> the token that takes back what it tells, where that is what people did in the last
     minutes and nothing has touched it since."""
@@ -137,8 +142,9 @@ def take_back(board: Board, ticket: Ticket, events: Iterable[Event], *, by: By, 
     for event in events:
         if ticket.deleted_at is not None and event.kind != "ticket.deleted":
             raise access.not_found()
+        here = locked(Board, ticket.board_id) if ticket.board_id is not None else None
         try:
-            BACK[event.kind](board, ticket, event, by, now)
+            BACK[event.kind](here or board, ticket, event, by, now)
         except Refused as refused:
             raise _already(ticket, event) or refused from None
 
@@ -146,6 +152,10 @@ def take_back(board: Board, ticket: Ticket, events: Iterable[Event], *, by: By, 
 def _move(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -> None:
     old, new = event.changes["column"]
     tickets.move(board, ticket, to=old, expected=new, by=by, now=now, undoes=event)
+
+
+def _transfer(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -> None:
+    transfers.put_back(board, ticket, event, by=by, now=now)
 
 
 def _assign(board: Board, ticket: Ticket, event: Event, by: By, now: datetime) -> None:
@@ -213,6 +223,7 @@ def _merge(into_board: Board, into: Ticket, event: Event, by: By, now: datetime)
 # How each kind of change that KINDS says can be undone is taken back.
 BACK: dict[str, Back] = {
     "ticket.moved": _move,
+    "ticket.transferred": _transfer,
     "ticket.assigned": _assign,
     "ticket.teamed": _give_to_team,
     "ticket.prioritised": _prioritise,

@@ -21,6 +21,7 @@ from rules.actions import (
     Assign,
     AssignNobody,
     Move,
+    MoveToBoard,
     RemoveTag,
     SetLanguage,
     SetPriority,
@@ -39,6 +40,7 @@ DONE_BY = {
     "team": ("ticket.teamed",),
     "column": ("ticket.moved",),
     "state": ("ticket.moved",),
+    "board": ("ticket.transferred",),
     "language": ("ticket.language",),
 }
 
@@ -67,6 +69,8 @@ def aim_of(action: Action) -> Aim | None:
             return Aim("language", language)
         case Move(column):
             return Aim("column" if isinstance(column, int) else "state", str(column))
+        case MoveToBoard(board):
+            return Aim("board", str(board))
         case Assign(person_id):
             return Aim("assignee", str(person_id))
         case AssignNobody():

@@ -46,6 +46,7 @@ def show() -> Response:
         board=boards[0] if len(boards) == 1 else None,
         states=STATES,
         people=sorted(people, key=lambda one: (one.name.casefold(), one.id)),
+        others=[one for one in access.boards_seen_by(person, at) if [one] != boards],
         choices=choices[0] if choices else conversation.Choices([], [], [], []),
         priorities=PRIORITIES,
         snoozes=snoozes.choices(at, person.zone),
@@ -86,13 +87,17 @@ def _done() -> AnyResponse:
         return _question(name, numbers)
     value = bulk.read(wanted, signed_in_person(), at)
     beside = [value.number] if isinstance(value, bulk.Into) else []
+    into = [value] if name == "board" else []
     numbers = [number for number in numbers if number not in beside]
     before = undo.read(request.form["undo"]) if request.form.get("undo") else []
     numbers, left = (
         (numbers[: steps.AT_ONCE], numbers[steps.AT_ONCE :]) if told.by_script() else (numbers, [])
     )
     outcome = steps.each(
-        numbers, lambda board, ticket: bulk.do(action, board, ticket, value, by=by, now=at), beside=beside
+        numbers,
+        lambda board, ticket: bulk.do(action, board, ticket, value, by=by, now=at),
+        beside=beside,
+        into=into,
     )
     count = len(outcome.done) + request.form.get("done", 0, type=int)
     text = _said(name, count, value)

@@ -8,7 +8,7 @@ from wtforms import IntegerField, StringField
 from wtforms.validators import InputRequired, NumberRange, Optional, Regexp
 
 from app.auth import login_required, now, signed_in_person
-from app.database import db, writing
+from app.database import db
 from app.desk import access, tickets
 from app.desk.ranks import Place
 from app.desk.refused import Refused
@@ -83,8 +83,7 @@ def create(number: int) -> AnyResponse:
     try:
         if not form.validate():
             raise Refused(N_("Choose a column of this board."), field="column")
-        with writing(Board(id=ticket.board_id)) as board:
-            ticket = access.ticket_seen_by(person, number, at)
+        with ticket_page.working_on(number) as (board, ticket):
             left = ticket.column_id
             to, place = form.where(board), form.wanted()
             tickets.move(board, ticket, to=to, expected=form.expected.data, place=place, by=person.by, now=at)

@@ -73,6 +73,12 @@ WAYS: Mapping[str, Way] = {
     ),
     "language": Way("choice", choices=_languages),
     "column": Way("choice", _column, choices=_columns, nothing=N_("Choose a column")),
+    "board": Way(
+        "choice",
+        _id,
+        choices=lambda _now: [(str(board.id), board.name) for board in all_boards()],
+        nothing=N_("Choose a board"),
+    ),
     "yes_no": Way(
         "choice",
         lambda value: value != "no",

@@ -79,7 +79,8 @@ def take_back(rule_id: int) -> AnyResponse:
     of: dict[int, list[int]] = {}
     for row, _ in _between(rule_id, since, until)[:MOST]:
         of.setdefault(row.ticket_id, []).append(row.id)
-    outcome = steps.each(of, lambda board, ticket: _take_back(board, ticket, of))
+    into = firings.boards_of(row for some in of.values() for row in some)
+    outcome = steps.each(of, lambda board, ticket: _take_back(board, ticket, of), into=into)
     count = len(outcome.done)
     text = ngettext("Taken back on %(num)s ticket.", "Taken back on %(num)s tickets.", count)
     back = f"/undo/{undo.token(outcome.stretches)}" if outcome.stretches else None

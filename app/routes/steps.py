@@ -1,13 +1,13 @@
 """One thing done to many tickets: in one transaction for each hundred, under the locks of their boards, each by itself."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy import select
 
 from app.auth import now, signed_in_person
-from app.database import db, lock, writing, written
+from app.database import db, writing_all, written
 from app.desk import access
 from app.desk.refused import Refused
 from app.desk.undo import Stretch, stretches
@@ -38,24 +38,27 @@ def each(
     do: Callable[[Board, Ticket], None],
     *,
     beside: Iterable[int] = (),
+    into: Iterable[int] = (),
     deleted: bool = False,
 ) -> Outcome:
     """Calls `do` for each of these tickets that the signed-in person may see; the others are not found. What is `beside`
-    them may be changed with each: its boards are locked, too. With `deleted` those are found that were deleted."""
+    them may be changed with each: its boards are locked, too, as are those `into` which they may come, of which the person
+    sees them. With `deleted` those are found that were deleted."""
     wanted, others = list(dict.fromkeys(numbers)), list(beside)
     boards = access.boards_of_tickets(signed_in_person(), [*wanted, *others], now(), deleted=deleted)
+    coming = access.boards_among(signed_in_person(), into, now())
     outcome = Outcome(failed=[_not_found(number) for number in wanted if number not in boards])
     found = sorted((number for number in wanted if number in boards), key=lambda number: boards[number])
     for start in range(0, len(found), AT_ONCE):
         some = found[start : start + AT_ONCE]
         board_ids = {boards[number] for number in (*some, *others) if number in boards}
-        _some(some, sorted(board_ids), do, outcome, deleted)
+        _some(some, board_ids | coming, do, outcome, deleted)
     return outcome
 
 
 def _some(
     numbers: Sequence[int],
-    board_ids: Sequence[int],
+    board_ids: Collection[int],
     do: Callable[[Board, Ticket], None],
     outcome: Outcome,
     deleted: bool,
@@ -63,8 +66,7 @@ def _some(
     done: list[int] = []
     failed: list[Failure] = []
     person, at = signed_in_person(), now()
-    with writing(Board(id=board_ids[0])) as first:
-        boards = {first.id: first} | {board_id: lock(Board(id=board_id)) for board_id in board_ids[1:]}
+    with writing_all(Board, board_ids) as boards:
         seen = access.boards_of_tickets(person, numbers, at, deleted=deleted)
         rows = {row.id: row for row in db.session.scalars(select(Ticket).where(Ticket.id.in_(seen)))}
         for number in numbers:

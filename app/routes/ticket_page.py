@@ -1,7 +1,7 @@
 """The page of a ticket as all its routes show it: whole, or the parts that a change may have touched."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import now, signed_in_person
 from app.config import settings
-from app.database import db, writing
+from app.database import db, writing_all
 from app.desk import (
     access,
+    alerts,
     deadlines,
     explanations,
     history,
@@ -41,14 +42,18 @@ SURE = 80  # of a hundred: with less it is said how sure a language is
 
 
 @contextmanager
-def working_on(number: int) -> Iterator[tuple[Board, Ticket]]:
-    """A transaction on the ticket's board, and both under its lock. Refused with 404 when it is not for this person."""
+def working_on(number: int, *, into: Iterable[int] = ()) -> Iterator[tuple[Board, Ticket]]:
+    """A transaction on the ticket's board, and both under its lock; the boards `into` which it may come are locked, too,
+    where this person sees them. Refused with 404 when it is not for this person."""
     ticket = access.ticket_seen_by(signed_in_person(), number, now())
-    with writing(Board(id=ticket.board_id)) as board:
+    boards = {ticket.board_id, *access.boards_among(signed_in_person(), into, now())}
+    with writing_all(Board, boards) as held:
         ticket = access.ticket_seen_by(signed_in_person(), number, now())
+        if ticket.board_id not in held:
+            raise Refused(alerts.MOVED_MEANWHILE, status=409)
         if ticket.merged_into_id is not None:
             raise tickets.merged(ticket)
-        yield board, ticket
+        yield held[ticket.board_id], ticket
 
 
 def changed(number: int, anchor: str = "", said: str | None = None) -> AnyResponse:
@@ -133,6 +138,7 @@ def shown(
         begun=forwards_begun(person.id, number),
         limits=settings(),
         said=said,
+        may_transfer=len(access.boards_seen_by(person, at)) > 1,
         may_delete=access.can(person, "delete_tickets", board, at),
         may_block=access.can(person, "block_senders", None, at),
         may_see_rules=access.can(person, "see_rules", None, at),

@@ -26,7 +26,7 @@ def show(number: int) -> Response:
 def take_back(number: int, firing_id: int) -> AnyResponse:
     ticket = _seen(number)
     try:
-        with working_on(number) as (board, ticket):
+        with working_on(number, into=firings.boards_of([firing_id])) as (board, ticket):
             firings.take_back(board, ticket, firing_id, by=acting(), now=now())
     except Refused as error:
         return sheets.refused(ticket, error, _page(_seen(number), error) if error.status == 409 else None)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flask import Response, flash, make_response, redirect, url_for
 
-from app.database import lock, writing
+from app.database import writing_all
 from app.desk import access
 from app.desk.links import Both
 from app.desk.merges import where_now
@@ -24,9 +24,7 @@ def working_on_both(number: int, other: int, person: Person, now: datetime) -> I
     for this person, with words for another that is not."""
     numbers = (number, _another(number, other))
     boards = [_seen(person, one, now, one == other).board_id for one in numbers]
-    first, *more = sorted(set(boards))
-    with writing(Board(id=first)) as locked:
-        held = {first: locked, **{one: lock(Board(id=one)) for one in more}}
+    with writing_all(Board, boards) as held:
         ticket, another = (_seen(person, one, now, one == other) for one in numbers)
         if {ticket.board_id, another.board_id} - held.keys():
             raise Refused(

@@ -39,6 +39,7 @@ def _taken_back(events: Mapping[int, Sequence[Event]]) -> steps.Outcome:
         events,
         lambda board, ticket: undo.take_back(board, ticket, events[ticket.id], by=by, now=at),
         beside=undo.beside(events),
+        into=undo.boards_beside(events),
         deleted=True,
     )
     if not outcome.done and outcome.failed:

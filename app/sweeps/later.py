@@ -29,8 +29,9 @@ def leave_due(now: datetime) -> int:
             _leave(message_id, number, board_id, now)
         except Refused:
             with writing(Board(id=board_id)) as board:
-                if (message := _due(message_id, now)) is not None:
-                    held.hold(board, db.session.get_one(Ticket, number), message, now=now)
+                message, ticket = _due(message_id, now), db.session.get_one(Ticket, number)
+                if message is not None and ticket.board_id == board_id:
+                    held.hold(board, ticket, message, now=now)
     return len(due)
 
 

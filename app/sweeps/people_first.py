@@ -11,16 +11,18 @@ from app.models.event import Event
 from app.models.ticket import Tag, Ticket
 from rules.plan import GUARD_FOR, Owed, Slot
 
-# What a person has set when they recorded this. Who answers moves the ticket too, which is an event of its own.
-_SLOTS = {
-    "ticket.moved": "column",
-    "ticket.assigned": "assignee",
-    "ticket.teamed": "team",
-    "ticket.prioritised": "priority",
-    "ticket.language": "language",
-    "ticket.snoozed": "snooze",
-    "ticket.unsnoozed": "snooze",
-    "message.replied": "reply",
+# What a person has set when they recorded this. Who answers moves the ticket too, which is an event of its own. Another
+# board would take the ticket out of the column that they chose, and perhaps from whom.
+_SLOTS: Mapping[str, tuple[Slot, ...]] = {
+    "ticket.moved": ("column", "board"),
+    "ticket.transferred": ("board",),
+    "ticket.assigned": ("assignee", "board"),
+    "ticket.teamed": ("team", "board"),
+    "ticket.prioritised": ("priority",),
+    "ticket.language": ("language",),
+    "ticket.snoozed": ("snooze",),
+    "ticket.unsnoozed": ("snooze",),
+    "message.replied": ("reply",),
 }
 _OF_TAGS = ("ticket.tagged", "ticket.untagged")
 
@@ -61,7 +63,7 @@ def _set_on_tickets(
     tags = _tags({name for row in rows if row.kind in _OF_TAGS for name in row.changes["tag"] if name})
     for ticket_id, kind, changes, at in rows:
         if kind in _SLOTS:
-            found[ticket_id][_SLOTS[kind]] = at
+            found[ticket_id].update(dict.fromkeys(_SLOTS[kind], at))
         else:
             for name in filter(None, changes["tag"]):
                 found[ticket_id][f"tags:{tags.get(name)}"] = at

@@ -8,11 +8,10 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from app.database import db, trouble
+from app.database import OutOfOrder, db, recording, trouble
 from app.desk import tickets
 from app.desk.refused import Refused
-from app.desk.rule_acts import CAPPED, Acts
-from app.models.board import Board
+from app.desk.rule_acts import CAPPED, Acts, board_of
 from app.models.event import CLOCK, By
 from app.models.judged import truth_of
 from app.models.rule import RuleFiring, RuleState
@@ -20,7 +19,7 @@ from app.models.ticket import Ticket
 from app.sweeps.firings import Firings, owing
 from app.sweeps.hourly import Hourly
 from app.sweeps.people_first import set_at
-from rules.actions import SetVip
+from rules.actions import MoveToBoard, SetVip
 from rules.plan import GUARD_FOR, Change, Plan, State, plan, settle_owed
 from rules.rule import Rule
 
@@ -38,13 +37,15 @@ class RuleFailed(Exception):
 
 
 def apply_rules(
-    board: Board, due: Sequence[Ticket], rules: Sequence[Rule], acts: Acts, hourly: Hourly, now: datetime
+    due: Sequence[Ticket], rules: Sequence[Rule], acts: Acts, hourly: Hourly, now: datetime
 ) -> Counter[str]:
+    """Rounds over these tickets, until no rule acts any more or rules disagree. Who moves one to another board has it judged
+    there in the next round."""
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
-    disputed: dict[int, set[int]] = {}
+    disputed: dict[int, set[int]] = defaultdict(set)
     vip = any(isinstance(action, SetVip) for rule in rules for action in rule.actions)
-    for _ in range(MOST_ROUNDS):
+    for number in range(MOST_ROUNDS):
         if not rules or not to_judge:
             return counts
         db.session.flush()
@@ -73,18 +74,19 @@ def apply_rules(
                 counts["firings"] += 1
             for dropped in (*settled.dropped, *judged.dropped):
                 written.dropped(dropped, dropped.reason)
-            changes = (*settled.changes, *judged.changes)
+            changes = _board_first((*settled.changes, *judged.changes))
             for change in changes:
-                if _act(board, acts, ticket, change, written) == CAPPED:
+                if _act(acts, ticket, change, written) == CAPPED:
                     hourly.capped(change.rule_id)
             if changes:
                 acted[ticket_id] = ticket
-                disputed[ticket_id] = {change.rule_id for change in changes}
+                if number:  # what set them off in the first round may be no part of the quarrel
+                    disputed[ticket_id] |= {change.rule_id for change in changes}
         _remember(plans, states)
         to_judge = acted
     for ticket in to_judge.values():
         names = ", ".join(rule.name for rule in rules if rule.id in disputed[ticket.id])
-        tickets.changed(board, ticket, "ticket.disputed", by=CLOCK, now=now, rules=[None, names])
+        tickets.changed(board_of(ticket), ticket, "ticket.disputed", by=CLOCK, now=now, rules=[None, names])
     return counts
 
 
@@ -154,18 +156,26 @@ def _remember(plans: Mapping[int, Plan], states: Mapping[int, Mapping[int, State
         db.session.execute(update(RuleState), old)
 
 
-def _act(board: Board, acts: Acts, ticket: Ticket, change: Change, firings: Firings) -> str | None:
+def _board_first(changes: Sequence[Change]) -> list[Change]:
+    """What is done to a ticket that changes boards is done on the board that it comes to: its columns, who is on call there."""
+    return sorted(changes, key=lambda change: not isinstance(change.action, MoveToBoard))
+
+
+def _act(acts: Acts, ticket: Ticket, change: Change, firings: Firings) -> str | None:
     """Carries an action out and writes down which events that made. What cannot be any more is passed over; returns why."""
-    before = board.seq
+    before = len(recording())
     try:
         acts.do(ticket, change.action, By("rule", change.rule_id))
     except Refused as refused:
         log.info("rule %s cannot act on ticket %s: %s", change.rule_id, ticket.id, refused)
         firings.dropped(change, refused.text, **refused.values)
         return refused.text
+    except OutOfOrder:
+        raise
     except Exception as error:
         if trouble(error):
             raise
         raise RuleFailed(change.rule_id, error) from error
-    firings.did(change, (board.id, before + 1, board.seq) if board.seq > before else None)
+    made = [event.seq for event in recording()[before:] if event.stream == ticket.board_id]
+    firings.did(change, (ticket.board_id, made[0], made[-1]) if made else None)
     return None

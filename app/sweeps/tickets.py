@@ -2,16 +2,16 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, select, update
 from sqlalchemy.orm import selectinload
 
-from app.database import bookkeeping, db, trouble, words_of, writing
+from app.database import OutOfOrder, bookkeeping, db, trouble, words_of, writing, writing_all
 from app.desk import alerts, deadlines, rotas, snoozes, tickets, waking
 from app.desk import rules as desk_rules
-from app.desk.rule_acts import Acts
+from app.desk.rule_acts import Acts, board_of
 from app.models import vocabulary
 from app.models.alert import Alert
 from app.models.board import UNRESOLVED, Board, all_boards
@@ -129,37 +129,47 @@ def _keep_failure(rule_id: int, error: Exception, now: datetime) -> None:
 
 
 def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set[int]) -> Counter[str]:
-    """One batch of one board, in one transaction: rules, on call, deadlines, alerts, and when to look again."""
+    """One batch of one board. Where a rule moves a ticket to a board that has to be locked before this one, all of it is done
+    again under both locks: that is rare, and holds nobody else up."""
+    boards = {board_id}
+    while True:
+        try:
+            return _judge_under(boards, board_id, ticket_ids, now, without)
+        except OutOfOrder as wanted:
+            boards.add(wanted.ident)
+
+
+def _judge_under(
+    boards: Collection[int], board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set[int]
+) -> Counter[str]:
+    """The batch in one transaction: rules, on call, deadlines, alerts, and when to look again. What has come to another board
+    meanwhile is judged there."""
     counts: Counter[str] = Counter()
-    with writing(db.session.get_one(Board, board_id)) as board:
-        acts, hourly = Acts(board, now), Hourly(now)
+    with writing_all(Board, boards) as held:
+        board, acts, hourly = held[board_id], Acts(now), Hourly(now)
         due = db.session.scalars(
             select(Ticket)
-            .where(Ticket.id.in_(ticket_ids), Ticket.wake_at <= now)
+            .where(Ticket.id.in_(ticket_ids), Ticket.wake_at <= now, Ticket.board_id == board_id)
             .options(selectinload(Ticket.tags))
             .order_by(Ticket.wake_at, Ticket.id)
         ).all()
         counts["woken"] += sum(snoozes.end_if_over(board, ticket, now) for ticket in due)
         on = db.session.get_one(Desk, 1).rules_on
         rules = [rule for rule in desk_rules.enabled() if rule.id not in without] if on else []
-        counts += apply_rules(board, due, rules, acts, hourly, now)
+        counts += apply_rules(due, rules, acts, hourly, now)
+        counts["tickets"] += len(due)
         zone = vocabulary.desk_zone()
-        desk_promises = deadlines.Promises(board)
-        duty = rotas.on_call(board.rota_id, now)
-        on_call = duty.primary or duty.backup
-        for ticket in due:
-            counts["tickets"] += 1
-            calendar = desk_promises.calendar(ticket)
-            if on_call is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
-                tickets.assign(board, ticket, on_call.id, by=CLOCK, now=now)
-                counts["assigned"] += 1
-        found, moved = _promised(board, due, desk_promises, counts, now)
+        desk_promises: dict[int, deadlines.Promises] = {}
+        for here, some in _by_board(due):
+            desk_promises[here.id] = deadlines.Promises(here)
+            counts["assigned"] += _give_to_on_call(here, some, desk_promises[here.id], now)
+        found, moved = _promised(due, desk_promises, counts, now)
         watching = [rule for rule in rules if _watches_promises(rule)]
         if moved and watching:
             # Rules may ask for deadlines and alerts, which are known only now. Once: what they change in turn, they see
             # when the tickets are looked at next.
-            counts += apply_rules(board, moved, rules, acts, hourly, now)
-            found |= _promised(board, moved, desk_promises, counts, now)[0]
+            counts += apply_rules(moved, rules, acts, hourly, now)
+            found |= _promised(moved, desk_promises, counts, now)[0]
         db.session.flush()
         owed = next_owed([ticket.id for ticket in due], now)
         for ticket in due:
@@ -169,10 +179,32 @@ def _judge(board_id: int, ticket_ids: Sequence[int], now: datetime, without: Set
     return counts
 
 
+def _by_board(due: Iterable[Ticket]) -> Iterator[tuple[Board, list[Ticket]]]:
+    """The tickets of each board: those that rules have moved are on another one, whose lock is held, too."""
+    of: dict[int, list[Ticket]] = defaultdict(list)
+    for ticket in due:
+        of[ticket.board_id].append(ticket)
+    for some in of.values():
+        yield board_of(some[0]), some
+
+
+def _give_to_on_call(
+    board: Board, due: Iterable[Ticket], desk_promises: deadlines.Promises, now: datetime
+) -> int:
+    duty = rotas.on_call(board.rota_id, now)
+    on_call = duty.primary or duty.backup
+    assigned = 0
+    for ticket in due:
+        calendar = desk_promises.calendar(ticket)
+        if on_call is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
+            tickets.assign(board, ticket, on_call.id, by=CLOCK, now=now)
+            assigned += 1
+    return assigned
+
+
 def _promised(
-    board: Board,
     due: Sequence[Ticket],
-    desk_promises: deadlines.Promises,
+    desk_promises: dict[int, deadlines.Promises],
     counts: Counter[str],
     now: datetime,
 ) -> tuple[dict[int, Sequence[promises.Deadline]], list[Ticket]]:
@@ -182,8 +214,10 @@ def _promised(
     found: dict[int, Sequence[promises.Deadline]] = {}
     moved: list[Ticket] = []
     for ticket in due:
-        before = ticket.version
-        found[ticket.id] = desk_promises.of(ticket, states[ticket.id], now)
+        before, board = ticket.version, board_of(ticket)
+        if board.id not in desk_promises:
+            desk_promises[board.id] = deadlines.Promises(board)
+        found[ticket.id] = desk_promises[board.id].of(ticket, states[ticket.id], now)
         deadlines.keep(board, ticket, found[ticket.id], now)
         counts["alerts"] += _alert(board, ticket, known[ticket.id], found[ticket.id], now)
         if ticket.version != before:

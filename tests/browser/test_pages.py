@@ -41,6 +41,7 @@ SIGNED_IN = (
     "/tickets/{ticket}/move",
     "/tickets/{ticket}/snooze",
     "/tickets/{ticket}/merge",
+    "/tickets/{ticket}/board",
     "/tickets/{ticket}/rules",
     "/tickets/{ticket}/block",
     "/tickets/deleted",

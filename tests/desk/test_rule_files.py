@@ -53,6 +53,7 @@ ACTIONS = st.one_of(
     st.fixed_dictionaries({"kind": st.just("set_priority"), "priority": st.sampled_from(["low", "urgent"])}),
     st.fixed_dictionaries({"kind": st.just("set_language"), "language": st.sampled_from(["de", "ko"])}),
     st.fixed_dictionaries({"kind": st.just("move"), "column": st.sampled_from(["open", "resolved"])}),
+    st.fixed_dictionaries({"kind": st.just("board"), "board": st.sampled_from(IDS["board"])}),
     st.fixed_dictionaries({"kind": st.just("set_vip"), "vip": st.booleans()}),
     st.fixed_dictionaries({"kind": st.sampled_from(["assign", "tell_person"]), "person_id": PEOPLE}),
     st.fixed_dictionaries({"kind": st.sampled_from(["set_team", "tell_team"]), "team": st.just(1)}),

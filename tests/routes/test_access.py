@@ -93,6 +93,8 @@ TABLE = {
     "POST /tickets/<int:number>/links/removal": Row(BOARD),
     "GET /tickets/<int:number>/merge": Row(BOARD),
     "POST /tickets/<int:number>/merge": Row(BOARD),
+    "GET /tickets/<int:number>/board": Row(BOARD),
+    "POST /tickets/<int:number>/board": Row(BOARD),
     "GET /messages/<int:message_id>/split": Row(BOARD),
     "POST /messages/<int:message_id>/split": Row(BOARD),
     "POST /tickets/<int:number>/spam": Row(BOARD),

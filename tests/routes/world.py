@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from app.database import bookkeeping, db, writing
-from app.desk import alerts, blocked, inbox, invitations, sign_ins, tickets, undo
+from app.desk import alerts, blocked, boards, inbox, invitations, sign_ins, tickets, undo
 from app.desk.sealed import seal
 from app.models.alert import Alert
 from app.models.backtest import Backtest
-from app.models.board import Board, BoardPerson
+from app.models.board import BoardPerson
 from app.models.company import Company
 from app.models.customer import Customer
 from app.models.delivery import Delivery
@@ -81,13 +81,15 @@ def make_world(desk: SmallDesk, now: datetime) -> World:
     """The small desk, somebody on call for its board, an agent of a second board, and one ticket with all it can have."""
     with writing(desk.row) as row:
         on_call, shift = _on_call(desk, now)
-        elsewhere = Board(name="Wholesale", created_at=now)
+        elsewhere = boards.add(
+            row, name="Wholesale", policy_id=None, rota_id=None, owner=desk.dana, by=CLOCK, now=now
+        )
         rules = {
             actor: Rule(position=n, name=actor, query=LAMPS, actions=[]) for n, actor in enumerate(ACTORS)
         }
         teams = {actor: Team(name=actor, created_at=now) for actor in ACTORS}
         tags = {actor: Tag(name=actor) for actor in ACTORS}
-        db.session.add_all([elsewhere, *rules.values(), *teams.values(), *tags.values()])
+        db.session.add_all([*rules.values(), *teams.values(), *tags.values()])
         db.session.flush()
         db.session.add(BoardPerson(board_id=elsewhere.id, person_id=desk.charlie.id))
         link = invitations.invite(row, on_call, by=CLOCK, now=now)

@@ -58,6 +58,7 @@ PAGES = (
     "/tickets/{number}/snooze",
     "/tickets/{number}/rules",
     "/tickets/{number}/merge",
+    "/tickets/{number}/board",
     "/tickets/{number}/deletion",
     "/tickets/{number}/block",
     "/tickets/deleted",

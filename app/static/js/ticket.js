@@ -90,9 +90,16 @@ function settle() {
   for (const list of part("rail").querySelectorAll(".rail-form:not(.is-changed) select")) {
     list.selectedIndex = Math.max(0, [...list.options].findIndex((option) => option.defaultSelected));
   }
-  if (board.hidden) board.dataset.seq = Math.max(Number(board.dataset.seq), Number(part("messages").dataset.seq));
+  if (board.hidden) follow(part("messages").dataset);
   read();
   count();
+}
+
+// The board that the ticket is on: it may have come to another one.
+function follow({ of, seq }) {
+  const moved = of !== board.dataset.board;
+  Object.assign(board.dataset, { board: of, seq: moved ? seq : Math.max(Number(board.dataset.seq), Number(seq)) });
+  if (moved) document.dispatchEvent(new CustomEvent("live:follow"));
 }
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {

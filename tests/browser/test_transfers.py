@@ -1,0 +1,47 @@
+"""A ticket is moved to another board in a real browser: everybody's boards and its own page hear of it, and of the undo."""
+
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import expect
+
+from tests.desk.boards import second_board
+from tests.stories import ticket_in
+
+
+def test_from_one_board_to_the_other_and_back(
+    serve: Callable[..., Any], new_page: Callable[..., Any], desk: Any, now: Any
+) -> None:
+    ticket = ticket_in(desk, "open", "Lamp", now)
+    other = second_board(desk, now)
+    url = serve(CLOCK="off").url
+    alice, there = new_page(url, desk.alice), new_page(url, desk.dana)
+    own = there.context.new_page()
+    for page, address in ((alice, f"/boards/{desk.board.id}"), (there, f"/boards/{other.id}")):
+        page.goto(address)
+        page.locator("#live[data-state=live]").wait_for()
+    own.goto(f"/tickets/{ticket.id}")
+    own.locator("#live[data-state=live]").wait_for()
+    card = f"#column_%s #ticket_{ticket.id}"
+
+    alice.locator(card % desk.columns["open"].id).get_by_role("link", name="Lamp").click()
+    alice.locator(f"#line_{ticket.id}").get_by_label("More actions").click()
+    alice.get_by_role("link", name="Move to another board").click()
+    sheet = alice.get_by_role("dialog", name="to another board")
+    expect(sheet.get_by_label("Board")).to_have_value(str(other.id))
+    sheet.get_by_role("button", name="Move").click()
+
+    there.locator(card % other.column_for("open").id).wait_for()
+    expect(alice.locator(card % desk.columns["open"].id)).to_have_count(0)
+    expect(alice.locator(f"#line_{ticket.id}")).to_contain_text("Wholesale")
+    expect(own.locator(f"#line_{ticket.id}")).to_contain_text("Wholesale")
+    expect(own.locator("#board")).to_have_attribute("data-board", str(other.id))
+    expect(own.locator("#live")).to_have_attribute("data-state", "live")
+
+    toast = alice.locator(".toast")
+    expect(toast).to_contain_text(f"#{ticket.id} moved to the board Wholesale")
+    toast.get_by_role("button", name="Undo").click()
+    alice.locator(card % desk.columns["open"].id).wait_for()
+    expect(there.locator(f"#ticket_{ticket.id}")).to_have_count(0)
+    expect(own.locator("#board")).to_have_attribute("data-board", str(desk.board.id))
+    expect(own.locator(".event").last).to_contain_text("undid: moved it from the board Support to Wholesale")
