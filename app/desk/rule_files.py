@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from rules import actions, exchange, query
 from rules.exchange import Entry, File, FileError
 from rules.query import QueryError, Term
 from rules.rule import USUAL_CAP
+from rules.rule import Rule as RuleOf
 from rules.vocabulary import DID_YOU_MEAN, VOCABULARY, Names, Value, read_value
 
 
@@ -91,6 +92,17 @@ def add(desk: Desk, found: Sequence[Read], *, by: By, now: datetime) -> list[Rul
     return added
 
 
+def holding(found: Sequence[Read], now: datetime) -> dict[int, int]:
+    """place -> for how many tickets the rule at that place of the file would hold now, counted as in the list of rules. Of
+    those that were read without a mistake."""
+    those = [
+        RuleOf(place, place, one.name, _without_new(one.tree), ())
+        for place, one in enumerate(found)
+        if one.tree is not None and one.mistake is None
+    ]
+    return rules.holding(those, now)
+
+
 def said(mistake: FileError) -> str:
     """What is wrong and where, in the language being spoken."""
     text = gettext(mistake.message).format(**mistake.values)
@@ -98,6 +110,21 @@ def said(mistake: FileError) -> str:
         text += ", " + gettext(DID_YOU_MEAN).format(suggestion=mistake.values["suggestion"])
     place = N_("Line %(line)s, column %(column)s: %(mistake)s")
     return gettext(place, line=mistake.line, column=mistake.column, mistake=text)
+
+
+def _without_new(tree: query.Query) -> query.Query:
+    """The query for now: a tag that is going to be made is on no ticket. To the database it would be one that is gone."""
+    match tree:
+        case query.And(parts):
+            return query.And(tuple(map(_without_new, parts)))
+        case query.Or(parts):
+            return query.Or(tuple(map(_without_new, parts)))
+        case query.Not(part):
+            return query.Not(_without_new(part))
+        case Term("tag"):
+            there = tuple(value for value in tree.values if not (isinstance(value, int) and value < 0))
+            return replace(tree, values=there) if there else query.Not(query.And(()))
+    return tree
 
 
 def _read(file: File, entry: Entry, names: Names, working: Collection[int]) -> Read:

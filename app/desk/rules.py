@@ -216,10 +216,9 @@ def add_starter(desk: Desk, starter: rules.Starter, *, language: str, by: By, no
     )
 
 
-def holding(found: Sequence[Rule], now: datetime) -> dict[int, int]:
+def holding(those: Sequence[rules.Rule], now: datetime) -> dict[int, int]:
     """rule id -> for how many of the newest NEWEST unresolved tickets its query holds. One statement for all; one that
     cannot be asked is left out."""
-    those = [ready(row) for row in found]
     try:
         return _holding(those, now)
     except Exception as error:

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
 from app.auth import acting, allowed, now
-from app.database import within, writing
+from app.database import TookTooLong, within, writing
 from app.desk import rule_files, rule_names, rules
 from app.desk.refused import Refused
 from app.desk.rule_files import Read
@@ -70,21 +70,29 @@ def _sent() -> str:
 
 
 def _page(text: str, found: list[Read], mistake: str = "", status: int = 200) -> Response:
-    return page("rules/import.html", text=text, found=_shown(found), mistake=mistake, status=status)
+    shown = _shown(found)
+    return page(
+        "rules/import.html", text=text, found=shown, newest=rules.NEWEST, mistake=mistake, status=status
+    )
 
 
 def _shown(found: list[Read]) -> list[dict[str, Any]]:
     """Each rule with what it would do and hold for, or its mistake."""
+    try:
+        with within(READ_FOR):
+            counts = rule_files.holding(found, now())
+    except TookTooLong:
+        counts = {}
     names = vocabulary.names()
-    with within(READ_FOR):
-        return [
-            {
-                "read": one,
-                "mistake": rule_files.said(one.mistake) if one.mistake else "",
-                "deeds": [rule_names.said(action) for action in rule_names.named(one.then, names)],
-            }
-            for one in found
-        ]
+    return [
+        {
+            "read": one,
+            "mistake": rule_files.said(one.mistake) if one.mistake else "",
+            "deeds": [rule_names.said(action) for action in rule_names.named(one.then, names)],
+            "holding": counts.get(place),
+        }
+        for place, one in enumerate(found)
+    ]
 
 
 def _file(found: list[Rule], name: str) -> Response:

@@ -55,7 +55,7 @@ def index() -> Response:
         broken=rules.broken(readable, names, now()),
         actions={rule.id: [shown(row, names) for row in rows_of(rule)] for rule in readable},
         once_per=ONCE_PER,
-        holding=rules.holding(readable, now()),
+        holding=rules.holding([rules.ready(rule) for rule in readable], now()),
         acted=firing.counts(access.visible_boards(signed_in_person(), now()), now() - WEEK),
         newest=rules.NEWEST,
         rules_on=ensure_desk(now()).rules_on,

@@ -228,7 +228,7 @@ def test_how_many_tickets_rules_hold_for(desk: SmallDesk, now: datetime) -> None
     for state, subject in [("open", "Refund"), ("new", "Refund"), ("resolved", "Refund"), ("open", "Lamp")]:
         ticket_in(desk, state, subject, now)
     refund, opened = save(desk, "refund", now), save(desk, "is:open", now)
-    assert rules.holding([refund, opened], now) == {refund.id: 2, opened.id: 2}
+    assert rules.holding([rules.ready(refund), rules.ready(opened)], now) == {refund.id: 2, opened.id: 2}
     assert rule_trials.matches(rules.read_query("refund is:open"), select(Board.id), now).count == 1
 
 

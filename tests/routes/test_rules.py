@@ -242,8 +242,10 @@ def test_a_rule_that_cannot_be_read_is_shown_and_written_anew(
     assert "unknown field" not in manager.get("/rules").text
 
 
-def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, browser_as: Open) -> None:
+def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
     browser = browser_as(desk.alice)
+    for subject in ("Refund", "A refund", "A lamp"):
+        ticket_in(desk, "open", subject, now)
     first, second = add(browser, name="First"), add(browser, "lang:de", name="Second")
     answer = browser.get("/rules/file")
     assert answer.mimetype == "application/toml"
@@ -254,6 +256,7 @@ def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, browser_as: Open) 
     assert (page.status_code, len(rules.in_order())) == (200, 2)
     assert "Line 10, column 14: `lang` has no value `dee`" in page.text
     assert re.findall(r'name="rule" value="(\d)"( \w+)', page.text) == [("0", " checked"), ("1", " disabled")]
+    assert re.findall(r"Holds for \d tickets? now", page.text) == ["Holds for 2 tickets now"]
     chosen = {"text": wrong, "rule": ["0", "1", "7"], "do": "add"}
     assert browser.post("/rules/import", data=chosen).status_code == 303
     assert [(rule.name, rule.enabled) for rule in rules.in_order()] == [
@@ -266,7 +269,12 @@ def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, browser_as: Open) 
         assert browser.post("/rules/import", data={"text": text}).status_code == 422
     page = browser.post("/rules/import", data={"text": answer.text.replace('"lang:de"', '""')})
     assert "holds for every ticket" in page.text
+    assert "Holds for 3 tickets now" in page.text
     assert 'value="1" checked' not in page.text
+    page = browser.post(
+        "/rules/import", data={"text": answer.text.replace("lang:de", "refund -tag:unheard-of")}
+    )
+    assert page.text.count("Holds for 2 tickets now") == 2  # also with a tag that is to be made
 
 
 def test_every_action_can_be_written_and_is_read_back(
