@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from sqlalchemy import select
-
-from app.database import db, writing
+from app.database import OutOfOrder, db, recording, writing_all
 from app.desk import explanations, firings, history, rule_checks
 from app.desk.refused import Refused
 from app.desk.rule_acts import Acts
 from app.models.board import Board
-from app.models.event import By, Event
+from app.models.event import By
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.people_first import set_at
@@ -38,18 +36,21 @@ class _NothingIsKept(Exception):
 
 def try_out(ticket: Ticket, name: str, actions: Sequence[Action], zone: str, now: datetime) -> list[Outcome]:
     """Of each action of a rule of this name, if its condition held for the ticket."""
-    number, board_id = ticket.id, ticket.board_id
+    number, boards = ticket.id, {ticket.board_id}
     found: list[Outcome] = []
-    try:
-        with writing(Board(id=board_id)) as board:
-            found = _outcomes(board, db.session.get_one(Ticket, number), name, actions, zone, now)
-            raise _NothingIsKept
-    except _NothingIsKept:
-        return found
+    while True:
+        try:
+            with writing_all(Board, boards):
+                found = _outcomes(db.session.get_one(Ticket, number), name, actions, zone, now)
+                raise _NothingIsKept
+        except OutOfOrder as wanted:
+            boards.add(wanted.ident)
+        except _NothingIsKept:
+            return found
 
 
 def _outcomes(
-    board: Board, ticket: Ticket, name: str, actions: Sequence[Action], zone: str, now: datetime
+    ticket: Ticket, name: str, actions: Sequence[Action], zone: str, now: datetime
 ) -> list[Outcome]:
     row = RuleRow(position=0, name=name, query={}, actions=[])
     db.session.add(row)
@@ -72,24 +73,19 @@ def _outcomes(
         found[places[id(owed.action)]] = Outcome("waits", gettext(text, time=until))
     for lost in judged.dropped:
         found[places[id(lost.action)]] = Outcome("not", gettext(lost.reason))
-    acts = Acts(board, now)
+    acts = Acts(now)
     for change in judged.changes:
-        found[places[id(change.action)]] = _outcome(board, acts, ticket, change.action, row.id, zone, now)
+        found[places[id(change.action)]] = _outcome(acts, ticket, change.action, row.id, zone, now)
     return [found[place] for place in range(len(actions))]
 
 
-def _outcome(
-    board: Board, acts: Acts, ticket: Ticket, action: Action, rule_id: int, zone: str, now: datetime
-) -> Outcome:
-    before = board.seq
+def _outcome(acts: Acts, ticket: Ticket, action: Action, rule_id: int, zone: str, now: datetime) -> Outcome:
+    before = len(recording())
     try:
         acts.do(ticket, action, By("rule", rule_id))
     except Refused as refused:
         return Outcome("not", refused.said())
-    db.session.flush()
-    made = db.session.scalars(
-        select(Event).where(Event.stream == board.id, Event.seq > before).order_by(Event.seq)
-    ).all()
+    made = recording()[before:]
     if not made and kind_of(action).name not in firings.TELLS:
         return Outcome("already", gettext(N_("it is so already")))
     return Outcome("acts", history.deeds(made, zone, now) if isinstance(action, OPEN_ENDED) else "")
