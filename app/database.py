@@ -355,6 +355,22 @@ def planned_for_its_values(statement: E) -> E:
     return statement.execution_options(planned_for_its_values=True)
 
 
+def as_stored(id: Any, found: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A condition that an index answers for very many rows, which are read in the order they are stored: SQLite would go to
+    and fro in its file as the index says. PostgreSQL does so by itself."""
+    return found if _on_postgresql() else id.in_(select(id).where(found).correlate(None))
+
+
+AT_A_TIME = 2_000  # rows
+
+
+def read(statement: Executable) -> Iterator[Row[*tuple[Any, ...]]]:
+    """The rows of a SELECT of columns, for whoever keeps little of each: few are held at a time. Very many objects make the
+    interpreter look through all that it holds."""
+    for some in db.session.connection().execute(statement).partitions(AT_A_TIME):
+        yield from some
+
+
 def unsought(column: Any) -> Any:
     """A column in a condition on what is met anyway, in an order that an index has. PostgreSQL knows how soon enough is met;
     SQLite would rather find by the condition, and then put in order whatever that is."""
@@ -381,8 +397,11 @@ def sent(name: str, columns: Mapping[str, TypeEngine[Any]], rows: Sequence[Seque
     return select(*parts).cte(name).prefix_with("MATERIALIZED")
 
 
+_NAIVE = len("2026-11-01 09:00:00.000000")
+
+
 def _as_sqlite_keeps_it(at: datetime) -> str:
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(" ", "microseconds")[:_NAIVE]
 
 
 def insert_new(table: Any) -> Any:

@@ -26,6 +26,7 @@ from rules.tokens import document
 EMAIL, PASSWORD = "bench@example.com", "a lamp on the bench"
 CUSTOMERS = 500
 CHUNK = 5_000
+YEAR = timedelta(minutes=525_000)
 TAGS = ("refund", "delivery", "broken", "invoice", "account", "payment", "device", "address")
 WORDS = [
     "lamp",
@@ -129,7 +130,7 @@ def rules(count: int, now: datetime) -> None:
             desk_rules.switch(row, rule, True, also_present=True, by=OPERATOR, now=now)
 
 
-def tickets(board: Board, first: int, last: int, now: datetime) -> None:
+def tickets(board: Board, first: int, last: int, now: datetime, came_over: timedelta = YEAR) -> None:
     """Tickets first..last with their messages, tags and events."""
     columns = [(column.id, column.state) for column in board.columns]
     people_ids = list(db.session.scalars(select(Person.id)))
@@ -137,7 +138,7 @@ def tickets(board: Board, first: int, last: int, now: datetime) -> None:
     channel_id = board_channel(board)
     with _indexed_afterwards(), writing(board) as locked:
         chunk: list[dict[str, Any]] = []
-        for row in _tickets(first, last, columns, people_ids, channel_id, locked.id, now):
+        for row in _tickets(first, last, columns, people_ids, channel_id, locked.id, now, came_over):
             chunk.append(row)
             if len(chunk) == CHUNK:
                 _write(locked, chunk, tag_ids)
@@ -190,11 +191,13 @@ def _tickets(
     channel_id: int,
     board_id: int,
     now: datetime,
+    came_over: timedelta,
 ) -> Iterator[dict[str, Any]]:
+    minutes = int(came_over.total_seconds() / 60)
     for number in range(first, last + 1):
         chance = random.Random(number)
         column_id, state = columns[number % len(columns)]
-        came_at = now - timedelta(minutes=chance.randrange(60, 525_000))
+        came_at = now - timedelta(minutes=chance.randrange(60, minutes))
         answered = state not in ("new", "open") or chance.random() < 0.5
         closed = state in ("resolved", "archived")
         spoke_at = came_at + timedelta(minutes=chance.randrange(1, 50))

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
@@ -27,20 +27,20 @@ class Place:
     def __init__(self, database: str, folder: Path, server: Postgres | None) -> None:
         self.database = database
         self._folder, self._server = folder, server
-        self._filled: list[int] = []
+        self._filled: list[tuple[int, timedelta]] = []
         self._numbers = count(1)
 
-    def desk(self, tickets: int) -> dict[str, str]:
+    def desk(self, tickets: int, came_over: timedelta = fill.YEAR) -> dict[str, str]:
         """The environment of a fresh desk: six columns, RULES rules, so many tickets, and one agent (fill.EMAIL)."""
-        if tickets not in self._filled:
-            self._fill(tickets)
-        return self._copy(f"filled_{tickets}", f"desk_{next(self._numbers)}")
+        if (tickets, came_over) not in self._filled:
+            self._fill(tickets, came_over)
+        return self._copy(_name(tickets, came_over), f"desk_{next(self._numbers)}")
 
-    def _fill(self, tickets: int) -> None:
+    def _fill(self, tickets: int, came_over: timedelta) -> None:
         print(f"{tickets:>9,} tickets ...", flush=True)
-        smaller = max((size for size in self._filled if size < tickets), default=None)
-        name = f"filled_{tickets}"
-        environment = self._copy(f"filled_{smaller}" if smaller else None, name)
+        alike = (size for size, over in self._filled if size < tickets and over == came_over)
+        smaller = max(alike, default=None)
+        environment = self._copy(_name(smaller, came_over) if smaller else None, _name(tickets, came_over))
         app = create_app(load(environment))
         now = datetime.now(UTC)
         with app.app_context():
@@ -49,14 +49,14 @@ class Place:
                 fill.desk(now)
                 fill.rules(RULES, now)
             had = db.session.scalar(select(func.count()).select_from(Ticket)) or 0
-            fill.tickets(all_boards()[0], had + 1, tickets, now)
+            fill.tickets(all_boards()[0], had + 1, tickets, now, came_over)
             db.session.rollback()
             fill.count_on()
             if self._server is not None:  # as its autovacuum does; SQLite plans without statistics
                 with db.engine.connect() as connection:
                     connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
             close()
-        self._filled.append(tickets)
+        self._filled.append((tickets, came_over))
 
     def _copy(self, template: str | None, name: str) -> dict[str, str]:
         data = self._folder / name
@@ -68,6 +68,10 @@ class Place:
                 shutil.copy(self._folder / template / "nightdesk.db", data)
             url = f"sqlite:///{data / 'nightdesk.db'}"
         return {"NIGHTDESK_DATA": str(data), "DATABASE_URL": url, "SECRET_KEY": SECRET, "CLOCK": "off"}
+
+
+def _name(tickets: int, came_over: timedelta) -> str:
+    return f"filled_{tickets}_{came_over.days}"
 
 
 @contextmanager

@@ -144,9 +144,7 @@ def next_flip(
     """The first instant after `now` at which a time term of `tree` changes its answer for a ticket with these `facts`
     (what Binding calls `created_at`, `updated_at`, `closed_at`, `waiting_since`, `state_since`, `due_at`,
     `snoozed_until`: aware or None), if none of them changes before; None: never. Days are those of `zone`."""
-    flips = (
-        flip for leaf in terms(tree) if isinstance(leaf, Term) for flip in _flips(leaf, facts, now, zone)
-    )
+    flips = (flip for leaf in _timely(tree) for flip in _flips(leaf, facts, now, zone))
     return min((flip for flip in flips if flip > now), default=None)
 
 
@@ -492,6 +490,13 @@ def _instant(name: str) -> "_Compile":
         return _known(column, column >= edge if operator in (">", ">=") else column < edge)
 
     return compiled
+
+
+@lru_cache(maxsize=512)
+def _timely(tree: Query) -> tuple[Term, ...]:
+    """The terms of which _flips may say something."""
+    timely = {*INSTANTS, "is"}
+    return tuple(leaf for leaf in terms(tree) if isinstance(leaf, Term) and leaf.field in timely)
 
 
 def _flips(leaf: Term, facts: Mapping[str, datetime | None], now: datetime, zone: str) -> Iterator[datetime]:

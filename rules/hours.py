@@ -9,8 +9,8 @@ subtracting two aware datetimes of one zone in Python is wall-clock arithmetic a
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
@@ -319,6 +319,17 @@ def day_of(zone: str, instant: datetime) -> date:
     day = instant.astimezone(ZoneInfo(zone)).date()
     following = day + timedelta(days=1)
     return following if instant >= day_start(zone, following) else day
+
+
+def by_day(zone: str, instants: Iterable[datetime]) -> Iterator[tuple[date, int]]:
+    """The local dates that hold any of these instants, in order, and how many each."""
+    left = sorted(instants)
+    first = 0
+    while first < len(left):
+        day = day_of(zone, left[first])
+        end = bisect_left(left, day_start(zone, day + timedelta(days=1)), first)
+        yield day, end - first
+        first = end
 
 
 def in_utc(instant: datetime) -> datetime:

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 from rules import spans
 from rules.compile import INSTANTS
 from rules.hours import day_of
-from rules.query import Query, Term, Words, terms
+from rules.query import And, Or, Query, Term, Words, terms
 from rules.vocabulary import STATES
 
 # What never changes of a ticket, or what nothing is remembered of: customers and companies are as they are now.
 CONSTANT = frozenset({"subject", "from", "channel", "customer", "company", "age", "created"})
+CONTAINED = frozenset({"body", "attachment"})  # what has been in a customer's message stays in it
 UNTOLD = frozenset({"due", "snoozed", "alert"})
 # field of the language -> of what a ticket was
 REMEMBERED: Mapping[str, str] = {
@@ -69,6 +70,17 @@ def watched(tree: Query) -> Watched:
 def never_changes(tree: Query) -> bool:
     """Whether a ticket fulfils it from the beginning, or never."""
     return watched(tree).nothing
+
+
+def stays(tree: Query) -> bool:
+    """Whether a ticket that fulfils it does so from then on, whatever happens: it asks for what never changes, and for
+    what stands in messages, which nothing takes out again."""
+    match tree:
+        case And(parts) | Or(parts):
+            return all(stays(part) for part in parts)
+        case Term(field, _, values) if field in CONTAINED and "none" not in values:
+            return True
+    return never_changes(tree)
 
 
 def lengths(tree: Query) -> tuple[int, ...]:

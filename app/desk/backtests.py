@@ -8,11 +8,14 @@ not have met); `others` rule -> tickets of which it wanted something else, `stop
 kept this rule from being asked.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from heapq import nlargest
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import ColumnElement, Update, and_, delete, insert, or_, select, update
@@ -22,21 +25,23 @@ from app.desk import access, rules
 from app.desk.refused import Refused
 from app.models import rehearsal, vocabulary
 from app.models.backtest import DAYS, UNFINISHED, Backtest
-from app.models.episodes import Moment, Past, beginnings, candidates, held
+from app.models.candidates import Past, candidates
+from app.models.episodes import beginnings, held
 from app.models.person import Person
 from app.models.rule import Rule
 from app.models.ticket import Tag
 from app.words import N_, gettext
 from rules import actions, query, spans
 from rules.actions import Action, ActionError, AddTag, RemoveTag
-from rules.hours import day_of
+from rules.hours import by_day, day_of
 from rules.query import fold
 
 CLAIM_FOR = timedelta(minutes=2)  # by then a process must have said that it goes on
 KEPT_FOR = timedelta(days=30)
 MOST_SHOWN = 50  # tickets
 MOST_MISSED = 10
-AT_ONCE = 2_000  # tickets of a slice
+AT_ONCE = 5_000  # tickets of a slice that are asked at their instants
+AS_EASY = 10  # that many whose answer is known already weigh as much as one of these
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,10 @@ class Work:
         self._days = backtest.zone
         self._actions = [_known(actions.from_json(one)) for one in backtest.actions]
         self._aims = [rehearsal.aim_of(action) for action in self._actions]
-        self._done = [rehearsal.done(aim, self._past) if aim else (set(), set()) for aim in self._aims]
+        self._done = [
+            rehearsal.done(aim, self._past) if aim else rehearsal.Done(set(), set(), set())
+            for aim in self._aims
+        ]
         enabled = [rule for rule in rules.enabled() if rule.id != backtest.rule_id]
         self._others = [
             rule
@@ -195,23 +203,24 @@ class Work:
         ]
         place = _place_of(backtest)
         self._stoppers = [rule for rule in enabled if rule.stop_after and (rule.position, rule.id) < place]
-        found = candidates(self._past)
-        self._of = len(found)
-        self._left = [one for one in found if one[0] > backtest.last_id]
+        self._settled, self._asked = candidates(self._past)
+        numbers = sorted([*self._settled, *self._asked])
+        self._of = len(numbers)
+        self._left = numbers[bisect_right(numbers, backtest.last_id) :]
         self._result = dict(backtest.result) or _nothing(self._aims)
 
     def slice(self, most: int, seconds: float, now: datetime) -> bool:
         """Looks at the next tickets and writes down what it found; True when there are no more, or when somebody has
         stopped it. TookTooLong when the database needs more than so many seconds: nothing has been done then."""
-        taken, before = self._left[:most], deepcopy(self._result)
+        taken, before = self._next(most), deepcopy(self._result)
         try:
             with within(seconds):
-                self._add(beginnings(self._past, taken, each=self._each))
+                self._add(taken)
         except TookTooLong:
             self._result = before
             raise
         db.session.rollback()
-        self._left = self._left[most:]
+        self._left = self._left[len(taken) :]
         over = not self._left
         if over:
             self._finish()
@@ -220,34 +229,52 @@ class Work:
             "total": self._of,
             "looked_at": self._of - len(self._left),
         }
-        values |= {"last_id": taken[-1][0]} if taken else {}
+        values |= {"last_id": taken[-1]} if taken else {}
         values |= {"state": "done", "claim": None} if over else {"claimed_until": now + CLAIM_FOR}
         kept = bookkeeping(_claimed(self._id, self._process).values(**values)).count
         return over or not kept
 
-    def _add(self, begun: Sequence[Moment]) -> None:
+    def _next(self, most: int) -> list[int]:
+        if not self._asked:
+            return self._left[: most * AS_EASY]
+        weights = (AS_EASY if id in self._asked else 1 for id in self._left)
+        end = next((place for place, sum in enumerate(accumulate(weights)) if sum > most * AS_EASY), None)
+        return self._left[:end]
+
+    def _add(self, taken: Sequence[int]) -> None:
         result = self._result
-        first: dict[int, datetime] = {}
-        for ticket_id, at in begun:
-            first.setdefault(ticket_id, at)
-        so = rehearsal.already(list(first.items()), self._aims)
+        first = {id: self._settled[id] for id in taken if id in self._settled}
+        times = list(first.values())
+        asked = {id: self._asked[id] for id in taken if id in self._asked}
+        later = dict[int, datetime]()
+        for ticket_id, at in beginnings(self._past, asked, each=self._each):
+            later.setdefault(ticket_id, at)
+            times.append(at)
+        so = rehearsal.already(list(later.items()), self._aims)
+        so = [self._came_so(place, first) | found for place, found in enumerate(so)]
+        first |= later
         days = Counter(result["days"])
-        days.update(day_of(self._days, at).isoformat() for _, at in begun)
+        days.update({day.isoformat(): n for day, n in by_day(self._days, times)})
         result["days"] = dict(days)
-        result["times"] += len(begun)
+        result["times"] += len(times)
         result["tickets"] += len(first)
-        newest = [
-            *result["newest"],
-            *([id, at.isoformat(), so.get((id, at), [])] for id, at in first.items()),
-        ]
-        result["newest"] = sorted(newest, key=lambda one: (one[1], one[0]), reverse=True)[:MOST_SHOWN]
+        newest = nlargest(MOST_SHOWN, zip(first.values(), first, strict=True))
+        shown = [[id, at.isoformat(), [id in each for each in so]] for at, id in newest]
+        shown = sorted([*result["newest"], *shown], key=lambda one: (one[1], one[0]), reverse=True)
+        result["newest"] = shown[:MOST_SHOWN]
         for place, one in enumerate(result["actions"]):
-            people, ruled = self._done[place]
-            one["already"] += sum(told[place] for told in so.values())
-            one["agreed"] += sorted(people & first.keys())
-            one["ruled"] += len(ruled & first.keys())
+            one["already"] += len(so[place])
+            one["agreed"] += sorted(self._done[place].people & first.keys())
+            one["ruled"] += len(self._done[place].others & first.keys())
         if first and (self._others or self._stoppers):
             self._meet(first)
+
+    def _came_so(self, place: int, settled: Mapping[int, datetime]) -> set[int]:
+        """Of these tickets, those that were so when they came. What somebody has made of a ticket is known already."""
+        aim = self._aims[place]
+        if aim is not None and (aim.takes or aim.value is None):
+            return rehearsal.already(list(settled.items()), [aim])[0]
+        return self._done[place].came_so & settled.keys()
 
     def _meet(self, first: dict[int, datetime]) -> None:
         """The other rules that want something else, at the same time or at another one in this past."""
@@ -262,7 +289,7 @@ class Work:
 
     def _finish(self) -> None:
         for place, one in enumerate(self._result["actions"]):
-            people, _ = self._done[place]
+            people = self._done[place].people
             one["people"] = len(people)
             one["missed"] = sorted(people - set(one["agreed"]), reverse=True)[:MOST_MISSED]
             one["agreed"] = len(one["agreed"])

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, and_, exists, or_, select
+from sqlalchemy import ColumnElement, case, exists, or_, select
 from sqlalchemy.orm import aliased
 
-from app.database import UTCDateTime, db, planned_for_its_values, sent
-from app.models.episodes import Moment, Past, asked_at
+from app.database import db, planned_for_its_values, read
+from app.models.candidates import Past
+from app.models.episodes import Moment, asked_at
 from app.models.event import Event
 from app.models.interval import TicketInterval
 from app.models.rule import RuleFiring
@@ -89,47 +90,51 @@ def differ(one: Action, other: Action) -> bool:
     return one != other and field == kind_of(other).field and field in DONE_BY
 
 
-def already(moments: Sequence[Moment], aims: Sequence[Aim | None]) -> dict[Moment, list[bool]]:
-    """moment -> for each aim whether the ticket was so at the time."""
-    if not moments:
-        return {}
-    table = sent("moments", {"ticket_id": Integer(), "at": UTCDateTime()}, moments)
-    asked = [_is_so(aim, table.c.at).label(f"aim_{place}") for place, aim in enumerate(aims) if aim]
-    rows = select(table.c.ticket_id, table.c.at, *asked).join_from(
-        table, Ticket, Ticket.id == table.c.ticket_id
-    )
-    found: dict[Moment, list[bool]] = {}
-    for row in db.session.execute(planned_for_its_values(rows)):
-        so = iter(row[2:])
-        found[row[0], row[1]] = [bool(next(so)) if aim else False for aim in aims]
+class Done(NamedTuple):
+    """The tickets of which an aim was made in a past: by people, by rules or the clock alone, or as they came."""
+
+    people: set[int]
+    others: set[int]
+    came_so: set[int]
+
+
+def already(moments: Sequence[Moment], aims: Sequence[Aim | None]) -> list[set[int]]:
+    """For each aim the tickets that were so at their moments; none where it cannot be told."""
+    found: list[set[int]] = [set() for _ in aims]
+    told = [place for place, aim in enumerate(aims) if aim]
+    if not moments or not told:
+        return found
+    table, _ = asked_at(moments, [], "UTC")
+    so = [_is_so(aim, table.c.at).label(f"aim_{place}") for place, aim in enumerate(aims) if aim]
+    rows = select(table.c.ticket_id, *so).join_from(table, Ticket, Ticket.id == table.c.ticket_id)
+    for ticket_id, *answers in db.session.execute(planned_for_its_values(rows)):
+        for place, answer in zip(told, answers, strict=True):
+            if answer:
+                found[place].add(ticket_id)
     return found
 
 
-def done(aim: Aim, past: Past) -> tuple[set[int], set[int]]:
-    """(the tickets of which people made this, those of which rules or the clock did and people did not)."""
+def done(aim: Aim, past: Past) -> Done:
     row = TicketInterval
     over = aim.takes or aim.value is None
     at = row.until_at if over else row.from_at
+    made = exists().where(  # asked of each, not joined: SQLite would begin with all events of the desk
+        Event.subject_kind == "ticket",
+        Event.subject_id == row.ticket_id,
+        Event.at == at,
+        Event.kind.in_(DONE_BY[aim.field]),
+    )
+    by = case((made.where(Event.by_kind == "person"), "people"), (made, "others"))
     rows = (
-        select(row.ticket_id, Event.by_kind)
+        select(row.ticket_id, by, at <= Ticket.created_at)
         .join(Ticket, Ticket.id == row.ticket_id)
-        .join(
-            Event,
-            and_(
-                Event.subject_kind == "ticket",
-                Event.subject_id == row.ticket_id,
-                Event.at == at,
-                Event.kind.in_(DONE_BY[aim.field]),
-            ),
-        )
         .where(
             row.field == aim.field,
-            at > past.since,
+            at >= past.since,
             at <= past.until,
             Ticket.board_id.in_(past.boards),
             Ticket.deleted_at.is_(None),
         )
-        .distinct()
     )
     if aim.value is not None:
         rows = rows.where(row.value == aim.value)
@@ -137,10 +142,12 @@ def done(aim: Aim, past: Past) -> tuple[set[int], set[int]]:
         other = aliased(row)
         begun = exists().where(other.ticket_id == row.ticket_id, other.field == row.field)
         rows = rows.where(~begun.where(other.from_at == at).correlate_except(other))
-    by: dict[str, set[int]] = defaultdict(set)
-    for ticket_id, kind in db.session.execute(planned_for_its_values(rows)):
-        by["people" if kind == "person" else "others"].add(ticket_id)
-    return by["people"], by["others"] - by["people"]
+    found: dict[str | None, set[int]] = defaultdict(set)
+    for ticket_id, kind, came_so in read(planned_for_its_values(rows)):
+        found[kind].add(ticket_id)
+        if came_so:
+            found["came"].add(ticket_id)
+    return Done(found["people"], found["others"] - found["people"], found["came"])
 
 
 def met(moments: Sequence[Moment], others: Sequence[Rule], zone: str) -> dict[int, set[int]]:

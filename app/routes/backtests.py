@@ -13,7 +13,7 @@ from app.html import page
 from app.models import vocabulary
 from app.models.backtest import DAYS, UNFINISHED, Backtest
 from app.models.board import all_boards
-from app.models.episodes import not_told
+from app.models.candidates import not_told
 from app.models.rule import Rule
 from app.routes import rule_drafts
 from app.routes.backtest_results import told

@@ -14,16 +14,18 @@ from app.desk import backtests, tickets
 from app.desk.refused import Refused
 from app.models.backtest import Backtest
 from app.models.board import Board, Column
+from app.models.candidates import Moment, Past, candidates
 from app.models.delivery import Delivery
-from app.models.episodes import Past, beginnings, candidates
+from app.models.episodes import beginnings
 from app.models.event import CLOCK, By, Event
+from app.models.message import Message
 from app.models.rota import Shift
 from app.models.rule import RuleFiring
 from app.models.team import Team
 from app.models.ticket import HIGH, Tag, Ticket
 from app.sweeps.backtests import READ_FOR
 from app.sweeps.process import claimant
-from rules.query import parse
+from rules.query import fold, parse
 from tests.desk.test_rules import save, switch
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -53,6 +55,12 @@ def found(backtest_id: int) -> Backtest:
     return db.session.get_one(Backtest, backtest_id, populate_existing=True)
 
 
+def begun(past: Past, *, each: bool = True) -> list[Moment]:
+    """When a rule of this query would have acted."""
+    settled, asked = candidates(past)
+    return [*settled.items(), *beginnings(past, asked, each=each)]
+
+
 def by_bob(desk: SmallDesk, ticket: Ticket, verb: Callable[..., Any], *args: Any, now: datetime) -> None:
     with writing(desk.board) as board:
         verb(board, db.session.get_one(Ticket, ticket.id), *args, by=By("person", desk.bob.id), now=now)
@@ -77,6 +85,25 @@ def test_what_it_would_have_done_and_what_people_did(desk: SmallDesk, now: datet
     assert (now - DAY).date().isoformat() in result["days"]
     (tag,) = result["actions"]
     assert tag == {"told": True, "already": 0, "agreed": 2, "ruled": 0, "people": 3, "missed": [lamp.id]}
+
+
+def test_what_stays_true_begins_once(desk: SmallDesk, now: datetime) -> None:
+    """A ticket that asks for it when it comes, one that asks later, one that came before these days, one that never does."""
+    came = ticket_in(desk, "open", "Refund, please", now - 3 * DAY)
+    later, before, never = (ticket_in(desk, "open", "A lamp", now - n * DAY) for n in (2, 60, 2))
+    said = {came: "a refund", later: "I want a refund", before: "My refund!", never: "It shines."}
+    with writing(desk.board):
+        for ticket, text in said.items():
+            known = {"kind": "customer", "text": text, "search_text": fold(text), "at": now - DAY}
+            db.session.add_all(Message(ticket_id=ticket.id, **known) for _ in range(2))
+    past = Past(parse("subject:refund OR body:refund"), now - 30 * DAY, now, "UTC", [desk.board.id])
+    assert candidates(past)[0] == {came.id: now - 3 * DAY}
+    expected = [(came.id, now - 3 * DAY), (later.id, now - DAY), (before.id, now - DAY)]
+    assert begun(past) == expected
+    then = [{"kind": "set_priority", "priority": "normal"}, {"kind": "assign_nobody"}, *TAG]
+    result = asked(desk, "subject:refund OR body:refund", now, then).result
+    assert (result["times"], result["tickets"]) == (3, 3)
+    assert [one["already"] for one in result["actions"]][1:] == [3, 0]
 
 
 @pytest.mark.parametrize(("days", "tickets_"), [(7, 1), (30, 2), (90, 3)])
@@ -210,9 +237,9 @@ def test_who_is_on_call_changes_the_answer(desk: SmallDesk, now: datetime) -> No
         bob = {"person_id": desk.bob.id, "origin_person_id": desk.bob.id}
         db.session.add(Shift(**shift, **bob, starts_at=now - 3 * DAY, ends_at=now - 2 * DAY))
     past = Past(parse("assignee:oncall"), now - 6 * DAY, now, "UTC", [desk.board.id])
-    assert beginnings(past, candidates(past)) == [(ticket.id, now - 3 * DAY)]
+    assert begun(past) == [(ticket.id, now - 3 * DAY)]
     past = Past(parse("-assignee:oncall"), now - 6 * DAY, now, "UTC", [desk.board.id])
-    assert beginnings(past, candidates(past)) == [(ticket.id, now - 5 * DAY), (ticket.id, now - 2 * DAY)]
+    assert begun(past) == [(ticket.id, now - 5 * DAY), (ticket.id, now - 2 * DAY)]
 
 
 def test_one_at_a_time_of_each_person(desk: SmallDesk, now: datetime) -> None:

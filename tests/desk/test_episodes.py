@@ -11,12 +11,14 @@ from app import sweeps
 from app.database import db, writing
 from app.desk import rules, tickets
 from app.models import vocabulary
-from app.models.episodes import Moment, Past, beginnings, candidates, not_told
+from app.models.candidates import Past, not_told
+from app.models.episodes import Moment
 from app.models.event import CLOCK
 from app.models.rule import Rule, RuleFiring
 from app.models.team import Team
 from app.models.ticket import Ticket
 from rules.query import Query, Term, terms, to_json, to_text
+from tests.desk.test_backtests import begun
 from tests.desk.test_queries import IDS, STEPS, _do, _furnish
 from tests.rules.trees import GONE, trees
 from tests.small import SmallDesk
@@ -95,7 +97,7 @@ def _asked(
     tree: Query, since: datetime, until: datetime, desk: SmallDesk, *, each: bool = True
 ) -> list[Moment]:
     past = Past(tree, since, until, vocabulary.desk_zone(), [desk.board.id])
-    return sorted(beginnings(past, candidates(past), each=each), key=lambda one: (one[1], one[0]))
+    return sorted(begun(past, each=each), key=lambda one: (one[1], one[0]))
 
 
 def _ticket(desk: SmallDesk, subject: str, at: datetime) -> Ticket:

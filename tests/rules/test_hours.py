@@ -1,5 +1,6 @@
 """Opening hours: tables of dates that go wrong, and properties against a brute-force reading of the wall clock."""
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rules.hours import Calendar, Segment, after, between, is_open, next_change, segments
+from rules.hours import Calendar, Segment, after, between, by_day, day_of, is_open, next_change, segments
 
 OFFICE = dict.fromkeys(range(5), (("09:00", "18:00"),))
 SPLIT = dict.fromkeys(range(5), (("09:00", "12:00"), ("13:00", "18:00")))
@@ -408,3 +409,12 @@ def test_agrees_with_reading_the_wall_clock_each_half_hour(
     readings = [open_by_the_wall(step) for step in steps]
     assert [is_open(calendar, step) for step in steps] == readings
     assert between(calendar, start, start + timedelta(hours=hours)) == sum(readings) * 30 * MINUTE
+
+
+@given(
+    st.lists(st.integers(0, 365 * 24 * 60), max_size=40),
+    st.sampled_from(["Europe/Berlin", "Asia/Seoul", "America/Santiago"]),
+)
+def test_instants_are_counted_by_the_day_that_holds_them(minutes: list[int], zone: str) -> None:
+    instants = [datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=n) for n in minutes]
+    assert list(by_day(zone, instants)) == sorted(Counter(day_of(zone, at) for at in instants).items())
