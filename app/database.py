@@ -208,8 +208,8 @@ def recorded(event: Any) -> None:
 
 
 def recording() -> Sequence[Any]:
-    """The events of the transaction that is under way, in their order."""
-    return tuple(db.session().info.get("recorded", ()))
+    """The events of the transaction that is under way until now, in their order."""
+    return db.session().info.get("recorded", ())
 
 
 def written() -> list[Any]:

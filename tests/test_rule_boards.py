@@ -8,15 +8,17 @@ from sqlalchemy import func, select
 
 from app import sweeps
 from app.database import db, writing, writing_all
-from app.desk import backtests, firings, tickets, transfers
+from app.desk import afterwards, backtests, firings, tickets, transfers
+from app.desk.rule_acts import NOBODY_ON_CALL
 from app.models.board import Board, Column
 from app.models.event import By, Event
 from app.models.rule import RuleFiring
-from app.models.ticket import Ticket
+from app.models.ticket import URGENT, Ticket
+from rules.actions import AssignOnCall, MoveToBoard
 from rules.plan import PERSON_FASTER
 from tests.desk.boards import second_board, ticket_on
 from tests.desk.test_backtests import asked
-from tests.duty import publish
+from tests.duty import TUESDAY_NIGHT, publish, told
 from tests.small import SmallDesk
 from tests.stories import ticket_in
 from tests.test_rule_firings import SECOND, add_rule, firing_of, fresh, reasons
@@ -60,6 +62,38 @@ def test_it_is_moved_and_judged_there(desk: SmallDesk, now: datetime, direction:
     assert {done["events"][0] for done in firing.done} == {there.id}
     assert firing_of(tags).ticket_id == lamp.id
     assert sweeps.wake_tickets(now)["tickets"] == 0  # nothing is left to look at
+
+
+def test_what_an_alert_brings_to_another_board_is_for_who_is_on_call_there(
+    desk: SmallDesk, now: datetime
+) -> None:
+    """The alert is known only after the first rounds; all the same the ticket has its person there, who is paged, at once."""
+    other = second_board(desk, now)
+    publish(desk, [desk.bob], now)
+    with writing(desk.row):
+        there = db.session.get_one(Board, other.id)
+        there.rota_id, there.policy_id = desk.board.rota_id, desk.board.policy_id
+        db.session.get_one(Board, desk.board.id).rota_id = None
+    add_rule(desk, "alert:open", now, to(other))
+    ticket = ticket_in(desk, "new", "All lights out", TUESDAY_NIGHT, priority=URGENT)
+    sweeps.wake_tickets(TUESDAY_NIGHT)
+    assert (fresh(ticket).board_id, fresh(ticket).assignee_id) == (other.id, desk.bob.id)
+    sweeps.wake_alerts(TUESDAY_NIGHT)
+    assert told() == ["Bob"]
+
+
+@pytest.mark.parametrize("direction", ["there", "back"])
+def test_tried_on_a_ticket_nothing_is_kept(desk: SmallDesk, now: datetime, direction: str) -> None:
+    """What else the rule does is tried on the board that it would come to."""
+    other = second_board(desk, now)
+    here, there = (desk.board, other) if direction == "there" else (other, desk.board)
+    publish(desk, [desk.bob], now)
+    ticket = ticket_on(here, desk, "A lamp", now)
+    actions = [AssignOnCall(), MoveToBoard(there.id), MoveToBoard(999)]
+    outcomes = sweeps.try_out(fresh(ticket), "Lamps", actions, "UTC", now)
+    on_call = ("not", NOBODY_ON_CALL) if there == other else ("acts", "assigned Bob Reyes")
+    assert outcomes == [on_call, ("acts", ""), ("not", "That board is not there any more.")]
+    assert (fresh(ticket).board_id, "ticket.transferred" in kinds_of(ticket)) == (here.id, False)
 
 
 def test_a_board_that_it_is_on_and_one_that_is_not_there(desk: SmallDesk, now: datetime) -> None:
@@ -124,6 +158,12 @@ def test_a_person_was_faster(desk: SmallDesk, now: datetime, field: str) -> None
     else:
         sweeps.wake_tickets(now + 61 * SECOND)
         assert (fresh(ticket).board_id, firing_of(rule).owed) == (other.id, [])
+        seq = db.session.get_one(Board, desk.board.id, populate_existing=True).seq
+        then = afterwards.told(desk.board.id, 0, seq, "UTC", now + 61 * SECOND)[-1]
+        assert (then.by, then.text.endswith("moved it to the board Wholesale")) == (
+            [desk.alice.id],
+            True,
+        )
 
 
 def test_a_firing_is_taken_back(desk: SmallDesk, now: datetime) -> None:

@@ -160,7 +160,7 @@ def _mark(
     now: datetime,
 ) -> str:
     """Writes down what became of a delivery; returns its state, or "lost" when it is not this process' any more."""
-    with writing(stream) as locked:
+    with writing(_where_it_is(stream, delivery_id)) as locked:
         delivery = db.session.get_one(Delivery, delivery_id)
         if delivery.state != "claimed" or delivery.claim != claimant():
             return "lost"
@@ -172,6 +172,14 @@ def _mark(
             deliveries.mark_failed(delivery, str(error), now, permanent=isinstance(error, smtp.Permanent))
         _tell_ticket(locked, delivery, now)
         return delivery.state
+
+
+def _where_it_is(stream: Board | Desk, delivery_id: int) -> Board | Desk:
+    """While it was being sent, its ticket may have come to another board."""
+    if isinstance(stream, Desk):
+        return stream
+    board_id = db.session.scalar(select(Delivery.board_id).where(Delivery.id == delivery_id))
+    return stream if board_id is None else Board(id=board_id)
 
 
 def _tell_ticket(stream: Board | Desk, delivery: Delivery, now: datetime) -> None:

@@ -74,7 +74,7 @@ def apply_rules(
                 counts["firings"] += 1
             for dropped in (*settled.dropped, *judged.dropped):
                 written.dropped(dropped, dropped.reason)
-            changes = _board_first((*settled.changes, *judged.changes))
+            changes = board_first((*settled.changes, *judged.changes))
             for change in changes:
                 if _act(acts, ticket, change, written) == CAPPED:
                     hourly.capped(change.rule_id)
@@ -156,7 +156,7 @@ def _remember(plans: Mapping[int, Plan], states: Mapping[int, Mapping[int, State
         db.session.execute(update(RuleState), old)
 
 
-def _board_first(changes: Sequence[Change]) -> list[Change]:
+def board_first(changes: Sequence[Change]) -> list[Change]:
     """What is done to a ticket that changes boards is done on the board that it comes to: its columns, who is on call there."""
     return sorted(changes, key=lambda change: not isinstance(change.action, MoveToBoard))
 

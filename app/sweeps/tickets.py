@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from datetime import datetime, timedelta
 
 from sqlalchemy import case, select, update
@@ -17,6 +17,7 @@ from app.models.alert import Alert
 from app.models.board import UNRESOLVED, Board, all_boards
 from app.models.desk import Desk
 from app.models.event import CLOCK
+from app.models.person import Person
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.firings import next_owed
@@ -159,16 +160,17 @@ def _judge_under(
         counts += apply_rules(due, rules, acts, hourly, now)
         counts["tickets"] += len(due)
         zone = vocabulary.desk_zone()
-        desk_promises: dict[int, deadlines.Promises] = {}
-        for here, some in _by_board(due):
-            desk_promises[here.id] = deadlines.Promises(here)
-            counts["assigned"] += _give_to_on_call(here, some, desk_promises[here.id], now)
+        desk_promises = _OfBoards()
+        counts["assigned"] += _give_to_on_call(due, desk_promises, now)
         found, moved = _promised(due, desk_promises, counts, now)
         watching = [rule for rule in rules if _watches_promises(rule)]
         if moved and watching:
             # Rules may ask for deadlines and alerts, which are known only now. Once: what they change in turn, they see
             # when the tickets are looked at next.
+            were_on = {ticket.id: ticket.board_id for ticket in moved}
             counts += apply_rules(moved, rules, acts, hourly, now)
+            came = [ticket for ticket in moved if ticket.board_id != were_on[ticket.id]]
+            counts["assigned"] += _give_to_on_call(came, desk_promises, now)
             found |= _promised(moved, desk_promises, counts, now)[0]
         db.session.flush()
         owed = next_owed([ticket.id for ticket in due], now)
@@ -179,32 +181,37 @@ def _judge_under(
     return counts
 
 
-def _by_board(due: Iterable[Ticket]) -> Iterator[tuple[Board, list[Ticket]]]:
-    """The tickets of each board: those that rules have moved are on another one, whose lock is held, too."""
-    of: dict[int, list[Ticket]] = defaultdict(list)
-    for ticket in due:
-        of[ticket.board_id].append(ticket)
-    for some in of.values():
-        yield board_of(some[0]), some
+class _OfBoards:
+    """What is promised on each of the boards whose locks are held: those that rules have moved are on another one."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, deadlines.Promises] = {}
+
+    def of(self, board: Board) -> deadlines.Promises:
+        if board.id not in self._known:
+            self._known[board.id] = deadlines.Promises(board)
+        return self._known[board.id]
 
 
-def _give_to_on_call(
-    board: Board, due: Iterable[Ticket], desk_promises: deadlines.Promises, now: datetime
-) -> int:
-    duty = rotas.on_call(board.rota_id, now)
-    on_call = duty.primary or duty.backup
+def _give_to_on_call(due: Iterable[Ticket], desk_promises: _OfBoards, now: datetime) -> int:
+    """What is for whoever is on call for its board; returns how many."""
+    on_call: dict[int, Person | None] = {}
     assigned = 0
     for ticket in due:
-        calendar = desk_promises.calendar(ticket)
-        if on_call is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
-            tickets.assign(board, ticket, on_call.id, by=CLOCK, now=now)
+        board = board_of(ticket)
+        if board.id not in on_call:
+            duty = rotas.on_call(board.rota_id, now)
+            on_call[board.id] = duty.primary or duty.backup
+        person, calendar = on_call[board.id], desk_promises.of(board).calendar(ticket)
+        if person is not None and calendar is not None and _is_for_on_call(ticket, calendar, now):
+            tickets.assign(board, ticket, person.id, by=CLOCK, now=now)
             assigned += 1
     return assigned
 
 
 def _promised(
     due: Sequence[Ticket],
-    desk_promises: dict[int, deadlines.Promises],
+    desk_promises: _OfBoards,
     counts: Counter[str],
     now: datetime,
 ) -> tuple[dict[int, Sequence[promises.Deadline]], list[Ticket]]:
@@ -215,9 +222,7 @@ def _promised(
     moved: list[Ticket] = []
     for ticket in due:
         before, board = ticket.version, board_of(ticket)
-        if board.id not in desk_promises:
-            desk_promises[board.id] = deadlines.Promises(board)
-        found[ticket.id] = desk_promises[board.id].of(ticket, states[ticket.id], now)
+        found[ticket.id] = desk_promises.of(board).of(ticket, states[ticket.id], now)
         deadlines.keep(board, ticket, found[ticket.id], now)
         counts["alerts"] += _alert(board, ticket, known[ticket.id], found[ticket.id], now)
         if ticket.version != before:

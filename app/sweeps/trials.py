@@ -14,6 +14,7 @@ from app.models.event import By
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.people_first import set_at
+from app.sweeps.rules import board_first
 from app.words import N_, gettext
 from rules.actions import Action, AssignFromTeam, AssignOnCall, SnoozeUntilOpen, kind_of
 from rules.plan import GUARD_FOR, plan
@@ -43,10 +44,10 @@ def try_out(ticket: Ticket, name: str, actions: Sequence[Action], zone: str, now
             with writing_all(Board, boards):
                 found = _outcomes(db.session.get_one(Ticket, number), name, actions, zone, now)
                 raise _NothingIsKept
-        except OutOfOrder as wanted:
-            boards.add(wanted.ident)
         except _NothingIsKept:
             return found
+        except OutOfOrder as wanted:
+            boards.add(wanted.ident)
 
 
 def _outcomes(
@@ -74,7 +75,7 @@ def _outcomes(
     for lost in judged.dropped:
         found[places[id(lost.action)]] = Outcome("not", gettext(lost.reason))
     acts = Acts(now)
-    for change in judged.changes:
+    for change in board_first(judged.changes):
         found[places[id(change.action)]] = _outcome(acts, ticket, change.action, row.id, zone, now)
     return [found[place] for place in range(len(actions))]
 
@@ -85,7 +86,8 @@ def _outcome(acts: Acts, ticket: Ticket, action: Action, rule_id: int, zone: str
         acts.do(ticket, action, By("rule", rule_id))
     except Refused as refused:
         return Outcome("not", refused.said())
-    made = recording()[before:]
+    db.session.flush()
+    made = [event for event in recording()[before:] if event.stream == ticket.board_id]
     if not made and kind_of(action).name not in firings.TELLS:
         return Outcome("already", gettext(N_("it is so already")))
     return Outcome("acts", history.deeds(made, zone, now) if isinstance(action, OPEN_ENDED) else "")
