@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app import sweeps
 from app.database import db, writing
@@ -31,6 +31,7 @@ from app.models.rule import RuleFiring
 from app.models.team import Team
 from app.models.ticket import LOW, URGENT, Ticket
 from rules.plan import PERSON_FASTER
+from tests.desk.boards import second_board, ticket_on
 from tests.duty import TUESDAY_NIGHT, publish, told
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -366,3 +367,20 @@ def _automatic() -> list[Delivery]:
     return list(
         db.session.scalars(select(Delivery).where(Delivery.kind == "automatic").order_by(Delivery.id))
     )
+
+
+def test_vip_is_told_on_every_board_of_the_customer(desk: SmallDesk, now: datetime) -> None:
+    """Also on those that are locked before the board of the ticket that the rule acts on."""
+    rule = add_rule(desk, "lamp", now, {"kind": "set_vip", "vip": True}, {"kind": "add_note", "text": "VIP"})
+    boards = [desk.board, *(second_board(desk, now, name=name) for name in ("Shop", "Later"))]
+    chairs = [ticket_on(board, desk, "A chair", now) for board in (boards[0], boards[2])]
+    versions = [fresh(one).version for one in chairs]
+    lamp = ticket_on(boards[1], desk, "A lamp", now)
+    sweeps.wake_tickets(now + MINUTE)
+    assert fresh(lamp).customer.vip
+    assert reasons(rule) == []
+    told = select(Event.stream).where(Event.kind == "customer.changed").order_by(Event.stream)
+    assert list(db.session.scalars(told)) == [board.id for board in boards]
+    assert all(fresh(one).version > before for one, before in zip(chairs, versions, strict=True))
+    notes = select(func.count()).select_from(Message).where(Message.kind == "note")
+    assert db.session.scalar(notes) == 1

@@ -5,9 +5,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import cache
 
-from sqlalchemy import Select, and_, bindparam, or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 
-from app.database import db, insert_new, lock
+from app.database import db, insert_new, lock, lock_late
 from app.desk import access, companies, search, tickets
 from app.desk.events import record
 from app.desk.refused import Refused
@@ -121,13 +121,15 @@ def change(
 
 
 def set_vip(board: Board, customer: Customer, vip: bool, *, by: By, now: datetime) -> None:
-    """The same of this alone, under the lock of any board: boards that are locked before it cannot be asked for any more,
-    and hear of it when they look at the customer next."""
+    """The same of this alone, under the lock of any board. Raises OutOfOrder when a board that the customer's tickets stand on
+    has to be locked before those that are held."""
     if customer.vip == vip:
         return
+    theirs = select(Ticket.board_id).where(Ticket.customer_id == customer.id, Ticket.board_id != board.id)
+    others = db.session.scalars(select(Board.id).where(Board.id.in_(theirs)).order_by(Board.id)).all()
+    held = [board, *(lock_late(Board, ident) for ident in others)]
     customer.vip = vip
     db.session.flush()
-    held = [board, *_others(board, customer)]
     for each in held:
         record(
             each,
@@ -138,8 +140,7 @@ def set_vip(board: Board, customer: Customer, vip: bool, *, by: By, now: datetim
             new=customer.name,
             vip=[not vip, vip],
         )
-    theirs = Ticket.customer_id == customer.id, Ticket.board_id.in_([each.id for each in held])
-    tickets.touch(and_(*theirs), now)
+    tickets.touch(Ticket.customer_id == customer.id, now)
 
 
 def belongs(customer_id: int, address: str) -> bool:

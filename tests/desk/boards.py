@@ -11,12 +11,12 @@ from app.models.ticket import Ticket
 from tests.small import SmallDesk
 
 
-def second_board(desk: SmallDesk, now: datetime, *people: int) -> Board:
-    """ "Wholesale", to which Alice and these people belong."""
+def second_board(desk: SmallDesk, now: datetime, *people: int, name: str = "Wholesale") -> Board:
+    """One of this name, to which Alice and these people belong."""
     with writing(desk.row) as row:
         board = boards.add(
             row,
-            name="Wholesale",
+            name=name,
             policy_id=None,
             rota_id=None,
             owner=desk.dana,
