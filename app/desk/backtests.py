@@ -40,6 +40,7 @@ CLAIM_FOR = timedelta(minutes=2)  # by then a process must have said that it goe
 KEPT_FOR = timedelta(days=30)
 MOST_SHOWN = 50  # tickets
 MOST_MISSED = 10
+MOST_LISTED = 50
 AT_ONCE = 5_000  # tickets of a slice that are asked at their instants
 AS_EASY = 10  # that many whose answer is known already weigh as much as one of these
 
@@ -132,6 +133,21 @@ def newest_of(rule: Rule, person: Person) -> Backtest | None:
     ).first()
 
 
+def recent_of(person: Person) -> Sequence[Backtest]:
+    """What this person has asked, newest first; what is older than KEPT_FOR is forgotten."""
+    mine = select(Backtest).where(Backtest.person_id == person.id)
+    return db.session.scalars(mine.order_by(Backtest.id.desc()).limit(MOST_LISTED)).all()
+
+
+def newest_like(asked: Asked, person: Person) -> Backtest | None:
+    """The newest one of exactly this condition, these actions and how often it acts, whatever it was called."""
+    tree, then = query.to_json(asked.tree), _named(asked.then)
+    for backtest in recent_of(person):
+        if (backtest.query, backtest.once_per) == (tree, asked.once_per) and _named(backtest.actions) == then:
+            return backtest
+    return None
+
+
 def claim(process: str, now: datetime, backtest_id: int | None = None) -> int | None:
     """Takes the one that waits longest, or this one, for a process; None when there is none."""
     free = _free(now)
@@ -189,7 +205,7 @@ class Work:
             boards,
         )
         self._days = backtest.zone
-        self._actions = [_known(actions.from_json(one)) for one in backtest.actions]
+        self._actions = _named(backtest.actions)
         self._aims = [rehearsal.aim_of(action) for action in self._actions]
         self._done = [
             rehearsal.done(aim, self._past) if aim else rehearsal.Done(set(), set(), set())
@@ -301,6 +317,10 @@ def _nothing(aims: Sequence[rehearsal.Aim | None]) -> dict[str, Any]:
         for aim in aims
     ]
     return {"times": 0, "tickets": 0, "days": {}, "newest": [], "actions": each, "others": {}, "stops": {}}
+
+
+def _named(then: Sequence[dict[str, Any]]) -> list[Action]:
+    return [_known(actions.from_json(one)) for one in then]
 
 
 def _known(action: Action) -> Action:

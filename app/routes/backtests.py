@@ -9,6 +9,7 @@ from app import sweeps
 from app.auth import allowed, now, signed_in_person
 from app.database import db
 from app.desk import access, backtests
+from app.desk.refused import Refused
 from app.html import page
 from app.models import vocabulary
 from app.models.backtest import DAYS, UNFINISHED, Backtest
@@ -18,7 +19,8 @@ from app.models.rule import Rule
 from app.routes import rule_drafts
 from app.routes.backtest_results import told
 from app.routes.rule_actions import row_of, rows_sent, shown, to_json
-from rules import query
+from rules import query, stored
+from rules.vocabulary import Names
 
 bp = Blueprint("backtests", __name__)
 
@@ -45,12 +47,33 @@ def start(rule_id: int) -> Response:
 @allowed("edit_rules")
 def draft() -> Response:
     """Of what stands in the editor, of a new rule or of `rule`; nothing of it is saved."""
-    sent = request.form
-    then = [to_json(row) for row in rows_sent(sent, "save")]
-    text = rule_drafts.sent(sent, vocabulary.names()).text
-    asked = backtests.of_draft(sent.get("name", ""), text, then, sent.get("once_per", "episode"))
+    asked = _of_editor()
     saved = request.args.get("rule", "")
     return _start(replace(asked, rule_id=_found(int(saved)).id) if saved.isdecimal() else asked)
+
+
+@bp.post("/rules/backtest/newest")
+@allowed("edit_rules")
+def newest() -> Response:
+    """What is known of exactly that what stands in the editor: nothing while it cannot be read."""
+    try:
+        like = backtests.newest_like(_of_editor(), signed_in_person())
+    except Refused:
+        like = None
+    return page("backtests/_newest.html", backtest=like)
+
+
+@bp.get("/rules/backtests")
+@allowed("edit_rules")
+def index() -> Response:
+    names = vocabulary.names()
+    recent = backtests.recent_of(signed_in_person())
+    return page(
+        "backtests/index.html",
+        backtests=recent,
+        texts={one.id: _text_of(one, names) for one in recent},
+        kept_for=backtests.KEPT_FOR.days,
+    )
 
 
 @bp.get("/rules/backtests/<int:backtest_id>")
@@ -73,6 +96,21 @@ def again(backtest_id: int) -> Response:
 def stop(backtest_id: int) -> Response:
     backtests.stop(backtests.seen_by(signed_in_person(), backtest_id))
     return redirect(url_for("backtests.show", backtest_id=backtest_id), code=303)
+
+
+def _of_editor() -> backtests.Asked:
+    sent = request.form
+    then = [to_json(row) for row in rows_sent(sent, "save")]
+    text = rule_drafts.sent(sent, vocabulary.names()).text
+    return backtests.of_draft(sent.get("name", ""), text, then, sent.get("once_per", "episode"))
+
+
+def _text_of(backtest: Backtest, names: Names) -> str:
+    """Empty of one that cannot be read any more."""
+    try:
+        return query.to_text(query.from_json(backtest.query), names=names)
+    except stored.UNREADABLE:
+        return ""
 
 
 def _start(asked: backtests.Asked) -> Response:

@@ -57,6 +57,7 @@ SIGNED_IN = (
     "/rules/{rule}",
     "/rules/{rule}/versions",
     "/rules/{rule}/backtest",
+    "/rules/backtests",
     "/rules/backtests/{backtest}",
     "/rules/{rule}/firings",
     "/rules/import",

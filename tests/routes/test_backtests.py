@@ -157,3 +157,48 @@ def test_a_large_desk_is_left_to_the_clock(
     assert "every 1s" in alice.get(answer.location).text
     sweeps.run_backtests(now)
     assert "<strong>4</strong>" in alice.get(answer.location).text
+
+
+def test_the_editor_knows_what_was_asked_of_exactly_this(
+    desk: SmallDesk, now: datetime, browser_as: Open
+) -> None:
+    refunds(desk, now)
+    alice, dana = browser_as(desk.alice), browser_as(desk.dana)
+    assert "Nothing asked yet" in alice.get("/rules/backtests").text
+    assert 'hx-post="/rules/backtest/newest"' in alice.get("/rules/new").text
+    form = {**sent("subject:refund", ("add_tag", "refund")), "name": "Refunds"}
+    address = alice.post("/rules/backtest", data=form).location
+
+    def known(browser: Any, **changed: Any) -> str:
+        return str(browser.post("/rules/backtest/newest", data={**form, **changed}).text)
+
+    assert f'href="{address}"' in known(alice)
+    assert "It would have acted on 4 tickets." in known(alice, name="Another name")
+    for changed in (
+        {"query": "subject:lamp"},
+        {"once_per": "ticket"},
+        {"query": "langauge:de"},
+        {"action": []},
+    ):
+        assert "not asked yet" in known(alice, **changed)
+    assert "not asked yet" in known(dana)
+
+    listed = alice.get("/rules/backtests").text
+    assert f'href="{address}"' in listed
+    assert "Refunds" in listed
+    assert address not in dana.get("/rules/backtests").text
+    for state, said in (
+        ({"state": "queued", "result": {}}, "about to begin"),
+        ({"state": "running", "looked_at": 3, "total": 9, "result": {"tickets": 1}}, "Looked at 3 of 9"),
+        ({"state": "stopped", "result": {"tickets": 1}}, "until then it would have acted on 1 ticket."),
+        ({"state": "stopped", "result": {}}, "Stopped before it began"),
+        ({"state": "failed", "result": {}}, "It has failed"),
+    ):
+        bookkeeping(update(Backtest).values(**state))
+        part = known(alice)
+        assert said in part
+        assert ("load delay:2s" in part) == (state["state"] in ("queued", "running"))
+        assert said in alice.get("/rules/backtests").text
+    bookkeeping(update(Backtest).values(query={"term": "nonsense"}))
+    assert alice.get("/rules/backtests").status_code == 200
+    assert "not asked yet" in known(alice)
