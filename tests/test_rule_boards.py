@@ -1,5 +1,7 @@
 """Rules that move tickets to another board: what they do there, who was faster, rules that disagree, and undoing."""
 
+import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,6 +124,48 @@ def test_rules_that_disagree_stop_and_are_named(desk: SmallDesk, now: datetime) 
     sweeps.wake_tickets(now + SECOND)
     sweeps.wake_tickets(now + DAY)
     assert kinds_of(ticket)[before:].count("ticket.transferred") == 0
+
+
+def test_a_sweep_and_a_person_that_move_in_opposite_directions(
+    app: Any, desk: SmallDesk, now: datetime
+) -> None:
+    """Neither waits for the other while it holds what that one wants, and each bulb is moved once."""
+    other = second_board(desk, now)
+    rule = add_rule(desk, "bulb board:Wholesale", now, to(desk.board))
+    lamp = ticket_in(desk, "new", "A lamp", now)
+    bulbs = [ticket_on(other, desk, f"A bulb {n}", now) for n in range(10)]
+    number = lamp.id
+    db.session.rollback()
+    start, failed = threading.Barrier(2, timeout=30), []
+
+    def person() -> None:
+        for _ in range(20):
+            with writing_all(Board, (desk.board.id, other.id)) as held:
+                one = db.session.get_one(Ticket, number)
+                into = held[other.id if one.board_id == desk.board.id else desk.board.id]
+                transfers.transfer(held[one.board_id], one, into, by=desk.alice.by, now=now)
+
+    def sweep() -> None:
+        assert sweeps.wake_tickets(now)["failed"] == 0
+
+    def run(does: Callable[[], None]) -> None:
+        with app.app_context():
+            start.wait()
+            try:
+                does()
+            except Exception as error:
+                failed.append(error)
+
+    threads = [threading.Thread(target=run, args=(does,)) for does in (person, sweep)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert (failed, [thread.is_alive() for thread in threads]) == ([], [False, False])
+    db.session.rollback()
+    assert {fresh(one).board_id for one in (lamp, *bulbs)} == {desk.board.id}
+    fired = db.session.scalars(select(RuleFiring.ticket_id).where(RuleFiring.rule_id == rule.id)).all()
+    assert sorted(fired) == [one.id for one in bulbs]
 
 
 @pytest.mark.parametrize("field", ["column", "assignee", "board"])
