@@ -221,8 +221,8 @@ def test_a_firing_is_taken_back(desk: SmallDesk, now: datetime) -> None:
     firing, at = firing_of(rule), now + DAY
     assert (fresh(ticket).board_id, fresh(ticket).assignee_id) == (other.id, None)
     (said,) = firings.told([firing], "UTC", at).values()
-    assert (
-        said.done == "moved it from the board Support to Wholesale, where nobody has it, added the tag there"
+    assert said.done == (
+        "moved it from the board Support to Wholesale, took it from Bob Reyes and gave it to nobody, added the tag there"
     )
     assert firings.boards_of([firing.id]) == {desk.board.id}
     with writing_all(Board, (desk.board.id, other.id)) as held:

@@ -47,7 +47,6 @@ THEN = N_("#%(number)s: rule “%(name)s” then %(deeds)s")
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
-MOVED_FROM_WHOM = N_("moved it from the board %(old)s to %(new)s, where nobody has it")
 LEFT_TO_FOUND = N_("left the mood to what is found: %(new)s")
 UNDID = N_("undid: %(deed)s")
 DID_AGAIN = N_("did again: %(deed)s")
@@ -178,7 +177,16 @@ class _Names:
             told = _without_undo(event) if again else _undone(event)
             return gettext(DID_AGAIN if again else UNDID, deed=self.said(told))
         old, new = self._change(event)
-        return gettext(_wording(event), old=old, new=new)
+        return ", ".join((gettext(_wording(event), old=old, new=new), *self._lost(event)))
+
+    def _lost(self, event: Event) -> Iterator[str]:
+        """Who does not have it any more on the other board."""
+        if event.kind == "ticket.transferred":
+            person, team = (event.changes.get(field, (None, None)) for field in ("assignee", "team"))
+            if person[0] and not person[1]:
+                yield gettext(PUT_BACK, old=self._person(person[0]))
+            if team[0] and not team[1]:
+                yield gettext(TAKEN_FROM_TEAM, old=self._team(team[0]))
 
     def rule(self, rule_id: int | None) -> str:
         return self._rules.get(rule_id, "?")
@@ -240,7 +248,9 @@ class _Names:
 
 def _values(events: Iterable[Event], field: str) -> Iterator[Any]:
     for event in events:
-        if _FIELDS.get(event.kind) == field:
+        if _FIELDS.get(event.kind) == field or (
+            event.kind == "ticket.transferred" and field in event.changes
+        ):
             yield from event.changes[field]
 
 
@@ -269,8 +279,6 @@ def _wording(event: Event) -> str:
             return PUT_BACK
         if event.by_kind == "person" and event.by_id == new:
             return TAKEN
-    if event.kind == "ticket.transferred" and event.changes.get("assignee", [0, 0])[1] is None:
-        return MOVED_FROM_WHOM
     of_themselves = event.by_kind == "person" and event.by_id in event.changes.get("person", ())
     if of_themselves and event.kind in _OF_THEMSELVES:
         return _OF_THEMSELVES[event.kind]

@@ -108,8 +108,9 @@ def test_only_who_sees_the_board_keeps_it(
     had = (fresh(ticket).assignee_id, fresh(ticket).team_id)
     done = transfer(ticket, other, desk.alice, now + SECOND)
     assert (fresh(ticket).assignee_id, fresh(ticket).team_id) == (had if kept else (None, None))
-    nobody = ", where nobody has it" if who and not kept else ""
-    assert told(ticket)[-1].endswith(f"moved it from the board Support to Wholesale{nobody}")
+    lost = ", took it from Bob Reyes and gave it to nobody, took it from the team Returns"
+    moved = "moved it from the board Support to Wholesale"
+    assert told(ticket)[-1].endswith(moved + ("" if kept else lost))
     left = db.session.scalars(select(Notification.person_id).where(Notification.kind == "assigned")).all()
     assert left == ([had[0]] if who and kept else [])
     take_back(ticket, done, desk.alice, now + 2 * SECOND)
