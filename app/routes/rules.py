@@ -34,7 +34,7 @@ class RuleForm(Form):
     query = TextAreaField(N_("When"), id="condition")
     once_per = SelectField(N_("How often it acts"), choices=said(ONCE_PER))
     hourly_cap = IntegerField(
-        N_("Times an hour at most; then it pauses by itself"),
+        N_("Times an hour until it pauses"),
         [Optional(), NumberRange(1, MOST_AN_HOUR)],
     )
     stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
