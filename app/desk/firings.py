@@ -22,12 +22,13 @@ from app.words import N_, gettext
 from rules.vocabulary import Names
 
 TAKEN_BACK = N_("a person took it back")
+# What changes nothing that has a history, and how it is told.
 TELLS = {
-    "tell_person",
-    "tell_team",
-    "tell_on_call",
-    "call_webhook",
-}  # what changes nothing that has a history
+    "tell_person": N_("told %(person)s"),
+    "tell_team": N_("told the team %(team)s"),
+    "tell_on_call": N_("told who is on call"),
+    "call_webhook": N_("called the webhook %(webhook)s"),
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _told(
     can_be = [event for event in events if KINDS[event.kind].undo]
     stand = any(event.id in stands for event in can_be)
     idle = [one["action"] for one in firing.done if not one.get("events")]
-    tells = [_action(one, names) for one in idle if one["kind"] in TELLS]
+    tells = [_tell(one) for one in rule_names.named(idle, names) if one["kind"] in TELLS]
     deeds = history.deeds(events, zone, now)
     idle = [one for one in idle if one["kind"] not in TELLS]
     already = [gettext(N_("%(action)s: it was so already"), action=_action(one, names)) for one in idle]
@@ -121,6 +122,11 @@ def _told(
         undo=stand or bool(firing.owed),
         undone=bool(can_be) and not stand and not firing.owed,
     )
+
+
+def _tell(action: Mapping[str, Any]) -> str:
+    text = TELLS[action["kind"]]
+    return gettext(text, **action)
 
 
 def _dropped(one: Mapping[str, Any], names: Names) -> str:

@@ -244,4 +244,4 @@ def test_who_was_told_is_told_as_done(desk: SmallDesk, now: datetime) -> None:
     ticket = ticket_in(desk, "open", "A lamp", now)
     sweeps.wake_tickets(now)
     (firing,) = next(iter(of(ticket, now).values())).firings
-    assert (firing.done, firing.dropped) == ("added the tag lamp, Tell Bob Reyes", ())
+    assert (firing.done, firing.dropped) == ("added the tag lamp, told Bob Reyes", ())
