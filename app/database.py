@@ -361,7 +361,7 @@ def as_stored(id: Any, found: ColumnElement[bool]) -> ColumnElement[bool]:
     return found if _on_postgresql() else id.in_(select(id).where(found).correlate(None))
 
 
-AT_A_TIME = 2_000  # rows
+AT_A_TIME = 500  # rows: fewer than make the interpreter look whether any can go
 
 
 def read(statement: Executable) -> Iterator[Row[*tuple[Any, ...]]]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache, cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true, union
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true, union, union_all
 
 from app.database import as_stored, db, planned_for_its_values, read
 from app.models.board import CLOSED, UNRESOLVED
@@ -55,7 +55,7 @@ def candidates(past: Past) -> tuple[dict[int, datetime], dict[int, datetime]]:
     if past.watched.nothing:
         return settled, {}
     rows = select(Ticket.id, Ticket.created_at).where(
-        Ticket.id.in_(_later(past) if stays(past.tree) else union(*_touched(past))),
+        Ticket.id.in_(_later(past) if stays(past.tree) else union_all(*_touched(past))),
         Ticket.created_at <= past.until,
         *_of(past),
         _possible(past.tree, past),

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, literal, select, type_coerce, union_all
 
-from app.database import UTCDateTime, db, planned_for_its_values, sent
+from app.database import UTCDateTime, planned_for_its_values, read, sent
 from app.models.candidates import Moment, Past, hand_overs
 from app.models.event import Event
 from app.models.interval import TicketInterval
@@ -73,7 +73,7 @@ def held(tree: Query, moments: Sequence[Moment], zone: str) -> list[Moment]:
     table, bound = asked_at(moments, [tree], zone)
     rows = select(table.c.place).join_from(table, Ticket, Ticket.id == table.c.ticket_id)
     holds = condition(tree, bound, NEVER)
-    return [moments[place] for place in db.session.scalars(planned_for_its_values(rows.where(holds)))]
+    return [moments[place] for (place,) in read(planned_for_its_values(rows.where(holds)))]
 
 
 def asked_at(moments: Sequence[Moment], trees: Sequence[Query], zone: str) -> tuple[Any, Binding]:
@@ -111,7 +111,7 @@ def _rows(
 def _moments(past: Past, asked: Mapping[int, datetime]) -> dict[int, list[datetime]]:
     """ticket -> the instants at which to ask, in order: when it came, or when this past begins; then at each change."""
     found = {ticket_id: {max(came_at, past.since)} for ticket_id, came_at in asked.items()}
-    for ticket_id, at in db.session.execute(planned_for_its_values(_changes(past, [*found]))):
+    for ticket_id, at in read(planned_for_its_values(_changes(past, [*found]))):
         if at is not None:
             found[ticket_id].add(at)
     if past.watched.duty:
@@ -159,17 +159,17 @@ def _held_until_it_turns(
     rows = select(table.c.place, condition(past.tree, bound, NEVER).label("holds"), *columns).join_from(
         table, Ticket, Ticket.id == table.c.ticket_id
     )
-    none: dict[str, datetime | None] = dict.fromkeys(FACTS)
+    then: dict[str, datetime | None] = dict.fromkeys(FACTS)
     holds = set()
     flips: dict[int, list[datetime]] = defaultdict(list)
-    for place, holding, *stood in db.session.execute(planned_for_its_values(rows)):
+    for place, holding, *stood in read(planned_for_its_values(rows)):
         ticket_id, at = asked[place]
         if holding:
             holds.add(asked[place])
         following, behind = asked[place + 1] if place + 1 < len(asked) else (0, past.until)
         if following != ticket_id:
             behind = past.until + MICROSECOND
-        then = none | dict(zip(facts, stood, strict=True))
+        then.update(zip(facts, stood, strict=True))
         flip = next_flip(past.tree, then, at, past.zone)
         while flip is not None and flip < behind:
             flips[ticket_id].append(flip)

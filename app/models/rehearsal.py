@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, case, exists, or_, select
+from sqlalchemy import ColumnElement, String, case, cast, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from app.database import db, planned_for_its_values, read
@@ -107,7 +107,7 @@ def already(moments: Sequence[Moment], aims: Sequence[Aim | None]) -> list[set[i
     table, _ = asked_at(moments, [], "UTC")
     so = [_is_so(aim, table.c.at).label(f"aim_{place}") for place, aim in enumerate(aims) if aim]
     rows = select(table.c.ticket_id, *so).join_from(table, Ticket, Ticket.id == table.c.ticket_id)
-    for ticket_id, *answers in db.session.execute(planned_for_its_values(rows)):
+    for ticket_id, *answers in read(planned_for_its_values(rows)):
         for place, answer in zip(told, answers, strict=True):
             if answer:
                 found[place].add(ticket_id)
@@ -115,6 +115,7 @@ def already(moments: Sequence[Moment], aims: Sequence[Aim | None]) -> list[set[i
 
 
 def done(aim: Aim, past: Past) -> Done:
+    """Whose the changes of this past were that made tickets so."""
     row = TicketInterval
     over = aim.takes or aim.value is None
     at = row.until_at if over else row.from_at
@@ -126,7 +127,7 @@ def done(aim: Aim, past: Past) -> Done:
     )
     by = case((made.where(Event.by_kind == "person"), "people"), (made, "others"))
     rows = (
-        select(row.ticket_id, by, at <= Ticket.created_at)
+        select(row.ticket_id, by.label("by"), (at <= Ticket.created_at).label("came_so"))
         .join(Ticket, Ticket.id == row.ticket_id)
         .where(
             row.field == aim.field,
@@ -142,11 +143,16 @@ def done(aim: Aim, past: Past) -> Done:
         other = aliased(row)
         begun = exists().where(other.ticket_id == row.ticket_id, other.field == row.field)
         rows = rows.where(~begun.where(other.from_at == at).correlate_except(other))
+    each = rows.subquery()
+    # a row of each ticket would be most of the work
+    numbers = func.aggregate_strings(cast(each.c.ticket_id, String), ",")
+    grouped = select(each.c.by, each.c.came_so, numbers).group_by(each.c.by, each.c.came_so)
     found: dict[str | None, set[int]] = defaultdict(set)
-    for ticket_id, kind, came_so in read(planned_for_its_values(rows)):
-        found[kind].add(ticket_id)
+    for kind, came_so, together in db.session.execute(planned_for_its_values(grouped)):
+        tickets = [int(number) for number in together.split(",")]
+        found[kind].update(tickets)
         if came_so:
-            found["came"].add(ticket_id)
+            found["came"].update(tickets)
     return Done(found["people"], found["others"] - found["people"], found["came"])
 
 
