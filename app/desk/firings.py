@@ -136,4 +136,4 @@ def _dropped(one: Mapping[str, Any], names: Names) -> str:
 
 
 def _action(action: Mapping[str, Any], names: Names) -> str:
-    return rule_names.said(rule_names.named([action], names)[0])
+    return rule_names.sentences([action], names)[0]

@@ -44,6 +44,11 @@ def named(actions: Sequence[Mapping[str, Any]], names: Names) -> list[dict[str, 
     ]
 
 
+def sentences(actions: Sequence[Mapping[str, Any]], names: Names) -> list[str]:
+    """What stored actions do, in words."""
+    return [said(action) for action in named(actions, names)]
+
+
 def said(action: Mapping[str, Any]) -> str:
     """What an action with names does, in words."""
     kind = kinds().get(action["kind"])

@@ -71,7 +71,7 @@ def to_json(row: Row) -> dict[str, Any]:
 
 def shown(row: Row, names: Names | None = None) -> str:
     """What it does, in words; `names` saves asking for them again."""
-    return rule_names.said(rule_names.named([to_json(row)], names or vocabulary.names())[0])
+    return rule_names.sentences([to_json(row)], names or vocabulary.names())[0]
 
 
 def asked(rows: Iterable[Row], now: datetime) -> list[dict[str, Any]]:

@@ -11,11 +11,11 @@ from werkzeug.wrappers import Response
 from app import conditions, filters, sweeps
 from app.auth import allowed, now, signed_in_person
 from app.database import TookTooLong, within
-from app.desk import access, rule_trials, rules, why
+from app.desk import access, rule_names, rule_trials, rules, why
 from app.desk.refused import Refused
 from app.html import READ_FOR, page
 from app.models import vocabulary
-from app.routes.rule_actions import Row, rows_sent, shown, to_json
+from app.routes.rule_actions import rows_sent, to_json
 from app.words import N_, gettext
 from rules import actions
 from rules.form import Group, text_of, to_form
@@ -140,26 +140,20 @@ def tried(draft: Draft, number: str) -> dict[str, Any]:
         shown = why.of_draft(draft.tree, ticket, person.zone, now())
     if shown is None:
         return {**told, "not_tried": gettext(N_("The database cannot ask this of the ticket."))}
-    rows = [(row, _action(row)) for row in rows_sent(request.form, "")]
-    ready = [action for _, action in rows if not isinstance(action, str)]
+    wanted = [to_json(row) for row in rows_sent(request.form, "")]
+    words = rule_names.sentences(wanted, vocabulary.names())
+    read = [_action(data) for data in wanted]
     name = request.form.get("name", "").replace("\x00", "").strip()[: rules.LONGEST_NAME]
+    ready = [action for action in read if not isinstance(action, str)]
     outcomes = iter(sweeps.try_out(ticket, name, ready, person.zone, now()))
-    deeds = [
-        (_said(row), sweeps.Outcome("not", action) if isinstance(action, str) else next(outcomes))
-        for row, action in rows
-    ]
+    found = [sweeps.Outcome("not", one) if isinstance(one, str) else next(outcomes) for one in read]
+    deeds = list(zip(words, found, strict=True))
     return {**told, "trial": shown, "ticket": access.ticket_seen_by(person, known, now()), "deeds": deeds}
 
 
-def _action(row: Row) -> actions.Action | str:
+def _action(data: dict[str, Any]) -> actions.Action | str:
     """What is not filled in yet is said."""
     try:
-        return actions.from_json(to_json(row))
+        return actions.from_json(data)
     except actions.ActionError as error:
         return gettext(error.message).format(**error.values)
-    except KeyError:
-        return gettext(N_("an action of an unknown kind"))
-
-
-def _said(row: Row) -> str:
-    return shown(row) if row.kind in actions.kinds() else row.kind

@@ -88,7 +88,7 @@ def _shown(found: list[Read]) -> list[dict[str, Any]]:
         {
             "read": one,
             "mistake": rule_files.said(one.mistake) if one.mistake else "",
-            "deeds": [rule_names.said(action) for action in rule_names.named(one.then, names)],
+            "deeds": rule_names.sentences(one.then, names),
             "holding": counts.get(place),
         }
         for place, one in enumerate(found)

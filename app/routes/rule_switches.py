@@ -6,10 +6,10 @@ from werkzeug.wrappers import Response
 from app import sweeps
 from app.auth import acting, allowed, now
 from app.database import writing
-from app.desk import rule_pauses, rules
+from app.desk import rule_names, rule_pauses, rules
 from app.desk.setup import ensure_desk
 from app.html import page, wants_part
-from app.routes.rule_actions import row_of, shown
+from app.models import vocabulary
 from app.words import gettext, locale, ngettext
 from rules import actions
 from rules.query import to_text
@@ -99,4 +99,4 @@ def _there() -> set[str]:
 
 
 def _actions(starter: Starter) -> list[str]:
-    return [shown(row_of(actions.to_json(action))) for action in starter.actions]
+    return rule_names.sentences([actions.to_json(action) for action in starter.actions], vocabulary.names())

@@ -11,7 +11,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 from app import conditions, sweeps
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
-from app.desk import access, rules
+from app.desk import access, rule_names, rules
 from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
@@ -20,7 +20,7 @@ from app.html import page
 from app.models import firing, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
-from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, shown, to_json
+from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, to_json
 from app.words import N_, gettext
 from rules.rule import MOST_AN_HOUR
 
@@ -53,7 +53,7 @@ def index() -> Response:
         faults=faults,
         texts={rule.id: rules.text_of(rule, names) for rule in readable},
         broken=rules.broken(readable, names, now()),
-        actions={rule.id: [shown(row, names) for row in rows_of(rule)] for rule in readable},
+        actions={rule.id: rule_names.sentences(rule.actions, names) for rule in readable},
         once_per=ONCE_PER,
         holding=rules.holding([rules.ready(rule) for rule in readable], now()),
         acted=firing.counts(access.visible_boards(signed_in_person(), now()), now() - WEEK),

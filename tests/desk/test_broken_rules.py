@@ -18,6 +18,7 @@ from app.desk import (
     tags,
     teams,
     tickets,
+    uses,
     webhooks,
 )
 from app.models.board import Column
@@ -146,3 +147,18 @@ def test_a_helper_whose_last_day_is_over(desk: SmallDesk, now: datetime) -> None
     assert sweeps.tidy(now + timedelta(hours=2))["rules"] == 1
     assert not rules.in_order()[0].enabled
     assert sweeps.tidy(now + timedelta(hours=2))["rules"] == 0
+
+
+@pytest.mark.parametrize("part", ["query", "actions"])
+def test_a_board_that_is_gone(desk: SmallDesk, now: datetime, part: str) -> None:
+    """Boards stay; somebody has taken this one out of the database."""
+    move = {"kind": "board", "board": desk.board.id}
+    rule = save(desk, f"board:{desk.board.name}", now, move, desk.alice.by)
+    with writing(desk.row):
+        if part == "query":
+            rule.query = uses.exchanged(rule.query, "board", desk.board.id, 99)
+        else:
+            rule.actions = [{**move, "board": 99}]
+    assert sweeps.tidy(now)["rules"] == 1
+    assert not rules.in_order()[0].enabled
+    assert told() == [("Alice Moor", "It names what is not there any more and is switched off: board:#99")]
