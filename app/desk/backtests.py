@@ -88,8 +88,9 @@ def again(backtest: Backtest) -> Asked:
     return Asked(backtest.name, tree, backtest.actions, backtest.once_per, backtest.rule_id)
 
 
-def start(asked: Asked, days: int, *, person: Person, now: datetime) -> int:
-    """Queues it, in place of what this person had asked before and is not finished; returns its number."""
+def start(asked: Asked, days: int, *, person: Person, now: datetime, process: str | None = None) -> int:
+    """Queues it, or claims it for this process, in place of what this person had asked before and is not finished; returns
+    its number."""
     if days not in DAYS:
         raise Refused(N_("A backtest looks at the last 7, 30 or 90 days."), field="days")
     since, _ = spans.bounds(f"last {days} days", person.zone, day_of(person.zone, now))
@@ -106,6 +107,9 @@ def start(asked: Asked, days: int, *, person: Person, now: datetime) -> int:
         since_at=since,
         until_at=now,
         asked_at=now,
+        state="running" if process else "queued",
+        claim=process,
+        claimed_until=now + CLAIM_FOR if process else None,
     )
     return int(bookkeeping(stopped, new.returning(Backtest.id)).rows[0][0])
 
@@ -148,12 +152,10 @@ def newest_like(asked: Asked, person: Person) -> Backtest | None:
     return None
 
 
-def claim(process: str, now: datetime, backtest_id: int | None = None) -> int | None:
-    """Takes the one that waits longest, or this one, for a process; None when there is none."""
+def claim(process: str, now: datetime) -> int | None:
+    """Takes the one that waits longest for a process; None when there is none."""
     free = _free(now)
     waiting = select(Backtest.id).where(free).order_by(Backtest.id).limit(1).with_for_update(skip_locked=True)
-    if backtest_id is not None:
-        waiting = waiting.where(Backtest.id == backtest_id)
     taken = bookkeeping(
         update(Backtest)
         .where(Backtest.id == waiting.scalar_subquery(), free)

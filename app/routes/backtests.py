@@ -115,11 +115,8 @@ def _text_of(backtest: Backtest, names: Names) -> str:
 
 def _start(asked: backtests.Asked) -> Response:
     days = request.form.get("days", str(USUAL))
-    at = now()
-    backtest_id = backtests.start(
-        asked, int(days) if days in map(str, DAYS) else 0, person=signed_in_person(), now=at
-    )
-    sweeps.answer_at_once(backtest_id, at)
+    wanted = int(days) if days in map(str, DAYS) else 0
+    backtest_id = sweeps.answer_at_once(asked, wanted, person=signed_in_person(), now=now())
     return redirect(url_for("backtests.show", backtest_id=backtest_id), code=303)
 
 

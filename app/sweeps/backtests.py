@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from app.database import TookTooLong, db, trouble, within
 from app.desk import backtests
 from app.models.backtest import Backtest
+from app.models.person import Person
 from app.sweeps.process import claimant
 
 log = logging.getLogger(__name__)
@@ -32,11 +33,13 @@ def run_backtests(now: datetime) -> Counter[str]:
     return counts
 
 
-def answer_at_once(backtest_id: int, now: datetime) -> None:
-    """Works it out while somebody waits, if that is soon done; else the clock goes on where this ends."""
+def answer_at_once(asked: backtests.Asked, days: int, *, person: Person, now: datetime) -> int:
+    """Starts it and works it out while somebody waits, if that is soon done; else the clock goes on where this ends. Returns
+    its number."""
+    backtest_id = backtests.start(asked, days, person=person, now=now, process=claimant())
     db.session.rollback()
-    if backtests.claim(claimant(), now, backtest_id) is not None:
-        _go_on(backtest_id, now, AT_ONCE_FOR, AT_ONCE_FOR, alone=False)
+    _go_on(backtest_id, now, AT_ONCE_FOR, AT_ONCE_FOR, alone=False)
+    return backtest_id
 
 
 def _go_on(backtest_id: int, now: datetime, for_: float, read_for: float, *, alone: bool) -> int:

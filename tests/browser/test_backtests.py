@@ -22,7 +22,7 @@ def test_it_is_followed_stopped_and_found_again(serve: Any, new_page: Any, desk:
     page.get_by_role("link", name="Refunds").click()
     progress, shown = page.get_by_role("progressbar"), page.locator("#backtest")
     expect(progress).to_have_accessible_name("It is about to begin.")
-    backtests.claim("a clock", now, backtest_id)
+    backtests.claim("a clock", now)
     work = backtests.Work(db.session.get_one(Backtest, backtest_id, populate_existing=True), "a clock", now)
     for more, done in ((1, 1), (2, 3)):
         work.slice(more, READ_FOR, now)

@@ -257,7 +257,7 @@ def test_it_goes_on_where_a_process_died(desk: SmallDesk, now: datetime) -> None
     whole = asked(desk, "refund OR lamp", now).result
     draft = backtests.of_draft("Draft", "refund OR lamp", TAG, "episode")
     backtest_id = start(desk, draft, now)
-    assert backtests.claim("a process that dies", now, backtest_id) == backtest_id
+    assert backtests.claim("a process that dies", now) == backtest_id
     work = backtests.Work(db.session.get_one(Backtest, backtest_id), "a process that dies", now)
     assert not work.slice(2, READ_FOR, now)
     half = found(backtest_id)
@@ -275,7 +275,7 @@ def test_it_goes_on_where_a_process_died(desk: SmallDesk, now: datetime) -> None
 def test_a_claim_runs_out(desk: SmallDesk, now: datetime) -> None:
     draft = backtests.of_draft("Draft", "refund", TAG, "episode")
     backtest_id = start(desk, draft, now)
-    backtests.claim("a machine that is gone", now, backtest_id)
+    backtests.claim("a machine that is gone", now)
     assert not sweeps.run_backtests(now + MINUTE)
     sweeps.run_backtests(now + 3 * MINUTE)
     assert found(backtest_id).state == "done"
@@ -285,7 +285,7 @@ def test_stopped(desk: SmallDesk, now: datetime) -> None:
     refunds(desk, now)
     draft = backtests.of_draft("Draft", "refund OR lamp", TAG, "episode")
     backtest_id = start(desk, draft, now)
-    backtests.claim(claimant(), now, backtest_id)
+    backtests.claim(claimant(), now)
     work = backtests.Work(db.session.get_one(Backtest, backtest_id), claimant(), now)
     work.slice(2, READ_FOR, now)
     backtests.stop(found(backtest_id))
