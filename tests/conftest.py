@@ -192,6 +192,15 @@ def fleeting() -> None:
             connection.execute("PRAGMA synchronous=off")
 
 
+@pytest.fixture(autouse=True)
+def in_english() -> Iterator[None]:
+    """What a request of one test has made its thread speak is not spoken in the next one."""
+    from app import words
+
+    with words.speaking("en"):
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def compiled_addresses() -> Iterator[None]:
     """Every app compiles a function for each of its addresses, which takes longer than most tests: each is compiled once."""

@@ -17,7 +17,7 @@ def test_it_is_followed_stopped_and_found_again(serve: Any, new_page: Any, desk:
     backtest_id = start(desk, backtests.of_draft("Refunds", "refund", TAG, "episode"), now)
     page = new_page(serve(CLOCK="off").url, desk.alice)
     page.goto("/rules")
-    page.get_by_role("link", name="What you have asked before").click()
+    page.get_by_role("link", name="Backtests").click()
     expect(page.get_by_role("listitem").filter(has_text="Refunds")).to_contain_text("It is about to begin.")
     page.get_by_role("link", name="Refunds").click()
     progress, shown = page.get_by_role("progressbar"), page.locator("#backtest")

@@ -107,10 +107,10 @@ def test_a_rule_from_its_first_word_to_its_file(
     # Out and in again.
     page.goto("/rules")
     with page.expect_download() as file:
-        page.get_by_role("link", name="Download them").click()
+        page.get_by_role("link", name="Export rules").click()
     kept = tmp_path / "rules.toml"
     file.value.save_as(kept)
-    page.get_by_role("link", name="Bring in rules").click()
+    page.get_by_role("link", name="Import rules").click()
     page.get_by_label("A file of rules").set_input_files(kept)
     page.get_by_role("button", name="Look at the rules").click()
     page.get_by_role("checkbox", name="First").uncheck()
