@@ -88,7 +88,7 @@ def test_snooze_merge_split_spam_delete_and_take_back(
     expect(page.locator(f"#ticket_{advert}")).to_have_count(0)
     more(panel, "Delete")
     sheet(page, "Delete").get_by_role("button", name="Delete").click()
-    expect(page.locator(".toast")).to_contain_text("deleted")
+    expect(page.locator(".toast").last).to_contain_text("deleted")
     assert stored(advert).deleted_at is not None
     page.goto("/tickets/deleted")
     page.get_by_role("button", name=f"Take back #{advert}").click()
