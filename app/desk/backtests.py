@@ -18,7 +18,7 @@ from heapq import nlargest
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, delete, func, insert, or_, select, update
 
 from app.database import TookTooLong, bookkeeping, db, within
 from app.desk import access, rules
@@ -29,11 +29,12 @@ from app.models.candidates import Past, candidates
 from app.models.episodes import beginnings, held
 from app.models.person import Person
 from app.models.rule import Rule
-from app.models.ticket import Tag
+from app.models.ticket import Tag, Ticket
 from app.words import N_, gettext
 from rules import actions, query, spans
 from rules.actions import Action, ActionError, AddTag, RemoveTag
 from rules.hours import by_day, day_of
+from rules.moments import stays
 from rules.query import fold
 
 CLAIM_FOR = timedelta(minutes=2)  # by then a process must have said that it goes on
@@ -42,6 +43,7 @@ MOST_SHOWN = 50  # tickets
 MOST_MISSED = 10
 MOST_LISTED = 50
 AT_ONCE = 5_000  # tickets of a slice that are asked at their instants
+MANY = 20_000  # tickets that have changed: nobody waits for what has to be asked of them at their instants
 AS_EASY = 10  # that many whose answer is known already weigh as much as one of these
 
 
@@ -86,6 +88,14 @@ def again(backtest: Backtest) -> Asked:
     """The same rule as it stood then."""
     tree = query.from_json(backtest.query)
     return Asked(backtest.name, tree, backtest.actions, backtest.once_per, backtest.rule_id)
+
+
+def is_soon_done(asked: Asked, days: int, now: datetime) -> bool:
+    """Whether somebody may wait for it: it asks about tickets as they came, or about few of them at many instants."""
+    if stays(asked.tree):
+        return True
+    touched = select(Ticket.id).where(Ticket.updated_at > now - timedelta(days=days)).limit(MANY).subquery()
+    return (db.session.scalar(select(func.count()).select_from(touched)) or 0) < MANY
 
 
 def start(asked: Asked, days: int, *, person: Person, now: datetime, process: str | None = None) -> int:

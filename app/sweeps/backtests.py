@@ -34,11 +34,13 @@ def run_backtests(now: datetime) -> Counter[str]:
 
 
 def answer_at_once(asked: backtests.Asked, days: int, *, person: Person, now: datetime) -> int:
-    """Starts it and works it out while somebody waits, if that is soon done; else the clock goes on where this ends. Returns
-    its number."""
-    backtest_id = backtests.start(asked, days, person=person, now=now, process=claimant())
+    """Starts it and works it out while somebody waits, if that is soon done; else the clock does, or goes on where this ends.
+    Returns its number."""
+    here = claimant() if backtests.is_soon_done(asked, days, now) else None
+    backtest_id = backtests.start(asked, days, person=person, now=now, process=here)
     db.session.rollback()
-    _go_on(backtest_id, now, AT_ONCE_FOR, AT_ONCE_FOR, alone=False)
+    if here:
+        _go_on(backtest_id, now, AT_ONCE_FOR, AT_ONCE_FOR, alone=False)
     return backtest_id
 
 

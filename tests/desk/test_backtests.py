@@ -251,6 +251,19 @@ def test_one_at_a_time_of_each_person(desk: SmallDesk, now: datetime) -> None:
     assert states == ["stopped", "queued", "queued"]
 
 
+@pytest.mark.parametrize(("text", "state"), [("subject:parcel", "done"), ("is:waiting since>2h", "queued")])
+def test_nobody_waits_for_what_takes_long(
+    desk: SmallDesk, now: datetime, text: str, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backtests, "MANY", 1)
+    ticket_in(desk, "waiting", "My parcel", now - DAY)
+    draft = backtests.of_draft("Draft", text, TAG, "episode")
+    number = sweeps.answer_at_once(draft, 30, person=desk.alice, now=now)
+    assert found(number).state == state
+    sweeps.run_backtests(now)
+    assert (found(number).state, found(number).result["tickets"]) == ("done", 1)
+
+
 def test_it_goes_on_where_a_process_died(desk: SmallDesk, now: datetime) -> None:
     """And finds the same as one that never stopped."""
     refunds(desk, now)
