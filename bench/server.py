@@ -30,8 +30,13 @@ class Client:
         """(status, body, seconds from the first byte sent to the last received)."""
         sent = {"Cookie": self._cookie, "Origin": self.origin, "Sec-Fetch-Site": "same-origin", **headers}
         begun = time.perf_counter()
-        self._connection.request(method, path, body, sent)
-        response = self._connection.getresponse()
+        try:
+            self._connection.request(method, path, body, sent)
+            response = self._connection.getresponse()
+        except http.client.RemoteDisconnected:  # a connection that was idle for long is ended by the server
+            self._connection.close()
+            self._connection.request(method, path, body, sent)
+            response = self._connection.getresponse()
         data = response.read()
         took = time.perf_counter() - begun
         if cookie := response.headers.get("Set-Cookie"):

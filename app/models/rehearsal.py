@@ -143,7 +143,7 @@ def done(aim: Aim, past: Past) -> Done:
         other = aliased(row)
         begun = exists().where(other.ticket_id == row.ticket_id, other.field == row.field)
         rows = rows.where(~begun.where(other.from_at == at).correlate_except(other))
-    each = rows.subquery()
+    each = rows.offset(0).subquery()  # put into the other SELECT, SQLite would ask for each `by` twice
     # a row of each ticket would be most of the work
     numbers = func.aggregate_strings(cast(each.c.ticket_id, String), ",")
     grouped = select(each.c.by, each.c.came_so, numbers).group_by(each.c.by, each.c.came_so)
