@@ -153,8 +153,8 @@ def test_a_backup_is_one_moment(filled: SmallDesk, app: Any, tmp_path: Path, now
         events = lines_of(tmp_path / f"{number}.backup", manifest, "events")
         on_board = [event["seq"] for event in events if event["stream"] == boards[0]["id"]]
         assert sorted(on_board) == list(range(1, boards[0]["seq"] + 1))
-    restore(tmp_path / "3.backup", fresh := create_engine(f"sqlite:///{tmp_path}/fresh.db"))
-    fresh.dispose()
+        restore(tmp_path / f"{number}.backup", fresh := create_engine(f"sqlite:///{tmp_path}/{number}.db"))
+        fresh.dispose()
 
 
 def test_a_desk_that_is_not_empty_is_left_alone(

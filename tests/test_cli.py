@@ -1,4 +1,4 @@
-"""The commands, as processes of their own. Where only words are at stake, on one database."""
+"""The commands, as processes of their own."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,6 @@ from app.models.board import BoardPerson
 from app.models.message import RawMessage
 from app.models.person import person_by_email
 from app.models.ticket import Ticket
-from tests.databases import on_one_database
 from tests.small import SmallDesk
 
 Run = Callable[..., CompletedProcess[str]]
@@ -80,14 +79,12 @@ def test_receive_prints_one_line_of_json(desk: SmallDesk, flask: Run) -> None:
     assert one_line(flask("receive", input=MAIL))["action"] == "duplicate"
 
 
-@on_one_database
 def test_receive_says_which_address_it_came_to(desk: SmallDesk, flask: Run) -> None:
     raw = b"From: kim@example.org\nSubject: Hi\n\nHello"
     assert one_line(flask("receive", "--to", "support@example.com", input=raw))["action"] == "created"
     assert db.session.scalars(select(RawMessage.sent_to)).one() == "support@example.com"
 
 
-@on_one_database
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"Subject: From nobody\n\nHello"])
 def test_what_cannot_be_parsed_is_accepted(raw: bytes, desk: SmallDesk, flask: Run) -> None:
     done = flask("receive", input=raw)
@@ -99,7 +96,6 @@ def test_what_cannot_be_parsed_is_accepted(raw: bytes, desk: SmallDesk, flask: R
     assert db.session.scalars(select(RawMessage.state)).one() == "failed"
 
 
-@on_one_database
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/nightdesk.db", "postgresql://nobody@127.0.0.1:1/none"])
 def test_a_message_that_cannot_be_kept_is_to_be_sent_again(url: str, environment: Any, flask: Run) -> None:
     done = flask("receive", input=MAIL, DATABASE_URL=url)
@@ -123,7 +119,6 @@ def test_a_person_is_added(desk: SmallDesk, flask: Run) -> None:
     assert db.session.scalars(boards).all() == [desk.board.id]
 
 
-@on_one_database
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
@@ -165,7 +160,6 @@ def test_the_clock_does_once_what_is_due(desk: SmallDesk, flask: Run, now: datet
     assert one_line(flask("clock", "--once", "--now", later))["tickets"]["tickets"] >= 1
 
 
-@on_one_database
 @pytest.mark.parametrize(
     "arguments", [("--now", "2026-11-21T09:00:00+01:00"), ("--once", "--now", "tomorrow")]
 )
@@ -175,7 +169,6 @@ def test_a_clock_that_cannot_be(arguments: tuple[str, ...], desk: SmallDesk, fla
     assert "--now" in done.stderr or "tomorrow" in done.stderr
 
 
-@on_one_database
 def test_a_link_for_a_new_password(desk: SmallDesk, flask: Run, browser_as: Any) -> None:
     done = flask("people", "invite", "Bob@example.com")
     assert done.returncode == 0, done.stderr

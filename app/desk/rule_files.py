@@ -113,7 +113,7 @@ def said(mistake: FileError) -> str:
 
 
 def _without_new(tree: query.Query) -> query.Query:
-    """The query for now: a tag that is going to be made is on no ticket. To the database it would be one that is gone."""
+    """The query as the tickets that there are answer it: a tag that the file is going to make is on none of them."""
     match tree:
         case query.And(parts):
             return query.And(tuple(map(_without_new, parts)))

@@ -259,6 +259,24 @@ def test_what_arrives_during_a_drag_waits(open_board: Any, desk: Any, now: Any) 
     assert column_of(ticket) == desk.columns["new"].id
 
 
+def test_a_card_that_is_pressed_can_be_dragged_whatever_arrives(open_board: Any, desk: Any, now: Any) -> None:
+    ticket = ticket_in(desk, "new", "Under the finger", now)
+    bob = open_board(desk.bob)
+    box = card(bob, ticket).bounding_box()
+    bob.mouse.move(box["x"] + 60, box["y"] + 15)
+    bob.mouse.down()
+    with bob.expect_event("console", lambda message: "delta" in message.text):
+        bob.evaluate("document.addEventListener('board:delta', () => console.log('delta'), { once: true })")
+        with writing(desk.board) as board:
+            row = db.session.get_one(Ticket, ticket.id)
+            tickets.add_tag(board, row, "refund", by=desk.alice.by, now=now)
+    bob.mouse.move(box["x"] + 90, box["y"] + 40, steps=4)
+    drop(bob, desk.columns["open"])
+    expect(card(bob, ticket, desk.columns["open"]).locator(".card-tags")).to_have_text("refund")
+    card(bob, ticket).get_by_role("link").first.click()
+    expect(bob.locator("h2#panel_title")).to_have_text("Under the finger")
+
+
 def test_a_lost_connection_puts_the_card_back_and_offers_to_try_again(
     open_board: Any, desk: Any, now: Any
 ) -> None:

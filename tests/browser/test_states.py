@@ -16,6 +16,7 @@ from app.models.ticket import Ticket
 from tests.server import Server
 from tests.small import PASSWORD, SmallDesk
 from tests.stories import ticket_in
+from tests.waiting import until
 
 Page = Any
 
@@ -207,6 +208,26 @@ def test_a_ticket_that_cannot_be_opened_says_so_and_offers_to_try_again(
     expect(panel).to_contain_text("The desk cannot be reached")
     panel.get_by_role("button", name="Try again").click()
     expect(board.locator("h2#panel_title")).to_have_text("Where is my parcel?")
+
+
+def test_what_arrives_as_the_network_goes_is_grey_too(
+    board: Page, desk: SmallDesk, ticket: Ticket, now: Any
+) -> None:
+    with board.expect_response("**/reading"):
+        board.locator(f"#c{ticket.id} a").click()
+    arriving: list[Any] = []
+    board.route(f"**/tickets/{ticket.id}", lambda route: arriving.append((route, route.fetch())))
+    with board.expect_request(f"**/tickets/{ticket.id}"), writing(desk.board) as locked:
+        found = db.session.get_one(Ticket, ticket.id)
+        messages.note(locked, found, "Ask the warehouse.", person=desk.alice, now=now)
+    until(lambda: board.evaluate("true") and arriving)
+    board.context.set_offline(True)
+    control = board.locator("form[action$='/column'] button")
+    expect(control).to_be_disabled()
+    route, answer = arriving[-1]
+    route.fulfill(response=answer)
+    expect(board.locator(".message", has_text="Ask the warehouse.")).to_be_visible()
+    expect(control).to_be_disabled()
 
 
 def test_what_is_deleted_while_it_is_open_keeps_the_text(
