@@ -1,7 +1,5 @@
 """Rules that move tickets to another board: what they do there, who was faster, rules that disagree, and undoing."""
 
-import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +22,7 @@ from tests.duty import TUESDAY_NIGHT, publish, told
 from tests.small import SmallDesk
 from tests.stories import ticket_in
 from tests.test_rule_firings import SECOND, add_rule, firing_of, fresh, reasons
+from tests.waiting import side_by_side
 
 DAY = timedelta(days=1)
 TAG = {"kind": "add_tag", "tag": "there"}
@@ -136,7 +135,6 @@ def test_a_sweep_and_a_person_that_move_in_opposite_directions(
     bulbs = [ticket_on(other, desk, f"A bulb {n}", now) for n in range(10)]
     number = lamp.id
     db.session.rollback()
-    start, failed = threading.Barrier(2, timeout=30), []
 
     def person() -> None:
         for _ in range(20):
@@ -148,21 +146,7 @@ def test_a_sweep_and_a_person_that_move_in_opposite_directions(
     def sweep() -> None:
         assert sweeps.wake_tickets(now)["failed"] == 0
 
-    def run(does: Callable[[], None]) -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                does()
-            except Exception as error:
-                failed.append(error)
-
-    threads = [threading.Thread(target=run, args=(does,)) for does in (person, sweep)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert (failed, [thread.is_alive() for thread in threads]) == ([], [False, False])
-    db.session.rollback()
+    side_by_side(app, person, sweep)
     assert {fresh(one).board_id for one in (lamp, *bulbs)} == {desk.board.id}
     fired = db.session.scalars(select(RuleFiring.ticket_id).where(RuleFiring.rule_id == rule.id)).all()
     assert sorted(fired) == [one.id for one in bulbs]

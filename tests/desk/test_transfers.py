@@ -1,7 +1,7 @@
 """Moving a ticket to another board: what goes along, what does not, what both boards hear, and taking it back."""
 
-import threading
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +27,7 @@ from tests.desk.boards import second_board
 from tests.duty import publish
 from tests.small import SmallDesk
 from tests.stories import ticket_in
+from tests.waiting import side_by_side
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
@@ -213,28 +214,15 @@ def test_two_boards_in_opposite_directions(app: Any, desk: SmallDesk, now: datet
     boards = [desk.board, other]
     made = [ticket_in(desk, "open", subject, now) for subject in ("Lamp", "Bulb")]
     transfer(made[1], other, desk.alice, now)
-    numbers = [(ticket.id, n) for n, ticket in enumerate(made)]
-    start, failed = threading.Barrier(2, timeout=30), []
+    ids = [board.id for board in boards]
 
     def to_and_fro(number: int, at: int) -> None:
-        with app.app_context():
-            start.wait()
-            try:
-                for turn in range(1, 21):
-                    into = boards[(at + turn) % 2].id
-                    with writing_all(Board, [board.id for board in boards[:: 1 - 2 * at]]) as held:
-                        one = db.session.get_one(Ticket, number)
-                        transfers.transfer(held[one.board_id], one, held[into], by=By("clock"), now=now)
-            except Exception as error:
-                failed.append(error)
+        for turn in range(1, 21):
+            with writing_all(Board, ids[:: 1 - 2 * at]) as held:
+                one, into = db.session.get_one(Ticket, number), held[ids[(at + turn) % 2]]
+                transfers.transfer(held[one.board_id], one, into, by=By("clock"), now=now)
 
-    threads = [threading.Thread(target=to_and_fro, args=pair) for pair in numbers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert (failed, [thread.is_alive() for thread in threads]) == ([], [False, False])
-    db.session.rollback()
+    side_by_side(app, *(partial(to_and_fro, ticket.id, at) for at, ticket in enumerate(made)))
     assert [fresh(ticket).board_id for ticket in made] == [desk.board.id, other.id]
     for board in boards:
         seqs = db.session.scalars(select(Event.seq).where(Event.stream == board.id).order_by(Event.seq)).all()
