@@ -1,8 +1,8 @@
 """The clock: which sweep runs how often, in the web process or alone, and what it leaves behind to show that it lives."""
 
+import asyncio
 import logging
 import secrets
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import logs, metrics
 from app.channels.idle import Watchers
 from app.database import bookkeeping, db, insert_new, trouble, words_of
+from app.ending import asked_to_end
 from app.models.clock import Heartbeat, Lease
 from app.models.desk import Desk, the_desk
 from app.sweeps import SWEEPS, set_back
@@ -93,12 +94,14 @@ def start(app: Flask) -> Callable[[], None]:
 
 def run_alone(app: Flask) -> None:
     """Runs the clock until SIGTERM or SIGINT."""
-    ended = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: ended.set())
-    stop = start(app)
-    ended.wait()
-    stop()
+
+    async def run() -> None:
+        ended = asked_to_end()
+        stop = start(app)
+        await ended.wait()
+        stop()
+
+    asyncio.run(run())
 
 
 def health(now: datetime) -> dict[str, dict[str, object]]:

@@ -23,6 +23,7 @@ LAYERS = [
     "app.restore",
     "app.export",
     "app.desk",
+    "app.ending",
     "app.channels",
     "app.sweeps",
     "app.metrics",

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 import os
-import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +16,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 
 from app.desk import inbox
+from app.ending import asked_to_end
 
 log = logging.getLogger(__name__)
 
@@ -61,10 +61,7 @@ async def listen(app: Flask, *, host: str, port: int, path: Path | None = None) 
 
 
 async def _serve(app: Flask, host: str, port: int, path: Path | None, ready: Callable[[str], None]) -> None:
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, ended.set)
+    ended = asked_to_end()
     server = await listen(app, host=host, port=port, path=path)
     ready(str(path or f"{host}:{port}"))
     await ended.wait()

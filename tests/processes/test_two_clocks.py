@@ -1,5 +1,7 @@
 """Several clocks at the same work, and a lease that none of them can keep: whatever they do is done once."""
 
+import ctypes
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -13,7 +15,7 @@ from app.database import bookkeeping, db, writing
 from app.desk import inbox, messages
 from app.models.alert import Alert
 from app.models.board import Board
-from app.models.clock import Lease
+from app.models.clock import Heartbeat, Lease
 from app.models.delivery import Delivery
 from app.models.event import Event
 from app.models.message import RawMessage
@@ -86,3 +88,14 @@ def is_all_done() -> bool:
     waits = db.session.scalar(select(unsent.exists())) or db.session.scalar(select(unhandled.exists()))
     pages = db.session.scalar(select(func.count()).select_from(Delivery).where(Delivery.kind == "page"))
     return not waits and (pages or 0) >= 12
+
+
+def test_an_end_is_heard_whichever_thread_the_kernel_tells(
+    desk: SmallDesk, start_flask: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    clock = start_flask("clock")
+    until(lambda: db.session.scalar(select(func.count()).select_from(Heartbeat)), 60)
+    another = max(int(name) for name in os.listdir(f"/proc/{clock.pid}/task"))
+    assert another != clock.pid
+    assert ctypes.CDLL(None).tgkill(clock.pid, another, signal.SIGTERM) == 0
+    assert clock.wait(60) == 0
