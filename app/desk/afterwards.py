@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from app.database import db
 from app.desk import history
 from app.desk.events import KINDS
+from app.models.board import Board
 from app.models.event import Event
 
 CHANGED_FOR = timedelta(minutes=2)  # rules wait 60 s with what a person has set, and a sweep may be late
@@ -25,7 +26,7 @@ class Then(NamedTuple):
 
 def told(board_id: int, since: int, until: int, zone: str, now: datetime) -> list[Then]:
     """What rules did after the event `since` up to `until`, to tickets that people changed in the last minutes; in the
-    language being spoken."""
+    language being spoken. All who look at the board are told the same, so no other board is named."""
     events = db.session.scalars(
         select(Event)
         .where(
@@ -51,7 +52,8 @@ def told(board_id: int, since: int, until: int, zone: str, now: datetime) -> lis
     ).all()
     asked = {number for number, _, _ in people}
     found = []
-    for run, text in history.by_rules([one for one in events if one.subject_id in asked], zone, now):
+    ours = [one for one in events if one.subject_id in asked]
+    for run, text in history.by_rules(ours, zone, now, select(Board.id).where(Board.id == board_id)):
         last = run[-1]
         by = [person for number, person, first in people if number == last.subject_id and first < last.seq]
         if by:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.database import db, insert_new
 from app.desk import access, history, rule_names, rules, transfers, undo
@@ -48,13 +48,22 @@ class Told:
     undone: bool
 
 
-def told(firings: Sequence[RuleFiring], zone: str, now: datetime) -> dict[int, Told]:
-    """firing -> how it is told; for any number of them."""
+def told(
+    firings: Sequence[RuleFiring], zone: str, now: datetime, boards: Select[int] | None = None
+) -> dict[int, Told]:
+    """firing -> how it is told; for any number of them. `boards` as for history.told()."""
     events, names = events_of(firings), vocabulary.names()
     all_events = [event for some in events.values() for event in some]
     stands = undo.standing(all_events)
     return {
-        firing.id: _told(firing, events.get(firing.id, []), stands, names, zone, now) for firing in firings
+        firing.id: _told(
+            firing,
+            events.get(firing.id, []),
+            history.deeds(events.get(firing.id, []), zone, now, boards),
+            stands,
+            names,
+        )
+        for firing in firings
     }
 
 
@@ -100,14 +109,11 @@ def _goes_on(firing: RuleFiring, now: datetime) -> None:
     )
 
 
-def _told(
-    firing: RuleFiring, events: Sequence[Event], stands: set[int], names: Names, zone: str, now: datetime
-) -> Told:
+def _told(firing: RuleFiring, events: Sequence[Event], deeds: str, stands: set[int], names: Names) -> Told:
     can_be = [event for event in events if KINDS[event.kind].undo]
     stand = any(event.id in stands for event in can_be)
     idle = [one["action"] for one in firing.done if not one.get("events")]
     tells = [_tell(one) for one in rule_names.named(idle, names) if one["kind"] in TELLS]
-    deeds = history.deeds(events, zone, now)
     idle = [one for one in idle if one["kind"] not in TELLS]
     already = [gettext(N_("%(action)s: it was so already"), action=_action(one, names)) for one in idle]
     return Told(

@@ -47,6 +47,12 @@ THEN = N_("#%(number)s: rule “%(name)s” then %(deeds)s")
 TAKEN = N_("took it")
 PUT_BACK = N_("took it from %(old)s and gave it to nobody")
 TAKEN_FROM_TEAM = N_("took it from the team %(old)s")
+# Which of the two boards the reader may see -> how it is said that a ticket went from the one to the other.
+TRANSFERRED = {
+    (True, False): N_("moved it from the board %(old)s to another one"),
+    (False, True): N_("moved it to the board %(new)s from another one"),
+    (False, False): N_("moved it to another board"),
+}
 LEFT_TO_FOUND = N_("left the mood to what is found: %(new)s")
 UNDID = N_("undid: %(deed)s")
 DID_AGAIN = N_("did again: %(deed)s")
@@ -106,10 +112,12 @@ def told(
     *,
     zone: str = "UTC",
     now: datetime | None = None,
+    boards: Select[int] | None = None,
 ) -> list[Line]:
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
-    Instants are said in `zone`, at `now`. Takes at most six statements for the names."""
-    names = _Names(events, zone, now)
+    Instants are said in `zone`, at `now`. Of boards only those of `boards` (ids) are named, which the reader may see; without
+    it none. Takes at most six statements for the names."""
+    names = _Names(events, zone, now, boards)
     lines = []
     for group in _together(events, said_at):
         said = list(names.sentences(group))
@@ -117,15 +125,17 @@ def told(
     return lines
 
 
-def deeds(events: Sequence[Event], zone: str, now: datetime) -> str:
-    """What these events did, without who did it."""
-    names = _Names(events, zone, now)
+def deeds(events: Sequence[Event], zone: str, now: datetime, boards: Select[int] | None = None) -> str:
+    """What these events did, without who did it; `boards` as for told()."""
+    names = _Names(events, zone, now, boards)
     return ", ".join(names.said(event) for event in events)
 
 
-def by_rules(events: Sequence[Event], zone: str, now: datetime) -> Iterator[tuple[tuple[Event, ...], str]]:
-    """What each rule did to a ticket, as a sentence that goes on from what somebody did before."""
-    names = _Names(events, zone, now)
+def by_rules(
+    events: Sequence[Event], zone: str, now: datetime, boards: Select[int] | None = None
+) -> Iterator[tuple[tuple[Event, ...], str]]:
+    """What each rule did to a ticket, as a sentence that goes on from what somebody did before; `boards` as for told()."""
+    names = _Names(events, zone, now, boards)
     for (number, rule), group in groupby(events, key=lambda event: (event.subject_id, event.by_id)):
         run = tuple(group)
         told = ", ".join(names.said(event) for event in run)
@@ -147,7 +157,9 @@ def _together(events: Sequence[Event], said_at: Sequence[datetime]) -> list[list
 class _Names:
     """The names behind the ids in some events, each kind of thing read once."""
 
-    def __init__(self, events: Sequence[Event], zone: str, now: datetime | None) -> None:
+    def __init__(
+        self, events: Sequence[Event], zone: str, now: datetime | None, boards: Select[int] | None
+    ) -> None:
         self._zone, self._now = zone, now
         told = [event.changes["new"] for event in events if event.kind == "alert.paged"]
         actors = {kind: {event.by_id for event in events if event.by_kind == kind} for kind in _ACTORS}
@@ -156,7 +168,7 @@ class _Names:
         )
         self._columns = _names_of(Column, set(_values(events, "column")))
         left_for = {event.changes["to"] for event in events if event.kind == "ticket.left"}
-        self._boards = _names_of(Board, {*left_for, *_values(events, "board")})
+        self._boards = _names_of_boards({*left_for, *_values(events, "board")}, boards)
         self._teams = _names_of(Team, set(_values(events, "team")))
         self._rules = _names_of(Rule, actors["rule"])
         self._customers = _names_of(Customer, actors["customer"])
@@ -177,7 +189,15 @@ class _Names:
             told = _without_undo(event) if again else _undone(event)
             return gettext(DID_AGAIN if again else UNDID, deed=self.said(told))
         old, new = self._change(event)
-        return ", ".join((gettext(_wording(event), old=old, new=new), *self._lost(event)))
+        return ", ".join((gettext(self._wording(event), old=old, new=new), *self._lost(event)))
+
+    def _wording(self, event: Event) -> str:
+        if event.kind == "ticket.transferred":
+            old, new = (board in self._boards for board in event.changes["board"])
+            return TRANSFERRED.get((old, new), KINDS[event.kind].wording)
+        if event.kind == "ticket.left" and event.changes["to"] not in self._boards:
+            return TRANSFERRED[False, False]
+        return _wording(event)
 
     def _lost(self, event: Event) -> Iterator[str]:
         """Who does not have it any more on the other board."""
@@ -237,7 +257,7 @@ class _Names:
         return self._columns.get(column_id, gettext(N_("a column that is gone")))
 
     def _board(self, board_id: int | None) -> str:
-        return self._boards.get(board_id, "?")
+        return self._boards.get(board_id, "")  # then the wording does not name it
 
     def _team(self, team_id: int | None) -> str:
         return self._teams.get(team_id, gettext(N_("that is gone")))
@@ -259,6 +279,13 @@ def _names_of(noun: Any, ids: Iterable[int | None]) -> dict[int | None, str]:
     if not wanted:
         return {}
     return dict(db.session.execute(_named(noun), {"wanted": list(wanted)}).all())
+
+
+def _names_of_boards(ids: set[int], seen: Select[int] | None) -> dict[int | None, str]:
+    if not ids or seen is None:
+        return {}
+    named = select(Board.id, Board.name).where(Board.id.in_(ids), Board.id.in_(seen.order_by(None)))
+    return dict(db.session.execute(named).all())
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from app.database import db
 from app.desk import explanations, firings, rules
@@ -70,12 +70,12 @@ class Why:
         return gettext(text), kind
 
 
-def told(ticket: Ticket, zone: str, now: datetime) -> list[Why]:
-    """Every rule in its order; those that are gone and have acted follow."""
+def told(ticket: Ticket, zone: str, now: datetime, boards: Select[int] | None = None) -> list[Why]:
+    """Every rule in its order; those that are gone and have acted follow. `boards` as for history.told()."""
     rows = list(rules.in_order())
     outlines = {row.id: outline(tree) for row in rows if (tree := _query(row)) is not None}
     truths = lines_of(ticket.id, outlines, now)
-    known = _firings(ticket.id, zone, now)
+    known = _firings(ticket.id, zone, now, boards)
     actual, names, desk = Actual(ticket, zone, now), vocabulary.names(), the_desk()
     judge = _Judge(_states(ticket.id), rules_on=desk is None or desk.rules_on, zone=zone, now=now)
     found = []
@@ -171,10 +171,12 @@ def _query(rule: Rule) -> query.Query | None:
         return None
 
 
-def _firings(ticket_id: int, zone: str, now: datetime) -> dict[int, list[firings.Told]]:
+def _firings(
+    ticket_id: int, zone: str, now: datetime, boards: Select[int] | None
+) -> dict[int, list[firings.Told]]:
     """rule -> when it has acted on the ticket, the newest first."""
     rows = of_ticket(ticket_id)
-    said = firings.told(rows, zone, now)
+    said = firings.told(rows, zone, now, boards)
     found: dict[int, list[firings.Told]] = {}
     for row in rows:
         found.setdefault(row.rule_id, []).append(said[row.id])

@@ -41,7 +41,7 @@ def index(rule_id: int) -> Response:
         "rules/firings.html",
         rule=rule,
         hours=[(begins, begins + timedelta(hours=1), list(some)) for begins, some in hours],
-        told=firings.told([row for row, _ in shown], person.zone, at),
+        told=firings.told([row for row, _ in shown], person.zone, at, boards),
         older=shown[-1][0].id if len(found) > A_PAGE else None,
         newest="before" not in request.args,
         day=firing.counts(boards, at - DAY).get(rule_id, 0),

@@ -105,7 +105,7 @@ def shown(
         status=status,
         ticket=ticket,
         board=board,
-        entries=timeline.entries(said_in_it, events, person.zone, at),
+        entries=timeline.entries(said_in_it, events, person, at),
         hidden_messages=0 if everything else conversation.hidden_messages(number, len(said_in_it)),
         deliveries=messages.deliveries_of(ticket),
         deadlines=promised,

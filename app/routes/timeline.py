@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from app.desk import history, undo
+from app.desk import access, history, undo
 from app.models.conversation import Said
 from app.models.event import Event
+from app.models.person import Person
 
 
 class Happened(NamedTuple):
@@ -17,12 +18,18 @@ class Happened(NamedTuple):
     sentences: list[tuple[str, str | None]]
 
 
-def entries(said: Sequence[Said], events: Sequence[Event], zone: str, at: datetime) -> list[tuple[str, Any]]:
-    """Messages and the events between them, in order, with the way to take them back; what is older than the first message
+def entries(
+    said: Sequence[Said], events: Sequence[Event], person: Person, at: datetime
+) -> list[tuple[str, Any]]:
+    """For this reader: messages and the events between them, in order, with the way to take them back; what is older than the first message
     shown is left out."""
     said_at = sorted(entry.message.at for entry in said)
     lines = history.told(
-        [event for event in events if event.kind in history.SHOWN], said_at, zone=zone, now=at
+        [event for event in events if event.kind in history.SHOWN],
+        said_at,
+        zone=person.zone,
+        now=at,
+        boards=access.visible_boards(person, at),
     )
     undos = undo.offers(lines, at)
     first = said[0].message.at if said else None

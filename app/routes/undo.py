@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, request
 from werkzeug.wrappers import Response
 
 from app.auth import acting, local_path, login_required, now, signed_in_person
-from app.desk import history, undo
+from app.desk import access, history, undo
 from app.desk.refused import Refused
 from app.models.event import Event
 from app.routes import steps, told
@@ -60,7 +60,8 @@ def _text(done: Mapping[int, Sequence[Event]], outcome: steps.Outcome) -> str:
 
 
 def _deeds(events: Sequence[Event]) -> str:
-    return history.deeds(events[::-1], signed_in_person().zone, now())
+    person, at = signed_in_person(), now()
+    return history.deeds(events[::-1], person.zone, at, access.visible_boards(person, at))
 
 
 def page_before() -> str:

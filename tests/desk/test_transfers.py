@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import sweeps
 from app.database import OutOfOrder, db, lock_late, writing, writing_all, written
-from app.desk import alerts, history, messages, teams, tickets, transfers, undo
+from app.desk import access, alerts, history, messages, teams, tickets, transfers, undo
 from app.desk.refused import Refused
 from app.models import conversation, vocabulary
 from app.models.alert import Alert
@@ -55,8 +55,10 @@ def cards(board: Board, now: datetime) -> int:
     return sum(head.count for head in overview(View(board.id, "en"), now).heads)
 
 
-def told(ticket: Ticket) -> list[str]:
-    lines = history.told(conversation.events_of(ticket.id, history.SHOWN))
+def told(ticket: Ticket, reader: Person | None = None, now: datetime | None = None) -> list[str]:
+    """The history; without a reader every board is named."""
+    boards = access.visible_boards(reader, now) if reader and now else select(Board.id)
+    lines = history.told(conversation.events_of(ticket.id, history.SHOWN), boards=boards)
     return [sentence for line in lines for sentence in line.sentences]
 
 
@@ -203,6 +205,41 @@ def test_what_is_sent_and_who_is_called_go_along(desk: SmallDesk, now: datetime)
     sweeps.wake_alerts(now + SECOND)
     told_ = select(Delivery.person_id).where(Delivery.kind == "page").order_by(Delivery.id)
     assert db.session.scalars(told_).all()[-1] in (desk.alice.id, desk.dana.id)
+
+
+@pytest.mark.parametrize(
+    ("reader", "there", "back"),
+    [
+        ("alice", "from the board Support to Wholesale", "from the board Wholesale to Support"),
+        ("dana", "from the board Support to Wholesale", "from the board Wholesale to Support"),
+        ("bob", "from the board Support to another one", "to the board Support from another one"),
+        ("charlie", "to the board Wholesale from another one", "from the board Wholesale to another one"),
+        ("erin", "to another board", "to another board"),
+        (None, "to another board", "to another board"),  # what all who look at a board are told
+    ],
+)
+def test_a_board_is_named_to_who_may_see_it(
+    desk: SmallDesk, now: datetime, reader: str | None, there: str, back: str
+) -> None:
+    """As history, as what was undone and done again, and on the board that it has left."""
+    other = second_board(desk, now, desk.charlie.id)
+    ticket = ticket_in(desk, "open", "Lamp", now)
+    person: Person | None = getattr(desk, reader) if reader else None
+    boards = access.visible_boards(person, now) if person else None
+    said = partial(history.told, now=now, boards=boards)
+    done = transfer(ticket, other, desk.alice, now)
+    undone = take_back(ticket, done, desk.alice, now)
+    again = take_back(ticket, undone, desk.alice, now)
+    moved = transfer(ticket, desk.board, desk.alice, now)
+    (line,) = said(
+        [event for some in (done, undone, again, moved) for event in some if event.kind in history.SHOWN]
+    )
+    assert line.sentences == (
+        f"Alice Moor moved it {there}, undid: moved it {there}, did again: moved it {there}, moved it {back}",
+    )
+    (left,) = (event for event in done if event.kind == "ticket.left")
+    away = "to the board Wholesale" if "Wholesale" in there else "to another board"
+    assert history.deeds([left], "UTC", now, boards) == f"moved it {away}"
 
 
 # ---- Both boards are locked

@@ -11,7 +11,7 @@ from app import sweeps
 from app.database import db
 from app.models.board import Board
 from app.models.ticket import Ticket
-from tests.desk.boards import second_board
+from tests.desk.boards import second_board, ticket_on
 from tests.routes.conversation import kim_writes
 from tests.small import SmallDesk
 from tests.test_rule_firings import add_rule
@@ -63,6 +63,29 @@ def test_moved_by_the_form_and_taken_back(alice: Any, desk: SmallDesk, number: i
     sheet = alice.post(f"/tickets/{number}/board", data={**sent, "from": "sheet"}, headers=SHEET)
     assert (sheet.status_code, "Wholesale" in sheet.headers["HX-Trigger"]) == (204, True)
     assert board_of(number) == other.id
+
+
+def test_where_it_came_from_is_named_to_nobody_who_does_not_see_that_board(
+    bob: Any, alice: Any, desk: SmallDesk, other: Board, now: datetime
+) -> None:
+    """Not in its history, in what rules did, in what a board is told of them, nor in what was undone."""
+    rule = add_rule(desk, "lamp", now, {"kind": "board", "board": desk.board.id})
+    ticket = ticket_on(other, desk, "A lamp", now)
+    sweeps.wake_tickets(now)
+    by_hand = ticket_on(other, desk, "A bulb", now)
+    alice.post(f"/tickets/{by_hand.id}/board", data={"board": desk.board.id})
+    for address, said in (
+        (f"/tickets/{ticket.id}", "moved it to the board Support from another one"),
+        (f"/tickets/{by_hand.id}", "moved it to the board Support from another one"),
+        (f"/tickets/{ticket.id}/rules", "moved it to the board Support from another one"),
+        (f"/rules/{rule.id}/firings", "moved it to the board Support from another one"),
+        (f"/boards/{desk.board.id}/delta?since=0", ""),
+        ("/tickets", ""),
+    ):
+        page = bob.get(address)
+        assert (page.status_code, said in page.text, "Wholesale" in page.text) == (200, True, False), address
+        seen = alice.get(address).text
+        assert not said or "moved it from the board Wholesale to Support" in seen, address
 
 
 @pytest.mark.parametrize("board", ["", "0", "999", "lamp", "secret"])
