@@ -17,11 +17,11 @@ class TicketInterval(Base):
     __tablename__ = "ticket_intervals"
     __table_args__ = (
         Index("ix_ticket_intervals_ticket", "ticket_id", "field", "from_at"),
-        Index("ix_ticket_intervals_from", "from_at", "field", "value", "ticket_id"),
+        Index("ix_ticket_intervals_from", "field", "from_at", "value", "ticket_id"),
         Index(
             "ix_ticket_intervals_until",
-            "until_at",
             "field",
+            "until_at",
             "value",
             "ticket_id",
             sqlite_where=text("until_at IS NOT NULL"),
