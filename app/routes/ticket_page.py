@@ -106,6 +106,7 @@ def shown(
         ticket=ticket,
         board=board,
         entries=timeline.entries(said_in_it, events, person, at),
+        moved=timeline.moved_by_others(events, person, at),
         hidden_messages=0 if everything else conversation.hidden_messages(number, len(said_in_it)),
         deliveries=messages.deliveries_of(ticket),
         deadlines=promised,

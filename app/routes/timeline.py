@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.desk import access, history, undo
+from app.desk.transfers import TRANSFERRED
 from app.models.conversation import Said
 from app.models.event import Event
 from app.models.person import Person
@@ -46,6 +47,15 @@ def entries(
         ),
     ]
     return [entry for *_, entry in sorted(entries, key=lambda entry: entry[:4])]
+
+
+def moved_by_others(events: Sequence[Event], person: Person, at: datetime) -> str | None:
+    """How it came to its board, when that was not by this person, who knows."""
+    last = next((event for event in reversed(events) if event.kind == TRANSFERRED), None)
+    if last is None or (last.by_kind, last.by_id) == ("person", person.id):
+        return None
+    (line,) = history.told([last], now=at, zone=person.zone, boards=access.visible_boards(person, at))
+    return line.sentences[0]
 
 
 def _happened(line: history.Line, undos: Mapping[tuple[int, int], str]) -> Happened:

@@ -5,7 +5,12 @@ from typing import Any
 
 from playwright.sync_api import expect
 
+from app.database import writing
+from app.desk import messages
+from app.models.board import Board
+from app.models.event import CLOCK
 from tests.desk.boards import second_board
+from tests.desk.test_transfers import fresh, transfer
 from tests.stories import ticket_in
 
 
@@ -45,3 +50,43 @@ def test_from_one_board_to_the_other_and_back(
     expect(there.locator(f"#ticket_{ticket.id}")).to_have_count(0)
     expect(own.locator("#board")).to_have_attribute("data-board", str(desk.board.id))
     expect(own.locator(".event").last).to_contain_text("undid: moved it from the board Support to Wholesale")
+
+
+def test_who_has_it_open_beside_its_old_board(
+    serve: Callable[..., Any], new_page: Callable[..., Any], desk: Any, now: Any
+) -> None:
+    """Alice, who sees both boards, is told where it went and hears what is written there. Bob is told that it has gone, and hears
+    nothing more until it is back."""
+    ticket = ticket_in(desk, "open", "Lamp", now)
+    other = second_board(desk, now)
+    url = serve(CLOCK="off").url
+    alice, bob = new_page(url, desk.alice), new_page(url, desk.bob, troubled=True)  # he is refused it
+    for page in (alice, bob):
+        page.goto(f"/boards/{desk.board.id}")
+        page.locator("#live[data-state=live]").wait_for()
+        page.locator(f"#ticket_{ticket.id}").get_by_role("link", name="Lamp").click()
+        page.locator(f"#line_{ticket.id}").wait_for()
+
+    def kim_writes(board: Board, text: str) -> None:
+        with writing(Board(id=board.id)) as locked:
+            kim = {"from_name": "Kim", "from_address": "kim@example.org"}
+            messages.receive(locked, fresh(ticket), by=CLOCK, now=now, text=text, **kim)
+
+    transfer(ticket, other, desk.dana, now)
+    told = alice.locator(".conversation [role=status]")
+    expect(told).to_have_text("Dana Wolf moved it from the board Support to Wholesale")
+    expect(bob.get_by_role("alert").filter(has_text="moved to a board that you do not see")).to_be_visible()
+    expect(bob.locator(f"#composer_{ticket.id} button.primary").first).to_be_disabled()
+    kim_writes(other, "It flickers again.")
+    expect(alice.locator(f"#messages_{ticket.id}")).to_contain_text("It flickers again.")
+    expect(alice.locator("#board")).to_have_attribute("data-board", str(desk.board.id))
+    expect(bob.locator(f"#messages_{ticket.id}")).not_to_contain_text("It flickers again.")
+
+    transfer(ticket, desk.board, desk.dana, now)
+    expect(told).to_have_text("Dana Wolf moved it from the board Wholesale to Support")
+    expect(bob.locator(f"#messages_{ticket.id}")).to_contain_text("It flickers again.")
+    expect(bob.get_by_role("alert").filter(has_text="moved to a board that you do not see")).to_have_count(0)
+    expect(bob.locator(f"#composer_{ticket.id} button.primary").first).to_be_enabled()
+    kim_writes(desk.board, "And it is dark now.")
+    for page in (alice, bob):
+        expect(page.locator(f"#messages_{ticket.id}")).to_contain_text("And it is dark now.")

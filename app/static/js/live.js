@@ -2,6 +2,8 @@
 //   board:delta   what to change (see cards.Delta); each change once, in order, without gaps
 //   board:presence  who has which ticket open: ticket -> [[person, name, "reading" | "reply" | "note"], ...]
 //   board:reload  the page must be read again
+//   board:beside  likewise of the board that a ticket is on which is open beside another one, with `of`, its board; or { reload }
+// live:beside { of, seq } says which board that is; nothing, that there is none.
 // Which board, from which event on and with which filter stands at #board; live:follow says that it stands there anew.
 // Others hand in what they were told, such as the answer to a move, by board:told, and ask to be up to date by board:ask.
 // It knows nothing of cards.
@@ -158,7 +160,63 @@ function close() {
   release = null;
 }
 
+// ---- Beside it ---------------------------------------------------------------------------------------------------------
+
+let other = null; // { of, seq, and of its stream: source, release; busy, askedAt }
+
+function follows({ of, seq }) {
+  if (of === other?.of) return;
+  hush();
+  other = of ? { of, seq, askedAt: Date.now() } : null;
+  listen();
+}
+
+async function listen() {
+  const it = other;
+  if (!it || it.source || it.busy || stopped || document.hidden || !navigator.onLine || Date.now() < quietUntil) return;
+  it.busy = true;
+  const free = await takeSlot();
+  it.busy = false;
+  if (!free) return;
+  if (it !== other || document.hidden) return free();
+  it.release = free;
+  it.source = new EventSource(`/boards/${it.of}/stream?since=${it.seq}`);
+  it.source.addEventListener("delta", ({ data }) => {
+    const delta = JSON.parse(data);
+    it.seq = delta.seq;
+    emit("board:beside", { ...delta, of: it.of });
+  });
+  for (const name of ["reload", "ended", "full", "error"]) it.source.addEventListener(name, () => lose(name));
+}
+
+// A stream that broke is opened again by the browser; of one that is not given any more the ticket itself says why.
+function lose(name) {
+  if (name === "error" && other?.source?.readyState !== EventSource.CLOSED) return;
+  hush();
+  look();
+}
+
+function look() {
+  if (!other) return;
+  other.askedAt = Date.now();
+  emit("board:beside", { reload: true });
+}
+
+function hush() {
+  other?.source?.close();
+  other?.release?.();
+  if (other) other.source = other.release = null;
+}
+
+// As often as a board asks that has no stream.
+function tickBeside() {
+  if (!other || other.source || document.hidden || stopped || Date.now() - other.askedAt < POLL_FOR) return;
+  look();
+  listen();
+}
+
 function tick() {
+  tickBeside();
   if (document.hidden || stopped || !board.dataset.board) return;
   if (source && Date.now() - streamAt > SILENT_FOR) wake(); // a machine that slept, a network that forgot it
   open();
@@ -172,10 +230,12 @@ function tick() {
 
 async function wake() {
   close();
+  hush();
   show("connecting");
   quietUntil = 0;
   await catchUp();
   open();
+  listen();
 }
 
 // ---- Slots -------------------------------------------------------------------------------------------------------------
@@ -233,12 +293,13 @@ function follow() {
 }
 
 document.addEventListener("live:follow", follow);
+document.addEventListener("live:beside", ({ detail }) => follows(detail));
 document.addEventListener("board:told", (event) => take(event.detail, true));
 document.addEventListener("board:ask", () => { if (source?.readyState !== EventSource.OPEN) catchUp(); });
-document.addEventListener("visibilitychange", () => (document.hidden ? close() : wake()));
-addEventListener("online", () => { quietUntil = 0; show("connecting"); catchUp().then(open); });
-addEventListener("offline", () => { close(); show("offline"); });
-addEventListener("pagehide", close);
+document.addEventListener("visibilitychange", () => (document.hidden ? [close(), hush()] : wake()));
+addEventListener("online", () => { quietUntil = 0; show("connecting"); catchUp().then(open).then(listen); });
+addEventListener("offline", () => { close(); hush(); show("offline"); });
+addEventListener("pagehide", () => { close(); hush(); });
 addEventListener("pageshow", (event) => { if (event.persisted) catchUp().then(open); });
 setInterval(tick, 1000);
 follow();

@@ -6,6 +6,7 @@
 //   board:ask                               the board is asked what changed, where no stream tells it
 
 const board = document.getElementById("board"); // what live.js follows
+const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const part = (name) => document.getElementById(`${name}_${number}`);
 
 let ticket = null; // the element with all of it
@@ -13,19 +14,24 @@ let number = "";
 let asker = null; // what asks for all of it anew, so that this is told from what somebody does here
 let refreshing = null;
 let again = false; // something has changed since it was asked for
+let stands = ""; // the board that it is on, as this page knows
 
 function begin(root) {
   ticket = root;
   number = root.dataset.ticket;
   refreshing = null;
   again = false;
+  stands = part("messages").dataset.of;
   asker = document.body.appendChild(Object.assign(document.createElement("div"), { hidden: true }));
   settle();
-  document.dispatchEvent(new CustomEvent("ticket:begun", { detail: { root, number } }));
+  emit("ticket:begun", { root, number });
 }
 
 document.addEventListener("panel:opened", ({ detail }) => begin(detail.root.querySelector("[data-ticket]")));
-document.addEventListener("panel:closed", () => { ticket = null; });
+document.addEventListener("panel:closed", () => {
+  ticket = null;
+  emit("live:beside", {});
+});
 
 // ---- What was opened stays open, what is being chosen stays chosen ---------------------------------------------------
 
@@ -65,19 +71,37 @@ document.addEventListener("htmx:responseError", (event) => {
   if (!ticket || detail.elt !== asker || detail.xhr.status !== 404) return;
   event.stopImmediatePropagation();
   if (ticket.querySelector("[data-deleted]")) return;
-  const said = Object.assign(document.createElement("p"), { className: "notice notice-late", textContent: document.getElementById("words").dataset.deleted });
-  said.setAttribute("role", "alert");
-  said.dataset.deleted = "";
-  ticket.querySelector(".conversation").prepend(said);
   for (const button of ticket.querySelectorAll("button")) button.disabled = true;
-  said.scrollIntoView({ block: "nearest" });
+  tell("data-deleted", "alert", "notice notice-late", document.getElementById("words").dataset.deleted);
 }, true);
 
-document.addEventListener("board:delta", ({ detail }) => {
+// Above the conversation, until there is something else to tell of this kind.
+function tell(kind, role, className, textContent) {
+  ticket.querySelector(`[${kind}]`)?.remove();
+  const said = Object.assign(document.createElement("p"), { className, textContent });
+  said.setAttribute("role", role);
+  said.setAttribute(kind, "");
+  ticket.querySelector(".conversation").prepend(said);
+  said.scrollIntoView({ block: "nearest" });
+}
+
+// It is here again.
+function comeBack() {
+  const said = ticket.querySelector("[data-deleted]");
+  if (!said) return;
+  said.remove();
+  for (const button of ticket.querySelectorAll("button:not([hidden])")) button.disabled = false;
+}
+
+function hear({ gone, cards, seq }, of) {
   if (!ticket) return;
-  const touched = detail.gone.includes(Number(number)) || detail.cards.some((card) => card.id === Number(number));
-  if (touched && detail.seq > Number(part("messages").dataset.seq)) refresh();
-});
+  const touched = gone.includes(Number(number)) || cards.some((card) => card.id === Number(number));
+  const { dataset } = part("messages");
+  if (touched && (of !== dataset.of || seq > Number(dataset.seq))) refresh();
+}
+
+document.addEventListener("board:delta", ({ detail }) => hear(detail, board.dataset.board));
+document.addEventListener("board:beside", ({ detail }) => (detail.reload ? refresh() : hear(detail, detail.of)));
 document.addEventListener("board:reload", refresh);
 document.addEventListener("sheet:done", refresh);
 document.addEventListener("draft:left", refresh);
@@ -90,7 +114,11 @@ function settle() {
   for (const list of part("rail").querySelectorAll(".rail-form:not(.is-changed) select")) {
     list.selectedIndex = Math.max(0, [...list.options].findIndex((option) => option.defaultSelected));
   }
-  if (board.hidden) follow(part("messages").dataset);
+  const { dataset } = part("messages");
+  if (stands !== dataset.of && dataset.moved) tell("data-moved-to", "status", "notice", dataset.moved);
+  stands = dataset.of;
+  if (board.hidden) follow(dataset);
+  else emit("live:beside", dataset.of === board.dataset.board ? {} : dataset);
   read();
   count();
 }
@@ -99,16 +127,17 @@ function settle() {
 function follow({ of, seq }) {
   const moved = of !== board.dataset.board;
   Object.assign(board.dataset, { board: of, seq: moved ? seq : Math.max(Number(board.dataset.seq), Number(seq)) });
-  if (moved) document.dispatchEvent(new CustomEvent("live:follow"));
+  if (moved) emit("live:follow");
 }
 
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (!ticket || (detail.elt !== asker && !ticket.contains(detail.elt))) return;
+  if (detail.elt === asker && detail.successful) comeBack();
   setTimeout(settle);
-  if (detail.elt !== asker) document.dispatchEvent(new CustomEvent("board:ask"));
+  if (detail.elt !== asker) emit("board:ask");
   const sent = detail.elt.matches(".composer") && detail.successful && detail.requestConfig.formData;
   const then = sent && (sent.get("then") ?? (sent.has("later") && "later"));
-  if (then) document.dispatchEvent(new CustomEvent("ticket:done", { detail: { number: Number(number), then } }));
+  if (then) emit("ticket:done", { number: Number(number), then });
 });
 
 // ---- Read --------------------------------------------------------------------------------------------------------------
@@ -163,7 +192,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest?.("[data-copies-link]");
   if (!button || !navigator.clipboard) return;
   await navigator.clipboard.writeText(new URL(button.dataset.copiesLink, location));
-  document.dispatchEvent(new CustomEvent("toast", { detail: { text: button.dataset.copied } }));
+  emit("toast", { text: button.dataset.copied });
 });
 
 // ---- Keys ----------------------------------------------------------------------------------------------------------------
