@@ -67,6 +67,7 @@ KEYS = (
     Key("snooze", ("b",), "card", N_("Snooze")),
     Key("resolve", ("e",), "card", N_("Resolve")),
     Key("move", ("Shift+m",), "card", N_("Open the Move dialog")),
+    Key("transfer", ("Shift+b",), "card", N_("Move to another board")),
     Key("copy", ("y",), "card", N_("Copy the link")),
     Key("reply", ("r",), "ticket", N_("Reply to customer")),
     Key("note", ("n",), "ticket", N_("Internal note")),
@@ -76,6 +77,8 @@ KEYS = (
     Key("send_resolve", ("Mod+Shift+Enter",), "composer", N_("Send and resolve")),
 )
 BY_ID = {key.id: key for key in KEYS}
+# What acts on all tickets that are selected, wherever they are.
+FOR_SELECTED = frozenset(("assign", "column", "priority", "tags", "snooze", "transfer", "more"))
 
 _SIGNS = {
     "ArrowUp": "↑",

@@ -105,7 +105,9 @@ def _words(typed: str) -> Query:
 
 def _actions(typed: str, person: Person) -> Iterator[Choice]:
     """What the keys do, with the keys; those for what there is on the page."""
-    scopes = set(request.args.getlist("scope")) & {"page", "card", "ticket"}
+    scopes = set(request.args.getlist("scope"))
+    selected = keys.FOR_SELECTED if "selected" in scopes else ()
+    scopes &= {"page", "card", "ticket"}
     single, mac = person.single_keys, on_a_mac()
     return matching(
         typed,
@@ -116,7 +118,7 @@ def _actions(typed: str, person: Person) -> Iterator[Choice]:
                 strokes=[keys.strokes(each, mac=mac) for each in key.bound(single=single)[:1]],
             )
             for key in sorted(keys.KEYS, key=lambda key: key.scope == "page")
-            if key.scope in scopes and key.id not in ("palette", "close")
+            if (key.scope in scopes or key.id in selected) and key.id not in ("palette", "close")
         ),
     )
 

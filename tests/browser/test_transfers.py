@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from app.database import writing
+from app.database import db, writing
 from app.desk import messages
 from app.models.board import Board
 from app.models.event import CLOCK
@@ -90,3 +90,48 @@ def test_who_has_it_open_beside_its_old_board(
     kim_writes(desk.board, "And it is dark now.")
     for page in (alice, bob):
         expect(page.locator(f"#messages_{ticket.id}")).to_contain_text("And it is dark now.")
+
+
+def test_by_key_and_by_the_palette(
+    serve: Callable[..., Any], new_page: Callable[..., Any], desk: Any, now: Any
+) -> None:
+    """The card in focus, the ticket that is open, and all that are selected, on the board and in a list."""
+    lamp, bulb = (ticket_in(desk, "open", subject, now) for subject in ("Lamp", "Bulb"))
+    other = second_board(desk, now)
+    page = new_page(serve(CLOCK="off").url, desk.alice)
+    sheet = page.get_by_role("dialog", name="to another board")
+
+    def by_palette() -> None:
+        page.keyboard.press("Control+k")
+        page.get_by_role("combobox", name="Go to, find or do").fill("another board")
+        page.get_by_role("option", name="Move to another board").click()
+
+    page.goto(f"/boards/{desk.board.id}")
+    page.locator("#live[data-state=live]").wait_for()
+    page.locator(f"#c{bulb.id} a").focus()
+    page.keyboard.press("Shift+B")
+    expect(sheet.get_by_role("heading")).to_have_text(f"Move #{bulb.id} to another board")
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.locator(f"#c{lamp.id} a").click()
+    more = page.locator(f"#line_{lamp.id} a[href='/tickets/{lamp.id}/board']")
+    expect(more).to_have_attribute("title", "Move to another board (Shift+B)")
+    by_palette()
+    expect(sheet.get_by_role("heading")).to_have_text(f"Move #{lamp.id} to another board")
+    sheet.get_by_role("button", name="Move").click()
+    expect(page.locator(f"#ticket_{lamp.id}")).to_have_count(0)
+
+    page.goto("/tickets")
+    for ticket in (lamp, bulb):
+        page.locator(f"input[form=bulk][value='{ticket.id}']").check()
+    page.get_by_text("2 selected").wait_for()
+    menu = page.locator("#bulk [data-menu=board]")
+    by_palette()
+    expect(menu.get_by_role("button", name="Support")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(menu).not_to_have_attribute("open", "")
+    page.keyboard.press("Shift+B")
+    menu.get_by_role("button", name="Wholesale").click()
+    expect(page.locator(".toast")).to_contain_text("2 tickets")
+    db.session.rollback()
+    assert {fresh(one).board_id for one in (lamp, bulb)} == {other.id}

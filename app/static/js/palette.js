@@ -105,11 +105,14 @@ input.addEventListener("keydown", async (event) => {
   }
 });
 list.addEventListener("mousedown", (event) => event.preventDefault()); // the input keeps the focus
-list.addEventListener("click", (event) => choose(event.target.closest("[role=option]")));
+list.addEventListener("click", (event) => {
+  event.stopPropagation(); // a click elsewhere closes the menu that this may open
+  choose(event.target.closest("[role=option]"));
+});
 
 document.dispatchEvent(new CustomEvent("keys:actions", { detail: {
   palette() {
-    const scopes = ["page", document.querySelector("[data-ticket]") && "ticket", document.querySelector(".card:focus-within, [data-ticket]") && "card"];
+    const scopes = ["page", document.querySelector("[data-ticket]") && "ticket", document.querySelector(".card:focus-within, [data-ticket]") && "card", document.querySelector("#bulk.is-on") && "selected"];
     const asks = new URLSearchParams([...scopes.filter(Boolean).map((scope) => ["scope", scope]), ["recent", recent().join()]]);
     document.dispatchEvent(new CustomEvent("palette:open", { detail: { address: `/palette?${asks}`, label: texts.label } }));
   },

@@ -71,6 +71,7 @@ const ask = (noun) => on((number) => {
 });
 
 const askForSnooze = ask("snooze");
+const askForBoard = ask("board");
 
 document.addEventListener("sheet:done", ({ detail }) => {
   if (link.pathname === `/tickets/${detail.ticket}/snooze`) emit("ticket:done", { number: detail.ticket });
@@ -129,6 +130,7 @@ emit("keys:actions", {
   tags: pick("tags"),
   snooze: () => pickForAll("snooze") || askForSnooze(),
   move: ask("move"),
+  transfer: () => pickForAll("board") || askForBoard(),
   more: () => pickForAll("more"),
   resolve: on((number) => {
     const card = document.getElementById(`ticket_${number}`);
