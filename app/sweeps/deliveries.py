@@ -162,16 +162,30 @@ def _mark(
     """Writes down what became of a delivery; returns its state, or "lost" when it is not this process' any more."""
     with writing(_where_it_is(stream, delivery_id)) as locked:
         delivery = db.session.get_one(Delivery, delivery_id)
-        if delivery.state != "claimed" or delivery.claim != claimant():
-            return "lost"
-        if held:
-            deliveries.mark_held(delivery)
-        elif error is None:
-            deliveries.mark_sent(delivery, now, but)
-        else:
-            deliveries.mark_failed(delivery, str(error), now, permanent=isinstance(error, smtp.Permanent))
-        _tell_ticket(locked, delivery, now)
-        return delivery.state
+        moved = isinstance(locked, Board) and delivery.board_id not in (None, locked.id)
+        if not moved:
+            return _mark_locked(locked, delivery, held, error, but, now)
+    return _mark(stream, delivery_id, held, error, but, now)  # since it was asked where it is
+
+
+def _mark_locked(
+    stream: Board | Desk,
+    delivery: Delivery,
+    held: bool,
+    error: smtp.Temporary | smtp.Permanent | None,
+    but: str | None,
+    now: datetime,
+) -> str:
+    if delivery.state != "claimed" or delivery.claim != claimant():
+        return "lost"
+    if held:
+        deliveries.mark_held(delivery)
+    elif error is None:
+        deliveries.mark_sent(delivery, now, but)
+    else:
+        deliveries.mark_failed(delivery, str(error), now, permanent=isinstance(error, smtp.Permanent))
+    _tell_ticket(stream, delivery, now)
+    return delivery.state
 
 
 def _where_it_is(stream: Board | Desk, delivery_id: int) -> Board | Desk:
