@@ -10,7 +10,7 @@ from app.config import settings
 from app.database import db
 from app.desk import access, deliveries, notices
 from app.desk.events import record
-from app.desk.refused import Refused
+from app.desk.refused import MOVED_MEANWHILE, Refused
 from app.desk.rotas import OnCall, on_call
 from app.models.alert import Alert
 from app.models.board import Board
@@ -22,7 +22,6 @@ from app.words import N_, gettext, speaking
 
 STEP_FOR = timedelta(minutes=10)  # without an acknowledgement the next step of the ladder is told
 LINK_FOR = timedelta(days=7)
-MOVED_MEANWHILE = N_("This ticket was moved to another board meanwhile. Try again.")
 LEVELS = ("warning", "arrival", "breach")  # each raises the alert that one before it opened
 TITLES = {
     ("first_response", "arrival"): N_("An urgent ticket has arrived"),

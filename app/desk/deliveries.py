@@ -7,7 +7,7 @@ from sqlalchemy import or_, select, update
 
 from app.database import bookkeeping, db, insert_new
 from app.desk.events import record
-from app.desk.refused import Refused
+from app.desk.refused import MOVED_MEANWHILE, Refused
 from app.models.board import Board
 from app.models.delivery import Delivery
 from app.models.desk import Desk
@@ -133,7 +133,9 @@ def mark_failed(delivery: Delivery, error: str, now: datetime, *, permanent: boo
 
 
 def try_again(stream: Board | Desk, delivery: Delivery, *, by: By, now: datetime) -> None:
-    """A person asks for another try. Refused with 409 for what is neither held nor failed (any more)."""
+    """A person asks for another try. Refused with 409 for what is neither held nor failed (any more), or not on this board."""
+    if isinstance(stream, Board) and delivery.board_id != stream.id:
+        raise Refused(MOVED_MEANWHILE, status=409)
     if delivery.state not in ("held", "failed"):
         raise Refused(N_("This message is being sent already."), status=409)
     delivery.state, delivery.wake_at, delivery.attempts = "queued", now, 0

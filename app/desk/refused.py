@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from app.words import gettext
+from app.words import N_, gettext
+
+MOVED_MEANWHILE = N_("This ticket was moved to another board meanwhile. Try again.")
 
 
 class Refused(Exception):

@@ -5,8 +5,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import acting, allowed, login_required, now, signed_in_person
 from app.database import db, writing
-from app.desk import access, alerts, removals
-from app.desk.refused import Refused
+from app.desk import access, removals
+from app.desk.refused import MOVED_MEANWHILE, Refused
 from app.html import page, wants_part
 from app.models.board import Board
 from app.models.ticket import Ticket
@@ -46,7 +46,7 @@ def delete(number: int) -> AnyResponse:
     with writing(Board(id=board_id)) as board:
         ticket = access.ticket_seen_by(signed_in_person(), number, now())
         if ticket.board_id != board_id:
-            raise Refused(alerts.MOVED_MEANWHILE, status=409)
+            raise Refused(MOVED_MEANWHILE, status=409)
         removals.delete(board, ticket, by=acting(), now=now())
     text = gettext("#%(number)s is deleted", number=number)
     address = url_for("boards.show", board_id=board_id)

@@ -13,7 +13,6 @@ from app.config import settings
 from app.database import db, writing_all
 from app.desk import (
     access,
-    alerts,
     deadlines,
     explanations,
     history,
@@ -24,7 +23,7 @@ from app.desk import (
     snoozes,
     tickets,
 )
-from app.desk.refused import Refused
+from app.desk.refused import MOVED_MEANWHILE, Refused
 from app.html import page, wants_part
 from app.mail.language import MIN_CONFIDENCE
 from app.models import conversation
@@ -50,7 +49,7 @@ def working_on(number: int, *, into: Iterable[int] = ()) -> Iterator[tuple[Board
     with writing_all(Board, boards) as held:
         ticket = access.ticket_seen_by(signed_in_person(), number, now())
         if ticket.board_id not in held:
-            raise Refused(alerts.MOVED_MEANWHILE, status=409)
+            raise Refused(MOVED_MEANWHILE, status=409)
         if ticket.merged_into_id is not None:
             raise tickets.merged(ticket)
         yield held[ticket.board_id], ticket

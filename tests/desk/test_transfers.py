@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import sweeps
 from app.database import OutOfOrder, db, lock_late, writing, writing_all, written
-from app.desk import access, alerts, history, messages, teams, tickets, transfers, undo
+from app.desk import access, alerts, deliveries, history, messages, teams, tickets, transfers, undo
 from app.desk.refused import Refused
 from app.models import conversation, vocabulary
 from app.models.alert import Alert
@@ -202,6 +202,9 @@ def test_what_is_sent_and_who_is_called_go_along(desk: SmallDesk, now: datetime)
     assert sorted(map(tuple, db.session.execute(sent))) == [("page", other.id), ("reply", other.id)]
     with writing(desk.board) as board, pytest.raises(Refused, match="another board meanwhile"):
         alerts.acknowledge(board, db.session.get_one(Alert, alert.id), person=desk.bob, now=now)
+    reply = db.session.scalars(select(Delivery.id).where(Delivery.kind == "reply")).one()
+    with writing(desk.board) as board, pytest.raises(Refused, match="another board meanwhile"):
+        deliveries.try_again(board, db.session.get_one(Delivery, reply), by=desk.bob.by, now=now)
     sweeps.wake_alerts(now + SECOND)
     told_ = select(Delivery.person_id).where(Delivery.kind == "page").order_by(Delivery.id)
     assert db.session.scalars(told_).all()[-1] in (desk.alice.id, desk.dana.id)
