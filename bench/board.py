@@ -2,7 +2,6 @@
 
 import statistics
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +14,7 @@ from app.models.board import Board, all_boards
 from app.models.ticket import Ticket
 from bench.figure import Figure, ratio
 from bench.places import RULES, Place, close
-from bench.server import Client, serving
+from bench.server import Client, in_turn, serving
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 ASKED, MOVED, SWEPT = 200, 100, 7
@@ -87,10 +86,10 @@ def _pages(client: Client, size: int) -> dict[str, Any]:
     before = int(client.ask("GET", "/bench/statements")[1])
     client.ask("GET", "/boards/1")
     statements = int(client.ask("GET", "/bench/statements")[1]) - before
-    board, memory = _in_turn(
+    board, memory = in_turn(
         ASKED, lambda _: client.ask("GET", "/boards/1"), lambda _: client.ask("GET", "/bench/memory")
     )
-    move, one_update = _in_turn(
+    move, one_update = in_turn(
         MOVED,
         lambda n: client.post(f"/tickets/{_ticket(n, size)}/column", column=(OPEN, WAITING)[n // 50 % 2]),
         lambda n: client.post(f"/bench/update/{_ticket(n, size)}"),
@@ -108,23 +107,6 @@ def _pages(client: Client, size: int) -> dict[str, Any]:
 
 def _ticket(n: int, size: int) -> int:
     return 1 + (n % 50) * (size // 50)
-
-
-def _in_turn(
-    times: int,
-    one: Callable[[int], tuple[int, bytes, float]],
-    other: Callable[[int], tuple[int, bytes, float]],
-) -> tuple[float, float]:
-    """p50 in milliseconds of two requests made in turn, so that both meet the same machine; the first tenth is warm-up."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for n in range(times + times // 10):
-        for call, kept in zip((one, other), taken, strict=True):
-            status, _, seconds = call(n)
-            if status >= 400:
-                raise RuntimeError(f"a request answered {status}")
-            if n >= times // 10:
-                kept.append(seconds * 1000)
-    return statistics.median(taken[0]), statistics.median(taken[1])
 
 
 def _sweeps(board: Board, size: int) -> float:

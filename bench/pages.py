@@ -1,7 +1,5 @@
 """A ticket opened from the form, and the page of a ticket with a conversation."""
 
-import statistics
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from app import create_app
@@ -15,7 +13,7 @@ from app.models.person import Person
 from app.models.ticket import Ticket
 from bench.figure import Figure, ratio
 from bench.places import Place, close
-from bench.server import Client, serving
+from bench.server import Client, in_turn, serving
 
 OPENED, SEEN = 100, 200
 TALKED = 20  # tickets with a conversation, looked at in turn
@@ -25,8 +23,6 @@ TEXT = (
     "Hello,\n\nthe lamp that I ordered last week arrived broken: the glass has a crack and the cable is too short. "
     "Could you send another one, please? The order has the number A-1042.\n\nThank you for your help\nSam Miller"
 )
-
-Ask = Callable[[int], tuple[int, bytes, float]]
 
 
 def measure(place: Place, most: int) -> list[Figure]:
@@ -38,10 +34,10 @@ def measure(place: Place, most: int) -> list[Figure]:
         shown = page.count(b"<article")
         if status != 200 or shown != MESSAGES:
             raise RuntimeError(f"the ticket's page answered {status} with {shown} messages")
-        opening, inserting = _in_turn(
+        opening, inserting = in_turn(
             OPENED, lambda n: _open(client, n), lambda _: client.post("/bench/insert")
         )
-        seeing, selecting = _in_turn(
+        seeing, selecting = in_turn(
             SEEN,
             lambda n: client.ask("GET", f"/tickets/{1 + n % TALKED}"),
             lambda n: client.ask("GET", f"/bench/select/{1 + n % TALKED}"),
@@ -103,16 +99,3 @@ def _open(client: Client, n: int) -> tuple[int, bytes, float]:
         text=TEXT,
         priority=1,
     )
-
-
-def _in_turn(times: int, one: Ask, other: Ask) -> tuple[float, float]:
-    """p50 in milliseconds of two requests made in turn, so that both meet the same machine; the first tenth is warm-up."""
-    taken: tuple[list[float], list[float]] = ([], [])
-    for n in range(times + times // 10):
-        for call, kept in zip((one, other), taken, strict=True):
-            status, _, seconds = call(n)
-            if status >= 400:
-                raise RuntimeError(f"a request answered {status}")
-            if n >= times // 10:
-                kept.append(seconds * 1000)
-    return statistics.median(taken[0]), statistics.median(taken[1])

@@ -3,15 +3,18 @@
 import http.client
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode
 
 from app.config import ROOT
 from bench.fill import EMAIL, PASSWORD
+
+Ask = Callable[[int], tuple[int, bytes, float]]  # a turn's number -> status, body, seconds
 
 
 class Client:
@@ -113,3 +116,16 @@ def _reached(port: int, process: subprocess.Popen[bytes]) -> Client:
         else:
             return client
     raise RuntimeError("the server did not start")
+
+
+def in_turn(times: int, one: Ask, other: Ask) -> tuple[float, float]:
+    """p50 in milliseconds of two requests made in turn, so that both meet the same machine; the first tenth is warm-up."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for n in range(times + times // 10):
+        for call, kept in zip((one, other), taken, strict=True):
+            status, _, seconds = call(n)
+            if status >= 400:
+                raise RuntimeError(f"a request answered {status}")
+            if n >= times // 10:
+                kept.append(seconds * 1000)
+    return statistics.median(taken[0]), statistics.median(taken[1])

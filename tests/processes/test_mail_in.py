@@ -3,7 +3,6 @@
 import signal
 import smtplib
 import socket
-import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -18,20 +17,9 @@ from app.models.ticket import Ticket
 from tests.channels.accounts import fresh, mail, set_up
 from tests.dovecot import Dovecot
 from tests.small import SmallDesk
+from tests.waiting import until
 
 START_FOR = 30  # seconds
-
-
-def until(found: Callable[[], Any], seconds: float = 25) -> Any:
-    """What `found` returns as soon as that is something."""
-    give_up_at = time.monotonic() + seconds
-    while time.monotonic() < give_up_at:
-        db.session.rollback()
-        db.session.expire_all()
-        if result := found():
-            return result
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def subjects() -> list[str]:
