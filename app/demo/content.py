@@ -128,7 +128,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Demo:
-    """Everything that fills a demo desk. `starters` are keys of rules/starter.toml to switch on, `rules` stand behind them.
+    """Everything that fills a demo desk. `starters` are keys of rules/starter.toml to switch on, `rules` stand behind them; `last_starters` are switched on last.
     People and rules are in the order in which they are made."""
 
     name: str
@@ -145,6 +145,7 @@ class Demo:
     policy: Policy
     rota: Rota
     starters: tuple[str, ...]
+    last_starters: tuple[str, ...]
     rules: tuple[Rule, ...]
     tickets: tuple[Ticket, ...]
 
@@ -182,6 +183,7 @@ def load() -> Demo:
         policy=_policy(data["policy"]),
         rota=_rota(data["rota"], emails),
         starters=tuple(data["rules"]["starters"]),
+        last_starters=tuple(data["rules"]["last_starters"]),
         rules=tuple(_rule(entry, emails) for entry in data["rules"]["own"]),
         tickets=tuple(_ticket(entry, file["language"], emails) for file in files for entry in file["ticket"]),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import insert, update
 from app.database import db
 from app.demo import content
 from app.demo.content import Attachment, Customer, Demo, Message, Ticket, load
+from app.demo.judging import ON_FOR, SOON_FOR, Judging
 from app.desk import (
     alerts,
     companies,
@@ -24,7 +25,6 @@ from app.desk import (
     teams,
     tickets,
 )
-from app.desk import rules as desk_rules
 from app.models.board import Board, BoardPerson
 from app.models.calendar import Calendar
 from app.models.channel import Channel, channels_in_use
@@ -39,7 +39,6 @@ from app.models.team import Team
 from app.models.ticket import PRIORITY_NAMES
 from app.models.ticket import Ticket as TicketRow
 from rules import rota as rota_rules
-from rules.rule import load_starters
 
 ADMIN = "jordan.lee@northlight.example"
 
@@ -66,8 +65,8 @@ def fill(desk: Desk, *, password: str, now: datetime) -> Board:
     _rota(desk, rota, demo, staff, now)
     for company in demo.companies:
         companies.add(desk, **asdict(company), by=OPERATOR, now=now)
-    _Story(board, demo, staff, _teams(desk, demo, staff, now)).tell(now)
-    _rules(desk, demo, staff, now)
+    judging = Judging(desk, board, demo, staff)
+    _Story(board, demo, staff, _teams(desk, demo, staff, now), judging).tell(now)
     return board
 
 
@@ -80,8 +79,11 @@ def new_password() -> str:
 class _Story:
     """The conversations, told in the order of time over all tickets."""
 
-    def __init__(self, board: Board, demo: Demo, staff: dict[str, Person], given: dict[str, Team]) -> None:
+    def __init__(
+        self, board: Board, demo: Demo, staff: dict[str, Person], given: dict[str, Team], judging: Judging
+    ) -> None:
         self._given = given  # tag -> the team that has its tickets
+        self._judging = judging
         self._board = board
         self._demo = demo
         self._staff = staff
@@ -96,11 +98,15 @@ class _Story:
             )
             for happening in self._of(number, ticket, written_at)
         ]
+        happenings.append(Happening(now - ON_FOR, self._judging.begin))
         for happening in sorted(happenings, key=lambda one: one.at):
             happening.do(happening.at)
         self._know(now)
         for number, ticket in enumerate(self._demo.tickets):
-            self._settle(number, ticket, now)
+            self._place(number, ticket, now)
+        self._judging.end(list(self._rows.values()), now)
+        for row in self._rows.values():
+            self._promise(row, now)
         db.session.flush()
         db.session.execute(
             update(Delivery).values(state="sent", wake_at=None, attempts=1, sent_at=Delivery.created_at)
@@ -163,6 +169,7 @@ class _Story:
             files=[_file(one) for one in message.attachments],
             heard=moods.listen(message.text, ticket.language),
         )
+        self._judging.judge(self._rows[number], at + SOON_FOR)
 
     def _sort(self, number: int, ticket: Ticket, at: datetime) -> None:
         row = self._rows[number]
@@ -176,8 +183,8 @@ class _Story:
         if ticket.assignee:
             tickets.assign(self._board, row, self._staff[ticket.assignee].id, by=by, now=at)
 
-    def _settle(self, number: int, ticket: Ticket, now: datetime) -> None:
-        """Puts a ticket where the story left it, and gives it its deadlines, so that the first page shows them."""
+    def _place(self, number: int, ticket: Ticket, now: datetime) -> None:
+        """Puts a ticket where the story left it."""
         row = self._rows[number]
         if row.state != ticket.state:
             by = By("person", self._staff[ticket.assignee or ADMIN].id)
@@ -189,7 +196,9 @@ class _Story:
                 now=min(now, row.last_message_at + timedelta(minutes=4)),
             )
         row.unread = row.last_speaker == "customer" and ticket.state == "new"
-        db.session.flush()
+
+    def _promise(self, row: TicketRow, now: datetime) -> None:
+        """Gives a ticket its deadlines, so that the first page shows them."""
         found = deadlines.of(self._board, row, now)
         deadlines.keep(self._board, row, found, now)
         for deadline in found:
@@ -302,22 +311,6 @@ def _rota(desk: Desk, rota: Rota, demo: Demo, staff: dict[str, Person], now: dat
     )
     db.session.flush()
     rotas.publish_from_start(desk, rota, now)
-
-
-def _rules(desk: Desk, demo: Demo, staff: dict[str, Person], now: datetime) -> None:
-    """Switched on for new matches only, so that the board is first seen as it was told."""
-    starters = {starter.key: starter for starter in load_starters()}
-    for key in demo.starters:
-        rule = desk_rules.add_starter(desk, starters[key], language="en", by=OPERATOR, now=now)
-        desk_rules.switch(desk, rule, True, by=OPERATOR, now=now)
-    for own in demo.rules:
-        then: list[dict[str, object]] = [{"kind": "add_tag", "tag": tag} for tag in own.tags]
-        if own.priority:
-            then.append({"kind": "set_priority", "priority": own.priority})
-        if own.assign:
-            then.append({"kind": "assign", "person_id": staff[own.assign].id})
-        rule = desk_rules.save(desk, None, name=own.name, text=own.query, then=then, by=OPERATOR, now=now)
-        desk_rules.switch(desk, rule, True, by=OPERATOR, now=now)
 
 
 def _file(attachment: Attachment) -> messages.File:
