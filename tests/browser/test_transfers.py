@@ -1,12 +1,13 @@
 """A ticket is moved to another board in a real browser: everybody's boards and its own page hear of it, and of the undo."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from playwright.sync_api import expect
 
 from app.database import db, writing
-from app.desk import messages
+from app.desk import messages, presences
 from app.models.board import Board
 from app.models.event import CLOCK
 from tests.desk.boards import second_board
@@ -81,6 +82,8 @@ def test_who_has_it_open_beside_its_old_board(
     expect(alice.locator(f"#messages_{ticket.id}")).to_contain_text("It flickers again.")
     expect(alice.locator("#board")).to_have_attribute("data-board", str(desk.board.id))
     expect(bob.locator(f"#messages_{ticket.id}")).not_to_contain_text("It flickers again.")
+    presences.be_at(fresh(ticket), desk.dana, "reply", datetime.now(UTC))
+    expect(alice.locator("#panel [data-presence]")).to_contain_text("Dana Wolf")
 
     transfer(ticket, desk.board, desk.dana, now)
     expect(told).to_have_text("Dana Wolf moved it from the board Wholesale to Support")

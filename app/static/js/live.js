@@ -32,6 +32,7 @@ let heardAt = 0; // when another tab passed something on
 let failures = 0; // answers in a row that were none
 let quietUntil = 0; // after failures nothing is asked before that
 let stopped = false; // signed out, or not for us any more
+let here = {}; // who has which ticket open
 let asking = null; // the request for a delta that is under way
 
 // ---- What was told ---------------------------------------------------------------------------------------------------
@@ -47,7 +48,13 @@ function take(delta, own = false) {
 
 function hear(name, text) {
   if (name === "delta") take(JSON.parse(text));
-  else emit("board:presence", JSON.parse(text));
+  else meet(JSON.parse(text));
+}
+
+// Who is at the tickets of this board, and of the one beside it.
+function meet(found) {
+  here = found;
+  emit("board:presence", { ...other?.here, ...here });
 }
 
 function emit(name, detail) {
@@ -97,7 +104,7 @@ async function ask() {
   if (asked !== board.dataset.board) return false; // another one is followed by now
   showClock(answer.headers.get("X-Clock"));
   take(delta);
-  emit("board:presence", delta.presence);
+  meet(delta.presence);
   return true;
 }
 
@@ -162,7 +169,7 @@ function close() {
 
 // ---- Beside it ---------------------------------------------------------------------------------------------------------
 
-let other = null; // { of, seq, and of its stream: source, release; busy, askedAt }
+let other = null; // { of, seq, here, and of its stream: source, release; busy, askedAt }
 
 function follows({ of, seq }) {
   if (of === other?.of) return;
@@ -185,6 +192,10 @@ async function listen() {
     const delta = JSON.parse(data);
     it.seq = delta.seq;
     emit("board:beside", { ...delta, of: it.of });
+  });
+  it.source.addEventListener("presence", ({ data }) => {
+    it.here = JSON.parse(data);
+    meet(here);
   });
   for (const name of ["reload", "ended", "full", "error"]) it.source.addEventListener(name, () => lose(name));
 }
