@@ -215,9 +215,9 @@ def _changed_rule(place: Place, size: int) -> Figure:
         client.ask("GET", "/boards/1")
         idle = [_board(client) for _ in range(IDLE)]
         with app.app_context():
-            _change_a_rule()
+            last = _change_a_rule()
             begun, busy = time.monotonic(), []
-            while _waiting() and len(busy) < AT_MOST * 10:
+            while _waits(last) and len(busy) < AT_MOST * 10:
                 busy.append(_board(client))
             lasted = time.monotonic() - begun
             close()
@@ -248,19 +248,23 @@ def _leave_open(most: int) -> int:
     return db.session.scalar(select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None))) or 0
 
 
-def _change_a_rule() -> None:
+def _change_a_rule() -> datetime:
+    """When the last of the tickets that have to be looked at again is due: they wait in slices, some minutes long."""
     now = datetime.now(UTC)
     with writing(ensure_desk(now)) as desk:
         rule = db.session.scalars(select(Rule).order_by(Rule.id)).first()
         rules.switch(desk, rule, False, by=OPERATOR, now=now)
         rules.switch(desk, rule, True, by=OPERATOR, now=now)
     sweeps.judge_anew(now, rule)
+    soon = select(func.max(Ticket.wake_at)).where(Ticket.wake_at <= now + timedelta(minutes=5))
+    last = db.session.scalar(soon) or now
+    db.session.rollback()
+    return last
 
 
-def _waiting() -> bool:
-    """Whether the sweep has tickets left to look at, now or in the next minutes."""
-    soon = datetime.now(UTC) + timedelta(minutes=5)
-    found = db.session.scalar(select(Ticket.id).where(Ticket.wake_at <= soon).limit(1))
+def _waits(last: datetime) -> bool:
+    """Whether a ticket that was due by then has not been looked at."""
+    found = db.session.scalar(select(Ticket.id).where(Ticket.wake_at <= last).limit(1))
     db.session.rollback()
     return found is not None
 
