@@ -39,9 +39,10 @@ def matches(tree: query.Query, boards: Select[int], now: datetime) -> Matches:
         condition(tree, vocabulary.binding(now, whole=True), now),
     )
     count = db.session.scalar(select(func.count()).select_from(Ticket).where(*fulfil)) or 0
+    # not joined: a query of the customer is a subselect of its own, which would take this one's
+    customer = select(Customer.name).where(Customer.id == Ticket.customer_id).scalar_subquery()
     seen = (
-        select(Ticket.id, Ticket.subject, Customer.name)
-        .join(Customer, Customer.id == Ticket.customer_id)
+        select(Ticket.id, Ticket.subject, customer)
         .where(*fulfil, Ticket.board_id.in_(boards.order_by(None)))
         .order_by(Ticket.id.desc())
         .limit(EXAMPLES)

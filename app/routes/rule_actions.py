@@ -12,12 +12,23 @@ from app.models import vocabulary
 from app.models.desk import the_desk
 from app.models.rule import Rule
 from app.routes.rule_details import WAYS
-from app.words import gettext, language_name
+from app.words import N_, gettext, language_name
 from rules.actions import LONGEST_TEXT, Detail, kinds
 from rules.placeholders import PLACES
 from rules.vocabulary import Names
 
 Values = Mapping[str, str]
+
+
+# The kinds of actions as they are offered, under a heading each.
+GROUPS: Sequence[tuple[str, Sequence[str]]] = (
+    (N_("The ticket"), ("add_tag", "remove_tag", "set_priority", "set_language", "move", "board", "set_vip")),
+    (N_("Whose it is"), ("assign", "assign_nobody", "assign_on_call", "assign_from_team", "set_team")),
+    (N_("Later"), ("snooze", "snooze_until_open")),
+    (N_("What is said"), ("reply", "add_note")),
+    (N_("Who is told"), ("tell_person", "tell_team", "tell_on_call", "raise_alert", "call_webhook")),
+)
+NEW = "new-action"  # the id of what adds another
 
 
 class Row(NamedTuple):
@@ -50,18 +61,49 @@ def row_of(action: Mapping[str, Any]) -> Row:
 
 
 def rows_sent(sent: MultiDict[str, str], do: str) -> list[Row]:
-    """The rows of the form after the button that was pressed: append-KIND, drop-PLACE, or one that changes none."""
+    """The rows of the form after the button that was pressed: `append` (of the kind `new_action`), drop-PLACE, up-PLACE,
+    down-PLACE, or one that changes none."""
+    return _pressed(sent, do)[0]
+
+
+def changed(sent: MultiDict[str, str], do: str) -> tuple[list[Row], str, str]:
+    """(the rows after that button, the id of what has the focus then, what has become of the rows in words). Both are empty
+    when the button is none of these."""
+    rows, verb, place = _pressed(sent, do)
+    if verb == "append":
+        first = next((detail.name for detail in _details(rows[place].kind)), "drop")
+        return rows, f"then-{place}-{first}", gettext("Added: %(action)s", action=_label(rows[place].kind))
+    if verb == "drop":
+        focus = f"then-{min(place, len(rows) - 1)}-drop" if rows else NEW
+        return rows, focus, gettext("Left out: %(action)s", action=_label(sent.getlist("action")[place]))
+    if verb:
+        at_end = place in (0, len(rows) - 1)
+        back = "down" if place == 0 else "up"
+        said = N_("%(action)s stands at place %(place)s of %(count)s.")
+        values = {"action": _label(rows[place].kind), "place": place + 1, "count": len(rows)}
+        return rows, f"then-{place}-{back if at_end else verb}", gettext(said, **values)
+    return rows, NEW if do == "append" else "", ""
+
+
+def _pressed(sent: MultiDict[str, str], do: str) -> tuple[list[Row], str, int]:
+    """(the rows, what was done to one of them or "", where it stands now or stood)"""
     rows = []
     for place, kind in enumerate(sent.getlist("action")):
         before = f"then_{place}_"
         values = {key.removeprefix(before): sent[key].strip() for key in sent if key.startswith(before)}
         rows.append(Row(kind, values))
     verb, _, pressed = do.partition("-")
-    if verb == "append" and pressed in kinds():
-        rows.append(Row(pressed, {}))
-    if verb == "drop" and pressed.isdecimal() and int(pressed) < len(rows):
-        del rows[int(pressed)]
-    return rows
+    kind = sent.get("new_action", "")
+    if do == "append" and kind in kinds():
+        return [*rows, Row(kind, {})], verb, len(rows)
+    place = int(pressed) if pressed.isdecimal() and len(pressed) < 6 else len(rows)
+    to = place + {"drop": 0, "up": -1, "down": 1}.get(verb, len(rows))
+    if place >= len(rows) or not 0 <= to < len(rows):
+        return rows, "", 0
+    row = rows.pop(place)
+    if verb != "drop":
+        rows.insert(to, row)
+    return rows, verb, to
 
 
 def to_json(row: Row) -> dict[str, Any]:
@@ -79,7 +121,7 @@ def asked(rows: Iterable[Row], now: datetime) -> list[dict[str, Any]]:
     return [
         {
             "kind": row.kind,
-            "label": gettext(kinds()[row.kind].label) if row.kind in kinds() else row.kind,
+            "label": _label(row.kind),
             "fields": [field for detail in _details(row.kind) for field in _fields(detail, row.values, now)],
             "places": PLACES if any(detail.type == "text" for detail in _details(row.kind)) else (),
         }
@@ -87,9 +129,13 @@ def asked(rows: Iterable[Row], now: datetime) -> list[dict[str, Any]]:
     ]
 
 
-def offered() -> list[tuple[str, str]]:
-    """The kinds of actions that can be added, as (kind, label)."""
-    return [(name, gettext(kind.label)) for name, kind in kinds().items()]
+def offered() -> list[tuple[str, list[tuple[str, str]]]]:
+    """The kinds of actions that can be added, as (heading, [(kind, label)])."""
+    return [(gettext(title), [(kind, _label(kind)) for kind in names]) for title, names in GROUPS]
+
+
+def _label(kind: str) -> str:
+    return gettext(kinds()[kind].label) if kind in kinds() else kind
 
 
 def _details(kind: str) -> tuple[Detail, ...]:

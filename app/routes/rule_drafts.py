@@ -15,7 +15,7 @@ from app.desk import access, rule_names, rule_trials, rules, why
 from app.desk.refused import Refused
 from app.html import READ_FOR, page
 from app.models import vocabulary
-from app.routes.rule_actions import rows_sent, to_json
+from app.routes.rule_actions import asked, changed, offered, rows_sent, to_json
 from app.words import N_, gettext
 from rules import actions
 from rules.form import Group, text_of, to_form
@@ -90,6 +90,24 @@ def change() -> Response:
         focus="" if by_text else conditions.focus_of(request.form, draft.form),
     )
     response.headers["HX-Trigger-After-Swap"] = "drafted"
+    return response
+
+
+@bp.post("/rules/actions")
+@allowed("edit_rules")
+def act() -> Response:
+    """The actions after one was added, left out or moved."""
+    rows, focus, told = changed(request.form, request.form.get("do", ""))
+    response = page(
+        "rules/_actions.html",
+        then=asked(rows, now()),
+        kinds=offered(),
+        wrong_action=None,
+        focus=focus,
+        told=told,
+    )
+    if told:
+        response.headers["HX-Trigger-After-Swap"] = "acted"
     return response
 
 

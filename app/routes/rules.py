@@ -20,7 +20,7 @@ from app.html import page
 from app.models import firing, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
-from app.routes.rule_actions import Row, asked, offered, rows_of, rows_sent, to_json
+from app.routes.rule_actions import Row, asked, changed, offered, rows_of, to_json
 from app.words import N_, gettext
 from rules.rule import MOST_AN_HOUR
 
@@ -133,7 +133,7 @@ def _save(rule: Rule | None) -> Response:
     draft = rule_drafts.sent(request.form, names)
     form.query.data = draft.text
     do = request.form.get("do", "save")
-    rows = rows_sent(request.form, do)
+    rows, focus, _ = changed(request.form, do)
     if do == "check":
         status = 422 if draft.error else 200
         return _page(rule, form, rows, draft=draft, status=status, **rule_drafts.counted(draft.tree))
@@ -141,7 +141,9 @@ def _save(rule: Rule | None) -> Response:
         told = rule_drafts.tried(draft, request.form.get("number", ""))
         return _page(rule, form, rows, draft=draft, **told)
     if do != "save":
-        return _page(rule, form, rows, draft=draft, focus=conditions.focus_of(request.form, draft.form))
+        return _page(
+            rule, form, rows, draft=draft, focus=focus or conditions.focus_of(request.form, draft.form)
+        )
     if not form.validate():
         return _page(rule, form, rows, draft=draft, status=422)
     try:

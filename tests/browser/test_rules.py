@@ -59,8 +59,25 @@ def test_a_rule_from_its_first_word_to_its_file(
     expect(page.locator("#query-said")).to_be_empty()
     expect(rows.nth(2).get_by_label("Value", exact=True)).to_have_value("really bad")
 
-    # Tried on a ticket, then saved.
+    # What it does: rows come, move and go where one is, and the focus with them.
+    page.set_viewport_size({"width": 390, "height": 844})
     page.get_by_role("textbox", name="Tag").fill("broken")
+    page.get_by_label("Another action").select_option("Set the priority")
+    page.get_by_label("Another action").press("Tab")
+    top = page.evaluate("scrollY")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Priority", exact=True)).to_be_focused()
+    expect(page.locator("#actions-told")).to_have_text("Added: Set the priority")
+    page.get_by_role("button", name="Up: Set the priority").press("Enter")
+    expect(page.get_by_role("button", name="Down: Set the priority")).to_be_focused()
+    expect(page.locator("#actions-told")).to_have_text("Set the priority stands at place 1 of 2.")
+    page.get_by_role("button", name="Leave this action out: Set the priority").press("Enter")
+    expect(page.get_by_role("button", name="Leave this action out: Add a tag")).to_be_focused()
+    expect(page.get_by_role("textbox", name="Tag")).to_have_value("broken")
+    assert page.evaluate("scrollY") >= top > 0
+    page.set_viewport_size({"width": 1280, "height": 720})
+
+    # Tried on a ticket, then saved.
     page.get_by_label("Number of the ticket").fill(f"#{ticket.id}")
     page.get_by_role("button", name="Try").click()
     tried = page.locator("#rule-trial")

@@ -197,6 +197,7 @@ TABLE = {
     "GET /rules/<int:rule_id>/file": Row(MANAGERS, sees=AGENTS),
     "GET /rules/import": Row(MANAGERS, sees=AGENTS),
     "POST /rules/import": Row(MANAGERS, sees=AGENTS),
+    "POST /rules/actions": Row(MANAGERS, sees=AGENTS),
     "POST /rules/draft": Row(MANAGERS, sees=AGENTS),
     "POST /rules/matches": Row(MANAGERS, sees=AGENTS),
     "POST /rules/trial": Row(MANAGERS, sees=AGENTS),

@@ -73,6 +73,8 @@ def test_what_it_holds_for_is_counted_with_examples(desk: SmallDesk, now: dateti
     assert "Holds for" not in browser.post("/rules/matches", data={"query": "refund ("}, headers=HTMX).text
     elsewhere = browser_as(desk.dana).post("/rules/matches", data={"query": "parcel"}, headers=HTMX).text
     assert "Holds for 0 unresolved tickets now." in elsewhere
+    page = browser.post("/rules/matches", data={"query": "-customer:vip"}, headers=HTMX).text
+    assert len(re.findall(r"Refund \d", page)) == 5
 
 
 def test_a_ticket_is_tried_term_by_term(desk: SmallDesk, now: datetime, browser_as: Open) -> None:

@@ -15,7 +15,8 @@ from app.desk import rules, teams
 from app.models.event import By
 from app.models.rule import Rule
 from app.models.ticket import Ticket
-from app.routes.rule_actions import Row, row_of
+from app.routes.rule_actions import GROUPS, Row, row_of
+from rules.actions import kinds
 from rules.rule import load_starters
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -113,24 +114,47 @@ def test_wrong_values_are_named(desk: SmallDesk, browser_as: Open, data: dict[st
 
 
 @pytest.mark.parametrize(
-    ("do", "expected"),
+    ("do", "kind", "expected", "focus", "told"),
     [
-        ("append-assign", ["add_tag", "set_priority", "assign"]),
-        ("append-fly", ["add_tag", "set_priority"]),
-        ("drop-0", ["set_priority"]),
-        ("drop-7", ["add_tag", "set_priority"]),
-        ("drop-x", ["add_tag", "set_priority"]),
+        ("append", "assign", "tag priority assign", "then-2-person_id", "Added: Assign to a person"),
+        ("append", "assign_nobody", "tag priority nobody", "then-2-drop", "Added: Assign to nobody"),
+        ("append", "fly", "tag priority", "new-action", ""),
+        ("append", "", "tag priority", "new-action", ""),
+        ("drop-0", "", "priority", "then-0-drop", "Left out: Add a tag"),
+        ("drop-1", "", "tag", "then-0-drop", "Left out: Set the priority"),
+        ("up-1", "", "priority tag", "then-0-down", "Set the priority stands at place 1 of 2."),
+        ("down-0", "", "priority tag", "then-1-up", "Add a tag stands at place 2 of 2."),
+        ("up-0", "", "tag priority", "", ""),
+        ("down-1", "", "tag priority", "", ""),
+        ("drop-7", "", "tag priority", "", ""),
+        ("drop-x", "", "tag priority", "", ""),
+        ("drop-99999999999999999999", "", "tag priority", "", ""),
+        ("fly-1", "", "tag priority", "", ""),
     ],
 )
-def test_actions_are_added_without_script(
-    desk: SmallDesk, browser_as: Open, do: str, expected: list[str]
+def test_actions_are_added_left_out_and_moved_in_place_and_without_script(
+    desk: SmallDesk, browser_as: Open, do: str, kind: str, expected: str, focus: str, told: str
 ) -> None:
-    rows = [("add_tag", "refund"), ("set_priority", "high")]
-    page = browser_as(desk.alice).post("/rules", data=sent("refund", *rows, do=do))
-    assert page.status_code == 200
-    assert rows_in(page) == expected
-    assert 'value="Money back"' in page.text
+    browser, form = browser_as(desk.alice), sent("refund", ("add_tag", "refund"), ("set_priority", "high"))
+    form |= {"do": do, "new_action": kind}
+    whole = browser.post("/rules", data=form)
+    part = browser.post("/rules/actions", data=form, headers={"HX-Request": "true"})
+    names = {"add_tag": "tag", "set_priority": "priority", "assign_nobody": "nobody"}
+    for page in (whole, part):
+        assert page.status_code == 200
+        assert " ".join(names.get(one, one) for one in rows_in(page)) == expected
+        assert re.findall(r'id="([\w-]+)"[^>]* autofocus', page.text) == ([focus] if focus else [])
+    assert 'value="Money back"' in whole.text
+    assert "<html" not in part.text
+    assert (told in part.text, part.headers.get("HX-Trigger-After-Swap")) == (
+        True,
+        "acted" if told else None,
+    )
     assert rules.in_order() == []
+
+
+def test_every_kind_of_action_is_offered_once() -> None:
+    assert sorted(kind for _, some in GROUPS for kind in some) == sorted(kinds())
 
 
 @pytest.mark.parametrize(("also_present", "expected"), [("no", []), ("yes", ["refund"])])
@@ -394,7 +418,9 @@ def test_who_was_slower_is_told_before_it_replaces(desk: SmallDesk, browser_as: 
     )  # neither this nor its place is what the rule says
     dana.post(f"/rules/{rule.id}/place", data={"to": "1"})
     assert alice.post(f"/rules/{rule.id}", data=sent("money", version=version)).status_code == 303
-    answer = dana.post(f"/rules/{rule.id}", data=sent("parcel", version=version, do="append-assign"))
+    answer = dana.post(
+        f"/rules/{rule.id}", data=sent("parcel", version=version, do="append", new_action="assign")
+    )
     assert f'name="version" value="{version}"' in answer.text  # it was not told yet
     answer = dana.post(f"/rules/{rule.id}", data=sent("parcel", version=version))
     assert answer.status_code == 409
