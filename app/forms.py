@@ -1,4 +1,5 @@
-"""The base of every form: values without stray blanks and NUL, words in the reader's language, errors in place."""
+"""The base of every form: values without stray blanks and NUL, names that turn nothing round, words in the reader's language,
+errors in place."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Self
@@ -8,6 +9,7 @@ from flask import request
 from wtforms.fields.core import UnboundField
 
 from app.desk.refused import Refused
+from app.mail.headers import as_name
 from app.words import N_, gettext
 
 Choices = Callable[[], list[tuple[str, str]]]
@@ -52,7 +54,8 @@ class Form(wtforms.Form):
 
         def bind_field(self, form: wtforms.Form, unbound_field: UnboundField, options: dict[str, Any]) -> Any:
             if _is_text(unbound_field.field_class):
-                filters = (_trimmed, *unbound_field.kwargs.get("filters", ()))
+                clean = _as_name if str(options.get("name", "")).endswith("name") else _trimmed
+                filters = (clean, *unbound_field.kwargs.get("filters", ()))
                 unbound_field = UnboundField(
                     unbound_field.field_class,
                     *unbound_field.args,
@@ -105,3 +108,7 @@ def _is_text(field_class: type) -> bool:
 
 def _trimmed(value: str | None) -> str | None:
     return value.replace("\x00", "").strip() if isinstance(value, str) else value
+
+
+def _as_name(value: str | None) -> str | None:
+    return as_name(value) if isinstance(value, str) else value

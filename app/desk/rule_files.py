@@ -8,6 +8,7 @@ from typing import Any
 
 from app.desk import rule_names, rules, tickets
 from app.desk.refused import Refused
+from app.mail.headers import as_name
 from app.models.desk import Desk
 from app.models.event import By
 from app.models.rule import Rule
@@ -145,7 +146,7 @@ def _read(file: File, entry: Entry, names: Names, working: Collection[int]) -> R
 
 
 def _name(file: File, entry: Entry) -> str:
-    name = str(entry.values["name"]).replace("\x00", "").strip()
+    name = as_name(str(entry.values["name"]))
     if not name or len(name) > rules.LONGEST_NAME:
         raise file.error(entry, "name", N_("a name has 1 to {most} characters"), most=rules.LONGEST_NAME)
     return name

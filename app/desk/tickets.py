@@ -9,7 +9,7 @@ from app.database import db, insert_new
 from app.desk import intervals, notifications, ranks, search
 from app.desk.events import record
 from app.desk.refused import Refused
-from app.mail.headers import one_line
+from app.mail.headers import as_name, one_line
 from app.models.board import CLOSED, Board, Column
 from app.models.channel import Channel
 from app.models.customer import Customer
@@ -370,7 +370,7 @@ def tag_named(name: str) -> Tag:
 
 def tag_name(name: str) -> str:
     """How a tag of that name is stored. Refused when none can be called so."""
-    folded = fold(one_line(name))
+    folded = fold(as_name(name))
     if not folded or len(folded) > LONGEST_TAG or "," in folded or '"' in folded:
         raise Refused(
             N_("A tag has 1 to %(most)s characters, without commas and quotes."),

@@ -24,6 +24,9 @@ _FOLD = re.compile(rb"[ \t]*\r?\n[ \t]*")
 _WORD = re.compile(r"=\?([^?\s]{1,64})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,64}\?[bBqQ]\?)")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_DIRECTION = re.compile(
+    "[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]"
+)  # joiners stay: emoji need them
 _PARAMETER = re.compile(r';[ \t]*([^\s=;"]{1,100})[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|"[^;]*|[^;"]*)')
 _PIECE = re.compile(r"([^*]+)(?:\*(\d{1,3}))?(\*)?")
 
@@ -134,6 +137,11 @@ def parameters(value: str) -> dict[str, str]:
 def one_line(text: str) -> str:
     """`text` on one line: control characters and runs of blanks are one space."""
     return " ".join(_CONTROL.sub(" ", charsets.clean(text)).split())
+
+
+def as_name(text: str) -> str:
+    """`text` on one line as the name of something: it turns round or hides nothing that stands beside it."""
+    return one_line(_DIRECTION.sub("", text))
 
 
 class _Encoded(NamedTuple):

@@ -8,6 +8,7 @@ import wtforms
 from werkzeug.datastructures import MultiDict
 from wtforms import fields, validators
 
+from app.desk import tickets
 from app.desk.refused import Refused
 from app.forms import WTFORMS_TEXTS, Form, said
 from app.words import N_, gettext, speaking
@@ -35,6 +36,24 @@ def test_values_come_without_stray_blanks_but_passwords_as_they_are() -> None:
         "colour": "red",
         "day": date(2026, 11, 3),
     }
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("Lamps\u202e exe.cod", "Lamps exe.cod"),
+        ("\u2067Lamps\u2069 \u200f\u061cand \u200bmore", "Lamps and more"),
+        ("Lamps\x00\x1b[31m\tand\r\nmore\x85", "Lamps[31m and more"),
+        ("\u2028", ""),
+        ("مصباح", "مصباح"),  # what is written from the right stays as it is
+        ("👩\u200d🔧 می\u200cخواهم", "👩\u200d🔧 می\u200cخواهم"),  # joiners are letters' and emoji's own
+    ],
+)
+def test_a_name_turns_round_and_hides_nothing_beside_it(typed: str, kept: str) -> None:
+    assert lamp(name=typed).data["name"] == kept
+    assert lamp(text="one\r\n\ttwo").data["text"] == "ONE\r\n\tTWO"
+    if kept:
+        assert tickets.tag_name(typed) == tickets.tag_name(kept)
 
 
 @pytest.mark.parametrize(
