@@ -19,11 +19,13 @@ _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60}
 
 
 class ActionError(Exception):
-    """An action that cannot be. `message` is an English format string (a msgid) for `values`."""
+    """An action that cannot be. `message` is an English format string (a msgid) for `values`; `detail` names the one at fault,
+    of texts with their language (`texts_ko`), where that is not the first one of its kind."""
 
-    def __init__(self, message: str, **values: str) -> None:
+    def __init__(self, message: str, *, detail: str | None = None, **values: str) -> None:
         super().__init__(message, values)
         self.message = message
+        self.detail = detail
         self.values = values
 
     def __str__(self) -> str:
@@ -133,7 +135,7 @@ class AssignFromTeam:
         _check_team(self.team)
         _check_flag(self.speaking)
         if self.way not in WAYS_TO_CHOOSE:
-            raise ActionError(N_("`{way}` is no way to choose somebody"), way=str(self.way))
+            raise ActionError(N_("`{way}` is no way to choose somebody"), detail="way", way=str(self.way))
 
 
 @dataclass(frozen=True)
@@ -188,8 +190,8 @@ class Reply:
         AddNote(self.text)
         if not isinstance(self.texts, dict) or not set(self.texts) <= set(LANGUAGES):
             raise ActionError(N_("a language is missing"))
-        for text in self.texts.values():
-            _check_text(text)
+        for language, text in self.texts.items():
+            _check_text(text, f"texts_{language}")
 
 
 @dataclass(frozen=True)
@@ -346,13 +348,13 @@ def _check_flag(flag: object) -> None:
         raise ActionError(N_("say yes or no"))
 
 
-def _check_text(text: object) -> None:
+def _check_text(text: object, detail: str | None = None) -> None:
     if not isinstance(text, str):
-        raise ActionError(N_("a text is missing"))
+        raise ActionError(N_("a text is missing"), detail=detail)
     if len(text) > LONGEST_TEXT:
-        raise ActionError(N_("a text has at most {most} characters"), most=str(LONGEST_TEXT))
+        raise ActionError(N_("a text has at most {most} characters"), detail=detail, most=str(LONGEST_TEXT))
     if (place := unknown(text)) is not None:
-        raise ActionError(N_("nothing is known to put into `{place}`"), place=place)
+        raise ActionError(N_("nothing is known to put into `{place}`"), detail=detail, place=place)
 
 
 _TAG = Detail("tag", "tag", N_("Tag"))

@@ -128,22 +128,21 @@ def said(error: QueryError) -> dict[str, Any]:
     return {"column": error.column, "mistake": mistake}
 
 
-def read_actions(data: Sequence[dict[str, Any]], now: datetime) -> list[dict[str, Any]]:
-    """The actions of a form, checked; a new tag is made, so that its id can be stored."""
-    if not data:
-        raise Refused(N_("A rule needs something to do."), field="actions")
-    kept = []
-    for one in data:
+def mistakes(
+    text: str, then: Sequence[dict[str, Any]], *, everything: bool = False, now: datetime
+) -> list[Refused]:
+    """All that keeps a rule with this query and these actions from being saved; of an action it is a rule_checks.WrongAction."""
+    found = [] if then else [Refused(N_("A rule needs something to do."), field="actions")]
+    try:
+        read_query(text, everything=everything)
+    except Refused as refused:
+        found.insert(0, refused)
+    for place, one in enumerate(then):
         try:
-            action = actions.from_json(one)
-        except actions.ActionError as error:
-            raise Refused(
-                N_("Action: %(mistake)s"),
-                field="actions",
-                mistake=gettext(error.message).format(**error.values),
-            ) from error
-        kept.append(actions.to_json(rule_checks.checked(action, now)))
-    return kept
+            rule_checks.read(one, place, now)
+        except rule_checks.WrongAction as wrong:
+            found.append(wrong)
+    return found
 
 
 def save(
@@ -169,7 +168,11 @@ def save(
     name = name.strip()[:LONGEST_NAME]
     if not name:
         raise Refused(N_("Give the rule a name."), field="name")
-    tree, kept = read_query(text, everything=everything), read_actions(then, now)
+    if wrong := mistakes(text, then, everything=everything, now=now):
+        raise wrong[0]
+    tree = read_query(text, everything=everything)
+    checked = (rule_checks.checked(rule_checks.read(one, n, now), now) for n, one in enumerate(then))
+    kept = [actions.to_json(action) for action in checked]
     cap = rule.hourly_cap if rule else rules.USUAL_CAP
     if hourly_cap is not None:
         if not 1 <= hourly_cap <= rules.MOST_AN_HOUR:

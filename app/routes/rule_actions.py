@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from werkzeug.datastructures import MultiDict
 
 from app.desk import rule_names
+from app.desk.rule_checks import WrongAction
 from app.models import vocabulary
 from app.models.desk import the_desk
 from app.models.rule import Rule
@@ -48,6 +49,7 @@ class Field(NamedTuple):
     choices: Sequence[tuple[str, str]] = ()
     nothing: str = ""
     longest: int = 0
+    mistake: str = ""
 
 
 def rows_of(rule: Rule) -> list[Row]:
@@ -116,17 +118,35 @@ def shown(row: Row, names: Names | None = None) -> str:
     return rule_names.sentences([to_json(row)], names or vocabulary.names())[0]
 
 
-def asked(rows: Iterable[Row], now: datetime) -> list[dict[str, Any]]:
-    """The rows as rules/_actions.html takes them: kind, label, fields, places (what their texts may have filled in)."""
-    return [
-        {
-            "kind": row.kind,
-            "label": _label(row.kind),
-            "fields": [field for detail in _details(row.kind) for field in _fields(detail, row.values, now)],
-            "places": PLACES if any(detail.type == "text" for detail in _details(row.kind)) else (),
-        }
-        for row in rows
-    ]
+def asked(rows: Iterable[Row], now: datetime, wrong: Iterable[WrongAction] = ()) -> list[dict[str, Any]]:
+    """The rows as rules/_actions.html takes them: kind, label, fields, places (what their texts may have filled in), mistake (what is
+    wrong with none of its fields)."""
+    mistakes = {one.place: one for one in wrong}
+    return [_asked(row, mistakes.get(place), now) for place, row in enumerate(rows)]
+
+
+def mistaken(then: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Of the rows as `asked` gives them: where a mistake is on the page, and what it is."""
+    found = []
+    for place, row in enumerate(then):
+        wrong = [(field.name, field.mistake) for field in row["fields"] if field.mistake]
+        wrong += [("drop", row["mistake"])] if row["mistake"] else []
+        found += [(f"then-{place}-{name}", f"{row['label']}: {mistake}") for name, mistake in wrong]
+    return found
+
+
+def _asked(row: Row, wrong: WrongAction | None, now: datetime) -> dict[str, Any]:
+    fields = [field for detail in _details(row.kind) for field in _fields(detail, row.values, now)]
+    at = next((place for place, field in enumerate(fields) if wrong and field.name == wrong.detail), None)
+    if wrong and at is not None:
+        fields[at] = fields[at]._replace(mistake=wrong.mistake)
+    return {
+        "kind": row.kind,
+        "label": _label(row.kind),
+        "fields": fields,
+        "places": PLACES if any(detail.type == "text" for detail in _details(row.kind)) else (),
+        "mistake": wrong.mistake if wrong and at is None else "",
+    }
 
 
 def offered() -> list[tuple[str, list[tuple[str, str]]]]:

@@ -102,7 +102,6 @@ def act() -> Response:
         "rules/_actions.html",
         then=asked(rows, now()),
         kinds=offered(),
-        wrong_action=None,
         focus=focus,
         told=told,
     )

@@ -1,5 +1,6 @@
 """The rules in their order: what each asks, what it does, whether it is on."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
 from app.desk import access, rule_names, rules
 from app.desk.refused import Refused
+from app.desk.rule_checks import WrongAction
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
@@ -20,8 +22,9 @@ from app.html import page
 from app.models import firing, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
-from app.routes.rule_actions import Row, asked, changed, offered, rows_of, to_json
+from app.routes.rule_actions import Row, asked, changed, mistaken, offered, rows_of, to_json
 from app.words import N_, gettext
+from rules.query import And
 from rules.rule import MOST_AN_HOUR
 
 bp = Blueprint("rules", __name__)
@@ -144,27 +147,31 @@ def _save(rule: Rule | None) -> Response:
         return _page(
             rule, form, rows, draft=draft, focus=focus or conditions.focus_of(request.form, draft.form)
         )
-    if not form.validate():
-        return _page(rule, form, rows, draft=draft, status=422)
+    form.validate()
+    wrong = _mistakes(form, rows, draft)
+    if form.errors or wrong:
+        everything = rule_drafts.all_unresolved() if draft.tree == And(()) else None
+        return _page(rule, form, rows, draft=draft, wrong=wrong, everything=everything, status=422)
     try:
         rule = _saved(rule, form, rows)
     except Refused as refused:
         form.refuse(refused)
-        of_actions = refused.field in ("actions", "tag")
-        return _page(
-            rule,
-            form,
-            rows,
-            draft=draft,
-            wrong_action=refused.said() if of_actions else None,
-            everything=rule_drafts.all_unresolved() if refused.field == "query" and not draft.error else None,
-            status=refused.status,
-        )
+        return _page(rule, form, rows, draft=draft, status=refused.status)
     sweeps.judge_anew(now(), rule)
     flash(gettext("The rule %(name)s is saved.", name=rule.name))
     if not rule.enabled:
         return redirect(url_for("rule_switches.ask", rule_id=rule.id), code=303)
     return redirect(url_for("rules.index"), code=303)
+
+
+def _mistakes(form: RuleForm, rows: list[Row], draft: rule_drafts.Draft) -> list[WrongAction]:
+    """Of the actions; what is wrong with the rest stands in the form."""
+    sure = request.form.get("everything") == "yes"
+    found = rules.mistakes(draft.text, [to_json(row) for row in rows], everything=sure, now=now())
+    for mistake in found:
+        if not isinstance(mistake, WrongAction):
+            form.refuse(mistake)
+    return [mistake for mistake in found if isinstance(mistake, WrongAction)]
 
 
 def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
@@ -191,20 +198,23 @@ def _page(
     rows: list[Row],
     *,
     draft: rule_drafts.Draft | None = None,
+    wrong: Sequence[WrongAction] = (),
     status: int = 200,
     **more: Any,
 ) -> Response:
     names = vocabulary.names()
     # what somebody else has changed meanwhile is replaced only after it was told
     since = request.form.get("version", type=int) if status != 409 else None
+    then = asked(rows, now(), wrong)
     shown = rule_drafts.drawn(draft or rule_drafts.of_text(form.query.data or "", names), names)
     return page(
         "rules/edit.html",
         rule=rule,
         form=form,
-        then=asked(rows, now()),
+        then=then,
+        wrong_actions=mistaken(then),
         kinds=offered(),
         version=since or (rule.version if rule else None),
         status=status,
-        **{"wrong_action": None, "everything": None, "focus": "", "number": "", **shown, **more},
+        **{"everything": None, "focus": "", "number": "", **shown, **more},
     )

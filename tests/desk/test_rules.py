@@ -73,7 +73,7 @@ def test_a_rule_is_kept_with_ids_and_read_with_names(desk: SmallDesk, now: datet
         ("lang:de", [{"kind": "set_priority", "priority": "extreme"}], "A", "actions", {}),
         ("lang:de", [{"kind": "assign", "person_id": 0}], "A", "actions", {}),
         ("lang:de", [{"kind": "assign", "person_id": 999_999}], "A", "actions", {}),
-        ("lang:de", [{"kind": "add_tag", "tag": "a,b"}], "A", "tag", {}),
+        ("lang:de", [{"kind": "add_tag", "tag": "a,b"}], "A", "actions", {}),
         ("lang:de", REFUND, "  ", "name", {}),
     ],
 )
