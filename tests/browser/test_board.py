@@ -21,7 +21,11 @@ from tests.stories import fill, ticket_in
 Page = Any
 FAIL_ONCE = """() => {
   const real = window.fetch;
-  window.fetch = () => { window.fetch = real; return Promise.reject(new TypeError("Failed to fetch")); };
+  window.fetch = (path, ...more) => {
+    if (!String(path).endsWith("/column")) return real(path, ...more);
+    window.fetch = real;
+    return Promise.reject(new TypeError("Failed to fetch"));
+  };
 }"""
 
 
@@ -481,10 +485,12 @@ def drop(page: Page, column: Any) -> None:
 
 
 def drop_on(page: Page, other: Page) -> None:
-    """Lets go of the card in the hand where another one is."""
-    box = other.bounding_box()
+    """Lets go of the card in the hand where another one is, when it has gone there: the library looks now and then."""
+    box, held = other.bounding_box(), page.locator(".is-ghost")
+    place = held.evaluate("card => [...card.parentNode.children].indexOf(card)") + 1
     page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 8, steps=8)
     page.mouse.move(box["x"] + 90, box["y"] + box["height"] - 4, steps=2)
+    expect(page.locator(f".is-ghost:nth-child({place})")).to_have_count(0)
     page.mouse.up()
 
 
