@@ -20,7 +20,7 @@ STARTERS = Path(__file__).with_name("starter.toml")
 @dataclass(frozen=True)
 class Rule:
     """`query` holds for a ticket during an episode. The rule acts when an episode begins: each one, or the ticket's
-    first alone (`once_per`). While the query of a `stop_after` rule holds, rules behind it rest (see `rules.plan`)."""
+    first alone (`once_per`). While the query of a `stop_after` rule holds, rules behind it are skipped (see `rules.plan`)."""
 
     id: int
     position: int

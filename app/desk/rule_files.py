@@ -104,6 +104,22 @@ def holding(found: Sequence[Read], now: datetime) -> dict[int, int]:
     return rules.holding(those, now)
 
 
+def there(found: Sequence[Read], known: Sequence[Rule]) -> dict[int, str]:
+    """place -> what `known` rules have of the rule at that place: "same" all that it says, whatever it is called, or only
+    the "name"."""
+    names = {rule.name for rule in known}
+    kept = [(rule.query, rule.actions, rule.once_per, rule.stop_after) for rule in known]
+    told = {}
+    for place, one in enumerate(found):
+        if one.tree is None or one.mistake is not None:
+            continue
+        if (query.to_json(one.tree), one.then, one.once_per, one.stop_after) in kept:
+            told[place] = "same"
+        elif one.name in names:
+            told[place] = "name"
+    return told
+
+
 def said(mistake: FileError) -> str:
     """What is wrong and where, in the language being spoken."""
     text = gettext(mistake.message).format(**mistake.values)

@@ -153,7 +153,7 @@ def _difference(old: RuleVersion | None, new: RuleVersion, names: Names) -> list
             )
         )
     if old.stop_after != new.stop_after:
-        rests = N_("Rules behind it rest now while its condition holds")
+        rests = N_("Rules behind it are skipped now while its condition holds")
         acts = N_("Rules behind it act again while its condition holds")
         said.append(gettext(rests if new.stop_after else acts))
     if old.hourly_cap is not None and old.hourly_cap != new.hourly_cap:

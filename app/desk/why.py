@@ -34,7 +34,7 @@ CHIPS: Mapping[str, tuple[str, str]] = {
     "does-not-hold": (N_("does not hold"), "plain"),
     "off": (N_("off"), "paused"),
     "paused": (N_("paused"), "late"),
-    "rests": (N_("rests"), "paused"),
+    "rests": (N_("skipped"), "paused"),
     "not-again": (N_("not again"), "plain"),
     "before": (N_("held before"), "plain"),
     "next": (N_("acts next"), "accent"),
@@ -154,7 +154,7 @@ class _Judge:
                 N_("Its condition holds again, but it acts only once on each ticket.")
             )
         if behind is not None:
-            text = N_("Its condition holds, but it rests while that of “%(name)s” before it does.")
+            text = N_("Its condition holds, but it is skipped while that of “%(name)s” before it does.")
             return "rests", gettext(text, name=behind)
         if state is not None and state.holds:
             text = N_("Its condition held already when it was switched on or changed, for new matches only.")

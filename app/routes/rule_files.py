@@ -83,13 +83,14 @@ def _shown(found: list[Read]) -> list[dict[str, Any]]:
             counts = rule_files.holding(found, now())
     except TookTooLong:
         counts = {}
-    names = vocabulary.names()
+    names, there = vocabulary.names(), rule_files.there(found, rules.in_order())
     return [
         {
             "read": one,
             "mistake": rule_files.said(one.mistake) if one.mistake else "",
             "deeds": rule_names.sentences(one.then, names),
             "holding": counts.get(place),
+            "there": there.get(place),
         }
         for place, one in enumerate(found)
     ]

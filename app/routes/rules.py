@@ -40,7 +40,7 @@ class RuleForm(Form):
         N_("Times an hour until it pauses"),
         [Optional(), NumberRange(1, MOST_AN_HOUR)],
     )
-    stop_after = BooleanField(N_("While its condition holds, rules behind it rest"))
+    stop_after = BooleanField(N_("While its condition holds, rules behind it are skipped"))
 
 
 @bp.get("/rules")

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.database import db, writing
 from app.desk import rule_files, rules, tickets, webhooks
 from app.desk.rules import Written
+from app.mail.headers import as_name
 from app.models import vocabulary
 from app.models.rule import Rule
 from app.models.rule_version import RuleVersion
@@ -80,7 +81,7 @@ ACTIONS = st.one_of(
 RULES = st.builds(
     Rule,
     name=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(
-        lambda name: name.strip() or "A"
+        lambda name: as_name(name) or "A"
     ),
     query=trees(IDS, me=False).filter(storable).map(to_json),
     actions=st.lists(ACTIONS, min_size=1, max_size=3),

@@ -56,7 +56,7 @@ def test_each_change_is_kept_and_told(desk: SmallDesk, now: datetime) -> None:
                 "When: tag:vip refund → refund",
                 "New: Assign to Bob Reyes",
                 "How often it acts: Each time the condition becomes true → Once for each ticket",
-                "Rules behind it rest now while its condition holds",
+                "Rules behind it are skipped now while its condition holds",
             ],
         ),
         ("Added", []),

@@ -72,7 +72,7 @@ def test_a_new_rule(desk: SmallDesk, browser_as: Open) -> None:
         "Set the priority to High",
         "Assign to Bob Reyes",
         "Assign to who is on call",
-        "rules behind it rest",
+        "rules behind it are skipped",
     ):
         assert said in page
     form = browser.get(f"/rules/{rule.id}")
@@ -310,7 +310,7 @@ def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, now: datetime, bro
     page = browser.post("/rules/import", data={"file": (BytesIO(wrong.encode()), "rules.toml")})
     assert (page.status_code, len(rules.in_order())) == (200, 2)
     assert "Line 10, column 14: `lang` has no value `dee`" in page.text
-    assert re.findall(r'name="rule" value="(\d)"( \w+)', page.text) == [("0", " checked"), ("1", " disabled")]
+    assert re.findall(r'name="rule" value="(\d)"( \w+)?', page.text) == [("0", ""), ("1", " disabled")]
     assert re.findall(r"Holds for \d tickets? now", page.text) == ["Holds for 2 tickets now"]
     chosen = {"text": wrong, "rule": ["0", "1", "7"], "do": "add"}
     assert browser.post("/rules/import", data=chosen).status_code == 303
@@ -322,6 +322,19 @@ def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, now: datetime, bro
     assert rules.in_order()[2].actions == first.actions
     for text in ("", "name = ", "[[rule]]\n[other]"):
         assert browser.post("/rules/import", data={"text": text}).status_code == 422
+    renamed = answer.text.replace('"First"', '"Anew"').replace("lang:de", "lang:fr")
+    for text, told in (
+        (answer.text, [("", "there already"), ("", "there already")]),
+        (renamed, [("", "there already"), ("", "another of this name is there")]),
+        (renamed.replace('"Second"', '"Third"'), [("", "there already"), (" checked", "")]),
+    ):
+        page = browser.post("/rules/import", data={"text": text}).text
+        rows = re.findall(r'name="rule" value="\d"( \w+)?>(.*?)</label>', page, re.S)
+        chips = [re.findall(r'class="chip[^>]*>(?:<[^>]+>)*([^<]+)', row) for _, row in rows]
+        assert [(box, "".join(chip)) for (box, _), chip in zip(rows, chips, strict=True)] == told
+        assert ('primary" name="do" value="add"' in page) == any(box for box, _ in told)
+    broken = answer.text.replace("lang:de", "lang:dee").replace('"refund"', '"lang:dee"')
+    assert 'value="add"' not in browser.post("/rules/import", data={"text": broken}).text
     page = browser.post("/rules/import", data={"text": answer.text.replace('"lang:de"', '""')})
     assert "holds for every ticket" in page.text
     assert "Holds for 3 tickets now" in page.text
