@@ -48,7 +48,9 @@ def test_a_rule_that_fires_too_often_pauses_by_itself(desk: SmallDesk, now: date
     events = db.session.scalars(select(Event).where(Event.kind == "rule.paused")).all()
     assert [event.changes["new"] for event in events] == ["Lamps"]
     notified = db.session.scalars(select(Notification).where(Notification.kind == "paused")).all()
-    assert {one.person_id for one in notified} == {desk.alice.id, desk.dana.id}
+    assert {(one.person_id, one.rule_id) for one in notified} == {
+        (person.id, rule.id) for person in (desk.alice, desk.dana)
+    }
     sweeps.everything(now + HOUR)
     assert sorted(told("notice")) == ["Alice", "Dana"]
     assert tagged(*lamps) == [True, True, False]

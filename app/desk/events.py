@@ -73,7 +73,7 @@ KINDS = {
     "alert.acknowledged": Kind(N_("acknowledged the alert"), deed=True),
     "alert.closed": Kind(N_("The alert ended")),
     "alert.handed_over": Kind(N_("The alert passed to the next shift")),
-    "ticket.disputed": Kind(N_("Rules disagree about this ticket: %(new)s")),
+    "ticket.disputed": Kind(N_("Rules disagree about this ticket and rest on it: %(new)s")),
     "duty.changed": Kind(N_("%(new)s is on call")),
     "customer.changed": Kind(N_("changed the customer %(new)s"), deed=True),
     "board.team": Kind(N_("changed the team %(old)s"), deed=True),

@@ -9,11 +9,12 @@ from app.config import settings
 from app.database import bookkeeping, db, insert_new
 from app.desk import access, notices
 from app.models.customer import Customer
-from app.models.event import By
+from app.models.event import CLOCK, By
 from app.models.follower import TicketFollower
 from app.models.message import Message
 from app.models.notification import USUAL, Notification, NotificationChoice, wanted_by
 from app.models.person import Person
+from app.models.rule import Rule
 from app.models.ticket import URGENT, Ticket
 from app.words import N_, gettext, ngettext, speaking
 
@@ -30,7 +31,8 @@ DID = {
     "answered": N_("%(who)s wrote"),
     "rule": N_("The rule “%(who)s” tells you of it"),
     "broken": N_("It names what is not there any more and is switched off: %(about)s"),
-    "paused": N_("The rule “%(who)s” fired too often and has paused before this ticket"),
+    "paused": N_("The rule “%(who)s” fired too often and has paused by itself"),
+    "quarrel": N_("These rules disagree about a ticket and rest on it: %(who)s"),
 }
 NOBODY = {
     "rule": N_("A rule"),
@@ -97,9 +99,16 @@ def of_rule(people: Iterable[int], rule_id: int, about: str, *, now: datetime) -
         db.session.execute(insert(Notification), rows)
 
 
-def told_of_pause(people: Iterable[int], ticket: Ticket, rule: str, *, by: By, now: datetime) -> None:
-    """A rule of that name has paused by itself, before this ticket."""
-    _tell("paused", sorted(set(people)), ticket, None, by=by, now=now, name=rule)
+def told_of_pause(people: Iterable[int], ticket: Ticket, rule: Rule, *, now: datetime) -> None:
+    """A rule has paused by itself, when it would have acted on this ticket."""
+    _tell("paused", sorted(set(people)), ticket, None, by=CLOCK, now=now, name=rule.name, rule_id=rule.id)
+
+
+def told_of_quarrel(
+    people: Iterable[int], ticket: Ticket, rule_id: int, names: str, *, now: datetime
+) -> None:
+    """Rules of these names disagree about the ticket; one of them is `rule_id`."""
+    _tell("quarrel", sorted(set(people)), ticket, None, by=CLOCK, now=now, name=names, rule_id=rule_id)
 
 
 def read(person: Person, ticket_id: int, now: datetime) -> None:
@@ -213,6 +222,7 @@ def _tell(
     by: By,
     now: datetime,
     name: str | None = None,
+    rule_id: int | None = None,
 ) -> None:
     """Nobody is told of their own doing, nor who does not work here, nor in a way that they do not want."""
     others = [person for person in people if by != By("person", person)]
@@ -242,6 +252,7 @@ def _tell(
                 "read_at": None,
                 "wake_at": _mail_at(person, ticket, now) if wanted[kind, "mail"] else None,
                 "mailed_at": None,
+                "rule_id": rule_id,
             }
         )
     if rows:
@@ -278,17 +289,23 @@ def _read(person: Person, now: datetime, **which: int) -> None:
 
 
 def _subject(told: Sequence[tuple[Notification, Ticket]]) -> str:
-    notification, ticket = told[-1]
-    tickets = {ticket.id for _, ticket in told}
+    of_tickets = [(one, ticket) for one, ticket in told if one.rule_id is None]
+    if not of_tickets:
+        return said(told[-1][0])
+    notification, ticket = of_tickets[-1]
+    tickets = {ticket.id for _, ticket in of_tickets}
     if len(tickets) > 1:
         return ngettext("%(num)s ticket for you", "%(num)s tickets for you", len(tickets))
     return f"#{ticket.id} {ticket.subject or gettext('(no subject)')}: {said(notification)}"
 
 
 def _text(told: Sequence[tuple[Notification, Ticket]]) -> str:
-    """What happened and where, ticket by ticket. Nothing of what was written: a mail is read on many screens."""
-    base, tickets = settings().base_url, {ticket.id: ticket for _, ticket in told}
-    parts = []
+    """What happened and where, rule by rule, then ticket by ticket. Nothing of what was written: a mail is read on many screens."""
+    base = settings().base_url
+    of_rules = dict.fromkeys((one.rule_id, said(one)) for one, _ in told if one.rule_id is not None)
+    parts = [f"{text}\n{base}/rules#rule_{rule_id}" for rule_id, text in of_rules]
+    told = [(one, ticket) for one, ticket in told if one.rule_id is None]
+    tickets = {ticket.id: ticket for _, ticket in told}
     for number, ticket in list(tickets.items())[:MOST_TOLD]:
         happened = dict.fromkeys(said(one) for one, about in told if about.id == number)
         parts.append(

@@ -22,7 +22,7 @@ def pause(desk: Desk, rule: Rule, ticket: Ticket, *, now: datetime) -> None:
         for person in people_working(now)
         if access.can(person, "edit_rules", None, now) and access.can(person, "see_board", ticket, now)
     ]
-    notifications.told_of_pause(managers, ticket, rule.name, by=CLOCK, now=now)
+    notifications.told_of_pause(managers, ticket, rule, now=now)
 
 
 def go_on(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database import db
-from app.desk import rule_names
+from app.desk import quarrels, rule_names
 from app.desk.refused import Refused
 from app.models import vocabulary
 from app.models.event import By
@@ -38,8 +38,10 @@ ONCE_PER = {
 
 
 def keep(rule: Rule, cause: str, *, by: By, now: datetime, about: str = "") -> None:
-    """The rule has just changed: it has another number, and what it is now is kept under it."""
+    """The rule has just changed: it has another number, and what it is now is kept under it. Where it rested, it is asked
+    anew."""
     text, named = _with_names(rule)
+    quarrels.end(rule.id)
     rule.version += 1
     db.session.flush()
     db.session.add(

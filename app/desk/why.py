@@ -9,7 +9,7 @@ from sqlalchemy import Select, select
 from app.database import db
 from app.desk import explanations, firings, rules
 from app.desk.actual import Actual
-from app.models import vocabulary
+from app.models import quarrel, vocabulary
 from app.models.desk import the_desk
 from app.models.firing import of_ticket
 from app.models.judged import lines_of
@@ -77,7 +77,13 @@ def told(ticket: Ticket, zone: str, now: datetime, boards: Select[int] | None = 
     truths = lines_of(ticket.id, outlines, now)
     known = _firings(ticket.id, zone, now, boards)
     actual, names, desk = Actual(ticket, zone, now), vocabulary.names(), the_desk()
-    judge = _Judge(_states(ticket.id), rules_on=desk is None or desk.rules_on, zone=zone, now=now)
+    resting = quarrel.standing({ticket.id: ticket.updated_at}).resting.get(ticket.id, {})
+    disagreeing = {
+        row.id: [one.name for one in rows if one.id in resting[row.id]] for row in rows if row.id in resting
+    }
+    judge = _Judge(
+        _states(ticket.id), disagreeing, rules_on=desk is None or desk.rules_on, zone=zone, now=now
+    )
     found = []
     for row in rows:
         truth, acted = truths.get(row.id), known.pop(row.id, [])
@@ -99,13 +105,22 @@ def of_draft(tree: query.Query, ticket: Ticket, zone: str, now: datetime) -> Sho
 class _Judge:
     """Says of one rule after the other why it has acted or not; one that stops the others is remembered."""
 
-    def __init__(self, states: Mapping[int, RuleState], *, rules_on: bool, zone: str, now: datetime) -> None:
-        self._states, self._rules_on, self._zone, self._now = states, rules_on, zone, now
+    def __init__(
+        self,
+        states: Mapping[int, RuleState],
+        disagreeing: Mapping[int, Sequence[str]],  # rule -> the names of those because of which it rests
+        *,
+        rules_on: bool,
+        zone: str,
+        now: datetime,
+    ) -> None:
+        self._states, self._disagreeing = states, disagreeing
+        self._rules_on, self._zone, self._now = rules_on, zone, now
         self._stopped_by: str | None = None
 
     def verdict(self, rule: Rule, shown: Shown | None, acted: Sequence[firings.Told]) -> tuple[str, str]:
         behind = self._stopped_by
-        acts = rule.enabled and rule.paused_at is None
+        acts = rule.enabled and rule.paused_at is None and rule.id not in self._disagreeing
         if shown is not None and shown.holds and acts and rule.stop_after and behind is None:
             self._stopped_by = rule.name
         fault = rules.fault(rule)
@@ -113,6 +128,12 @@ class _Judge:
             return "broken", gettext(N_("It cannot be read as it is stored: %(fault)s"), fault=fault)
         if shown is None:
             return "broken", gettext(N_("It failed and was passed over."))
+        if rule.id in self._disagreeing:
+            text = N_(
+                "It disagrees with “%(names)s” about this ticket. They rest on it until a person or the customer changes the"
+                " ticket, or one of these rules is changed."
+            )
+            return "rests", gettext(text, names="”, “".join(self._disagreeing[rule.id]))
         state = self._states.get(rule.id)
         if not shown.holds:
             return "does-not-hold", gettext(N_("Its condition does not hold."))

@@ -76,11 +76,12 @@ class Earlier(NamedTuple):
 
 
 class Firing(NamedTuple):
-    """A rule acted; `owed` is true while it waits for a person's own change to settle."""
+    """A rule acted, so many `times`, last `at`; `owed` is true while it waits for a person's own change to settle."""
 
     rule: str
     at: datetime
     owed: bool
+    times: int
 
 
 def messages_of(ticket_id: int, most: int | None = MOST_MESSAGES) -> list[Said]:
@@ -103,9 +104,9 @@ def events_of(ticket_id: int, kinds: Collection[str]) -> Sequence[Event]:
 
 
 def firings_of(ticket_id: int) -> list[Firing]:
-    """Which rules have acted on a ticket, newest first."""
+    """Which rules have acted on a ticket, who did so last first."""
     rows = db.session.execute(_newest_firings(), {"ticket": ticket_id})
-    return [Firing(name, at, owed_until is not None) for name, at, owed_until in rows]
+    return [Firing(name, at, owing > 0, times) for name, at, owing, times in rows]
 
 
 def earlier_tickets(ticket: Ticket, boards: Select[int], **asked: object) -> list[Earlier]:
@@ -162,10 +163,11 @@ def _newest_events() -> Select[Event]:
 @cache
 def _newest_firings() -> Select[*tuple[Any, ...]]:
     return (
-        select(Rule.name, RuleFiring.at, RuleFiring.owed_until)
+        select(Rule.name, func.max(RuleFiring.at), func.count(RuleFiring.owed_until), func.count())
         .join(Rule, Rule.id == RuleFiring.rule_id)
         .where(RuleFiring.ticket_id == bindparam("ticket"))
-        .order_by(RuleFiring.id.desc())
+        .group_by(Rule.id, Rule.name)
+        .order_by(func.max(RuleFiring.id).desc())
         .limit(50)
     )
 

@@ -32,6 +32,7 @@ KINDS = {
     "rule": N_("A rule tells me of a ticket"),
     "broken": N_("A rule of mine is switched off, for something that it names is missing"),
     "paused": N_("A rule has paused by itself"),
+    "quarrel": N_("Rules disagree about a ticket and rest on it"),
 }
 WAYS = {"page": N_("Here"), "mail": N_("By e-mail")}
 # Until somebody says otherwise. Customers write often, and the board shows it: a mail for each would teach to read none.
@@ -43,7 +44,8 @@ class Notification(Base):
     __tablename__ = "notifications"
     __table_args__ = (
         CheckConstraint(
-            "kind IN ('assigned', 'mentioned', 'answered', 'rule', 'broken', 'paused')", name="kind"
+            "kind IN ('assigned', 'mentioned', 'answered', 'rule', 'broken', 'paused', 'quarrel')",
+            name="kind",
         ),
         CheckConstraint("ticket_id IS NOT NULL OR rule_id IS NOT NULL", name="about_one"),
         Index("ix_notifications_person", "person_id", "id"),
@@ -70,7 +72,9 @@ class Notification(Base):
     read_at: Mapped[datetime | None]
     wake_at: Mapped[datetime | None]  # when a mail is due, unless it was read by then
     mailed_at: Mapped[datetime | None]
-    rule_id: Mapped[int | None] = mapped_column(ForeignKey("rules.id"))  # it is about a rule, and no ticket
+    rule_id: Mapped[int | None] = mapped_column(
+        ForeignKey("rules.id")
+    )  # it is about a rule; a ticket is only where that was seen
     about: Mapped[str] = mapped_column(default="")  # what the rule misses
 
 

@@ -40,6 +40,17 @@ def switch(rule_id: int) -> Response:
     return redirect(url_for("rules.index"), code=303)
 
 
+@bp.post("/rules/all")
+@allowed("edit_rules")
+def switch_all() -> Response:
+    on = request.form.get("on") == "yes"
+    with writing(ensure_desk(now())) as desk:
+        rules.switch_all(desk, on, by=acting(), now=now())
+    sweeps.judge_anew(now())
+    flash(gettext("The rules act again.") if on else gettext("All rules are stopped."))
+    return redirect(url_for("rules.index"), code=303)
+
+
 @bp.post("/rules/<int:rule_id>/resumption")
 @allowed("edit_rules")
 def go_on(rule_id: int) -> Response:

@@ -19,7 +19,7 @@ from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
 from app.html import page
-from app.models import firing, vocabulary
+from app.models import firing, quarrel, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
 from app.routes.rule_actions import Row, asked, changed, mistaken, offered, rows_of, to_json
@@ -47,7 +47,7 @@ class RuleForm(Form):
 @allowed("see_rules")
 def index() -> Response:
     found = rules.in_order()
-    names = vocabulary.names()
+    names, boards = vocabulary.names(), access.visible_boards(signed_in_person(), now())
     faults = {rule.id: fault for rule in found if (fault := rules.fault(rule))}
     readable = [rule for rule in found if rule.id not in faults]
     return page(
@@ -59,22 +59,12 @@ def index() -> Response:
         actions={rule.id: rule_names.sentences(rule.actions, names) for rule in readable},
         once_per=ONCE_PER,
         holding=rules.holding([rules.ready(rule) for rule in readable], now()),
-        acted=firing.counts(access.visible_boards(signed_in_person(), now()), now() - WEEK),
+        acted=firing.counts(boards, now() - WEEK),
+        quarrels=quarrel.of_rules(boards),
         newest=rules.NEWEST,
         rules_on=ensure_desk(now()).rules_on,
         may_edit=access.can(signed_in_person(), "edit_rules", None, now()),
     )
-
-
-@bp.post("/rules/all")
-@allowed("edit_rules")
-def switch_all() -> Response:
-    on = request.form.get("on") == "yes"
-    with writing(ensure_desk(now())) as desk:
-        rules.switch_all(desk, on, by=acting(), now=now())
-    sweeps.judge_anew(now())
-    flash(gettext("The rules act again.") if on else gettext("All rules are stopped."))
-    return redirect(url_for("rules.index"), code=303)
 
 
 @bp.get("/rules/new")

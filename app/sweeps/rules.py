@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import insert, select, update
 
 from app.database import OutOfOrder, db, recording, trouble
-from app.desk import tickets
+from app.desk import quarrels
 from app.desk.refused import Refused
 from app.desk.rule_acts import CAPPED, Acts, board_of
-from app.models.event import CLOCK, By
+from app.models.event import By
 from app.models.judged import truth_of
 from app.models.rule import RuleFiring, RuleState
 from app.models.ticket import Ticket
@@ -44,6 +44,7 @@ def apply_rules(
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
     disputed: dict[int, set[int]] = defaultdict(set)
+    resting = quarrels.resting(due) if rules and due else {}
     vip = any(isinstance(action, SetVip) for rule in rules for action in rule.actions)
     for number in range(MOST_ROUNDS):
         if not rules or not to_judge:
@@ -58,12 +59,13 @@ def apply_rules(
         _go_on(truths, states, now)
         for ticket_id, ticket in to_judge.items():  # the oldest first: turns are taken in this order
             holds, written = truths[ticket_id], firings[ticket_id]
+            asked = _not(resting.get(ticket_id), rules)
             set_by_people = by_people.get(ticket_id, {})
             guards = {slot: at + GUARD_FOR for slot, at in set_by_people.items()}
             known = states.get(ticket_id, {})
-            judged = plan(rules, holds, known, guards, now)
+            judged = plan(asked, holds, known, guards, now)
             if spent := hourly.spent([firing.rule for firing in judged.firings]):
-                judged = plan(rules, holds, known, guards, now, spent)
+                judged = plan(asked, holds, known, guards, now, spent)
                 hourly.held(judged.held, ticket)
             settled = settle_owed(written.owed, judged.states, set_by_people, now)
             plans[ticket_id] = judged
@@ -85,9 +87,15 @@ def apply_rules(
         _remember(plans, states)
         to_judge = acted
     for ticket in to_judge.values():
-        names = ", ".join(rule.name for rule in rules if rule.id in disputed[ticket.id])
-        tickets.changed(board_of(ticket), ticket, "ticket.disputed", by=CLOCK, now=now, rules=[None, names])
+        those = [rule for rule in _not(resting.get(ticket.id), rules) if rule.id in disputed[ticket.id]]
+        if those:
+            quarrels.begin(board_of(ticket), ticket, those, now=now)
     return counts
+
+
+def _not(resting: Collection[int] | None, rules: Sequence[Rule]) -> Sequence[Rule]:
+    """Those that do not rest: of nearly every ticket all of them."""
+    return [rule for rule in rules if rule.id not in resting] if resting else rules
 
 
 def failing(ticket_ids: Collection[int], rules: Sequence[Rule], now: datetime) -> dict[int, Exception]:
