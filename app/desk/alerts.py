@@ -166,10 +166,15 @@ def close_others(board: Board, known: Collection[Alert], still: set[str], now: d
     """Ends those of a ticket's alerts whose key is not in `still`: their cause is gone. Returns how many."""
     ended = [alert for alert in known if alert.state != "closed" and alert.key not in still]
     for alert in ended:
-        alert.state, alert.wake_at = "closed", None
-        deliveries.cancel_pages(alert.id)
-        _told(board, alert, "alert.closed", CLOCK, now)
+        end(board, alert, by=CLOCK, now=now)
     return len(ended)
+
+
+def end(board: Board, alert: Alert, *, by: By, now: datetime) -> None:
+    """Nobody is told of it any more."""
+    alert.state, alert.wake_at = "closed", None
+    deliveries.cancel_pages(alert.id)
+    _told(board, alert, "alert.closed", by, now)
 
 
 def hand_over(board: Board, to: int, now: datetime) -> int:

@@ -15,7 +15,7 @@ from app.models.board import Board
 from app.models.company import Company
 from app.models.customer import Customer, CustomerAddress
 from app.models.desk import Desk
-from app.models.event import By
+from app.models.event import By, Event
 from app.models.ticket import Ticket
 from app.words import N_
 
@@ -120,9 +120,11 @@ def change(
     return customer
 
 
-def set_vip(board: Board, customer: Customer, vip: bool, *, by: By, now: datetime) -> None:
+def set_vip(
+    board: Board, customer: Customer, vip: bool, *, by: By, now: datetime, undoes: Event | None = None
+) -> None:
     """The same of this alone, under the lock of any board. Raises OutOfOrder when a board that the customer's tickets stand on
-    has to be locked before those that are held."""
+    has to be locked before those that are held. `undoes`: see desk.deeds."""
     if customer.vip == vip:
         return
     theirs = select(Ticket.board_id).where(Ticket.customer_id == customer.id, Ticket.board_id != board.id)
@@ -139,6 +141,7 @@ def set_vip(board: Board, customer: Customer, vip: bool, *, by: By, now: datetim
             now=now,
             new=customer.name,
             vip=[not vip, vip],
+            **({"undoes": undoes.id} if undoes is not None else {}),
         )
     tickets.touch(Ticket.customer_id == customer.id, now)
 

@@ -54,7 +54,7 @@ KINDS = {
     "message.withdrawn": Kind(N_("took the answer back before it was sent"), deed=True),
     "message.noted": Kind(N_("wrote a note"), deed=True),
     "message.forwarded": Kind(N_("forwarded a message to %(new)s"), deed=True),
-    "message.automatic": Kind(N_("An automatic answer was prepared")),
+    "message.automatic": Kind(N_("prepared an automatic answer"), deed=True),
     "message.spared": Kind(N_("The automatic answer was not sent")),
     "ticket.capped": Kind(N_("No automatic answer: too much was written to this customer in a short time")),
     "ticket.scheduled": Kind(N_("wrote an answer that leaves later"), deed=True),

@@ -46,6 +46,11 @@ def instant(at: datetime, zone: str, now: datetime) -> str:
     return _Reader(ZoneInfo(zone), now).at(at)
 
 
+def stretch(begins: datetime, ends: datetime, zone: str, now: datetime) -> str:
+    """From one instant to another: "today 09:00–10:00"."""
+    return _Reader(ZoneInfo(zone), now).between(begins, ends)
+
+
 class _Reader:
     """How instants and dates are said to one reader at one moment."""
 

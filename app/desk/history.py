@@ -54,6 +54,9 @@ TRANSFERRED = {
     (False, False): N_("moved it to another board"),
 }
 LEFT_TO_FOUND = N_("left the mood to what is found: %(new)s")
+RAISED = N_("raised an alert")
+ENDED = N_("ended the alert")
+VIP = {True: N_("marked the customer as VIP"), False: N_("took the VIP mark off the customer")}
 UNDID = N_("undid: %(deed)s")
 DID_AGAIN = N_("did again: %(deed)s")
 
@@ -296,7 +299,12 @@ def _named(noun: Any) -> Select[int, str]:
 
 def _actor(event: Event) -> tuple[str, int | None] | None:
     """None for what is told without naming who did it."""
-    return (event.by_kind, event.by_id) if KINDS[event.kind].deed else None
+    return (event.by_kind, event.by_id) if KINDS[event.kind].deed or _is_raised_or_ended(event) else None
+
+
+def _is_raised_or_ended(event: Event) -> bool:
+    """Alerts come and go by themselves, but for those of rules and those that people end with what a rule did."""
+    return (event.kind, event.by_kind) in (("alert.opened", "rule"), ("alert.closed", "person"))
 
 
 def _wording(event: Event) -> str:
@@ -313,6 +321,10 @@ def _wording(event: Event) -> str:
         return TAKEN_FROM_TEAM
     if event.kind == "ticket.mood" and not event.changes["by_hand"][1]:
         return LEFT_TO_FOUND
+    if _is_raised_or_ended(event):
+        return RAISED if event.kind == "alert.opened" else ENDED
+    if event.kind == "customer.changed" and "vip" in event.changes:
+        return VIP[event.changes["vip"][1]]
     return KINDS[event.kind].wording
 
 

@@ -252,10 +252,16 @@ def spare_automatic(board: Board, ticket: Ticket, *, now: datetime) -> None:
     """A person answers, so what the desk was about to say by itself is not sent."""
     for message in _automatic(ticket, Message.withdrawn_at.is_(None)):
         if deliveries.cancel(message.id):
-            message.withdrawn_at = now
-            search.forget_message(message)
-            _give_back(ticket, message)
-            told(board, ticket, "message.spared", by=CLOCK, now=now, message=message.id)
+            _spare(board, ticket, message, by=CLOCK, now=now)
+
+
+def stop_automatic(board: Board, ticket: Ticket, message_id: int, *, by: By, now: datetime) -> bool:
+    """What the desk is about to say by itself is not sent; False when it has left or was stopped before."""
+    message = db.session.get_one(Message, message_id)
+    if message.ticket_id != ticket.id or message.withdrawn_at or not deliveries.cancel(message.id):
+        return False
+    _spare(board, ticket, message, by=by, now=now)
+    return True
 
 
 def note(
@@ -345,14 +351,13 @@ def withdraw(board: Board, ticket: Ticket, message_id: int, *, person: Person, n
         raise Refused(N_("There is no answer to take back."), status=409)
     if not deliveries.cancel(message.id):
         raise Refused(N_("Too late: this answer has left already."), status=409)
+    by = By("person", person.id)
+    if message.automatic is not None:
+        _spare(board, ticket, message, by=by, now=now)
+        return message
     answered_at, message.withdrawn_at = message.at, now
     db.session.flush()
     search.forget_message(message)
-    by = By("person", person.id)
-    if message.automatic is not None:
-        _give_back(ticket, message)
-        told(board, ticket, "message.spared", by=by, now=now, message=message.id)
-        return message
     if message.kind == "reply":
         _unanswer(board, ticket, message, answered_at, by=by, now=now)
     ticket.message_count -= 1
@@ -432,10 +437,14 @@ def _automatic(ticket: Ticket, which: ColumnElement[bool]) -> Sequence[Message]:
     ).all()
 
 
-def _give_back(ticket: Ticket, message: Message) -> None:
-    """An acknowledgement was not sent after all: the customer's next ticket of today may have one."""
+def _spare(board: Board, ticket: Ticket, message: Message, *, by: By, now: datetime) -> None:
+    """After an acknowledgement that was not sent the customer's next ticket of today may have one."""
+    message.withdrawn_at = now
+    db.session.flush()
+    search.forget_message(message)
     if message.automatic == "acknowledgement":
         customers.give_acknowledgement_back(ticket.customer_id)
+    told(board, ticket, "message.spared", by=by, now=now, message=message.id)
 
 
 def resume_automatic(board: Board, ticket: Ticket, answered_at: datetime, now: datetime) -> None:

@@ -65,6 +65,12 @@ def just_done() -> list[Stretch]:
     return stretches(by_people) if done else []
 
 
+def is_whole(found: Sequence[Stretch]) -> bool:
+    """Whether all that people did to tickets in these stretches can be taken back; see just_done()."""
+    by_people = select(Event).where(_in(found), Event.by_kind == "person")
+    return bool(found) and all(KINDS[event.kind].undo for event in whole(db.session.scalars(by_people).all()))
+
+
 def events_of(found: Sequence[Stretch], now: datetime) -> dict[int, list[Event]]:
     """ticket -> the events to take back, newest first. Refused when they are too old."""
     rows = db.session.scalars(
@@ -109,30 +115,6 @@ def offers(lines: Iterable[Line], now: datetime) -> dict[tuple[int, int], str]:
             if ours and not fields & touched and events[0].at >= now - GOOD_FOR:
                 found[line.id, place] = token(stretches(events))
             touched |= fields
-    return found
-
-
-def standing(events: Iterable[Event]) -> set[int]:
-    """The ids of those of these events that can be taken back and that nothing has touched since. One statement."""
-    wanted = {event.id: event for event in events if KINDS[event.kind].undo}
-    if not wanted:
-        return set()
-    since = db.session.execute(
-        select(Event.id, Event.subject_id, Event.changes)
-        .where(
-            Event.subject_kind == "ticket",
-            Event.subject_id.in_({event.subject_id for event in wanted.values()}),
-            Event.id >= min(wanted),
-        )
-        .order_by(Event.id.desc())
-    )
-    touched: dict[int, set[str]] = {}
-    found = set()
-    for id, ticket_id, changes in since:
-        fields = _changed(changes)
-        if id in wanted and not fields & touched.get(ticket_id, set()):
-            found.add(id)
-        touched.setdefault(ticket_id, set()).update(fields)
     return found
 
 
@@ -253,10 +235,10 @@ def _already(ticket: Ticket, event: Event) -> Refused | None:
 
 
 def _fields(event: Event) -> set[str]:
-    return _changed(event.changes)
+    return changed(event.changes)
 
 
-def _changed(changes: Mapping[str, Any]) -> set[str]:
+def changed(changes: Mapping[str, Any]) -> set[str]:
     """What of the ticket an event has changed; of tags and merged tickets, which."""
     changed = {name for name, value in changes.items() if isinstance(value, list)}
     several = next(iter(changed & {"tag", "other"}), None)

@@ -30,7 +30,9 @@ GROUPS: Mapping[Kind, str] = {
 CHIPS: Mapping[str, tuple[str, str]] = {
     "acted": (N_("acted"), "good"),
     "waits": (N_("waits"), "paused"),
-    "undone": (N_("taken back"), "plain"),
+    "undone": (N_("undone"), "plain"),
+    "partly": (N_("partly undone"), "plain"),
+    "changed": (N_("changed since"), "plain"),
     "does-not-hold": (N_("does not hold"), "plain"),
     "off": (N_("off"), "paused"),
     "paused": (N_("paused"), "late"),
@@ -40,6 +42,19 @@ CHIPS: Mapping[str, tuple[str, str]] = {
     "next": (N_("acts next"), "accent"),
     "broken": (N_("broken"), "late"),
     "gone": (N_("removed"), "plain"),
+}
+
+_UNDONE: Mapping[str, str] = {
+    "undone": N_(
+        "It has acted, and that was taken back. It acts again only when its condition has become false and true again."
+    ),
+    "partly": N_(
+        "It has acted, and that was taken back but for what nobody can. It acts again only when its condition has become false"
+        " and true again."
+    ),
+    "changed": N_(
+        "It has acted, and that was changed since. It acts again only when its condition has become false and true again."
+    ),
 }
 
 
@@ -151,11 +166,7 @@ class _Judge:
             )
             return "waits", gettext(text, time=until)
         if firing.undone:
-            text = N_(
-                "It has acted, and that was changed or taken back. It acts again only when its condition has become false and"
-                " true again."
-            )
-            return "undone", gettext(text)
+            return firing.state, gettext(_UNDONE[firing.state])
         text = N_("It has acted, and does so again only when its condition has become false and true again.")
         return "acted", gettext(text)
 

@@ -1,8 +1,9 @@
 """When a rule has acted, newest first, and taking back what it did to many tickets: those of an hour, or all since."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, redirect, request, url_for
@@ -10,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db
-from app.desk import access, firings, snoozes, undo
+from app.desk import access, explanations, firings, snoozes, undo
 from app.desk.refused import Refused
 from app.html import page
 from app.models import firing
@@ -18,12 +19,13 @@ from app.models.board import Board
 from app.models.rule import Rule, RuleFiring
 from app.models.ticket import Ticket
 from app.routes import steps, told
-from app.words import N_, ngettext
+from app.words import N_, gettext, ngettext
 
 bp = Blueprint("rule_firings", __name__)
 
 A_PAGE = 50
 MOST = 500  # firings taken back at a time
+STEPS = 10  # looked through for them, each of so many
 EXAMPLES = 20
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 Found = Sequence[tuple[RuleFiring, Ticket]]
@@ -35,13 +37,13 @@ def index(rule_id: int) -> Response:
     rule, person, at = _found(rule_id), signed_in_person(), now()
     boards = access.visible_boards(person, at)
     found = firing.of_rule(rule_id, boards, A_PAGE + 1, before=_cursor(rule_id))
-    shown, zone = found[:A_PAGE], ZoneInfo(person.zone)
-    hours = groupby(shown, key=lambda pair: _hour(pair[0].at, zone))
+    shown = found[:A_PAGE]
+    said = firings.told([row for row, _ in shown], person.zone, at, boards)
     return page(
         "rules/firings.html",
         rule=rule,
-        hours=[(begins, begins + timedelta(hours=1), list(some)) for begins, some in hours],
-        told=firings.told([row for row, _ in shown], person.zone, at, boards),
+        hours=list(_hours(shown, said, person.zone, at)),
+        told=said,
         older=shown[-1][0].id if len(found) > A_PAGE else None,
         newest="before" not in request.args,
         day=firing.counts(boards, at - DAY).get(rule_id, 0),
@@ -54,18 +56,24 @@ def index(rule_id: int) -> Response:
 @allowed("edit_rules")
 def ask(rule_id: int) -> Response:
     """`since` and `until` are instants, or a day and a time in the person's zone; without `until` it is all since."""
-    rule = _found(rule_id)
     since, until = _instant("since"), _instant("until") if request.args.get("until") else None
-    found = _between(rule_id, since, until)
+    return _question(_found(rule_id), since, until, _between(rule_id, since, until))
+
+
+def _question(rule: Rule, since: datetime, until: datetime | None, found: "_Between") -> Response:
+    """Refused with 409 when it was answered and nothing is left (any more)."""
+    standing = {ticket.id: ticket for _, ticket in found.standing}
     return page(
         "rules/undo_firings.html",
+        status=200 if standing or request.method == "GET" else 409,
         rule=rule,
         since=since,
         until=until,
-        count=len({row.ticket_id for row, _ in found[:MOST]}),
-        more=len(found) > MOST,
+        count=len(standing),
+        others=len(found.others - set(standing)),
+        more=found.more,
         most=MOST,
-        examples=list({ticket.id: ticket for _, ticket in found[:MOST]}.values())[:EXAMPLES],
+        examples=list(standing.values())[:EXAMPLES],
         outcome=None,
     )
 
@@ -77,35 +85,73 @@ def take_back(rule_id: int) -> AnyResponse:
     rule = _found(rule_id)
     since, until = _instant("since"), _instant("until") if request.form.get("until") else None
     of: dict[int, list[int]] = {}
-    for row, _ in _between(rule_id, since, until)[:MOST]:
+    found = _between(rule_id, since, until)
+    if not found.standing:
+        return _question(rule, since, until, found)
+    for row, _ in found.standing:
         of.setdefault(row.ticket_id, []).append(row.id)
-    into = firings.boards_of(row for some in of.values() for row in some)
-    outcome = steps.each(of, lambda board, ticket: _take_back(board, ticket, of), into=into)
+    rows = [row for some in of.values() for row in some]
+    stays: dict[str, None] = {}
+    outcome = steps.each(
+        of,
+        lambda board, ticket: stays.update(dict.fromkeys(_take_back(board, ticket, of))),
+        into=firings.boards_of(rows),
+        boards_beside=firings.boards_beside(rows),
+    )
     count = len(outcome.done)
     text = ngettext("Taken back on %(num)s ticket.", "Taken back on %(num)s tickets.", count)
-    back = f"/undo/{undo.token(outcome.stretches)}" if outcome.stretches else None
-    if not outcome.failed:
+    if stays:
+        text = f"{text} {gettext('What cannot be undone: %(deeds)s', deeds=', '.join(stays))}"
+    back = f"/undo/{undo.token(outcome.stretches)}" if undo.is_whole(outcome.stretches) else None
+    if outcome.done and not outcome.failed:
         return told.tell(redirect(url_for("rule_firings.index", rule_id=rule_id), code=303), text, back)
     status = 200 if outcome.done else 409
     return page("rules/undo_firings.html", status=status, rule=rule, outcome=outcome, text=text, undo=back)
 
 
-def _take_back(board: Board, ticket: Ticket, of: Mapping[int, Sequence[int]]) -> None:
-    """Of several firings what still can be; Refused when that is none."""
+def _take_back(board: Board, ticket: Ticket, of: Mapping[int, Sequence[int]]) -> list[str]:
+    """Of several firings what still can be; returns what cannot. Refused when nothing can."""
     refused: list[Refused] = []
+    stays: list[str] = []
     for firing_id in of[ticket.id]:
         try:
             with db.session.begin_nested():
-                firings.take_back(board, ticket, firing_id, by=acting(), now=now())
+                stays += firings.take_back(board, ticket, firing_id, by=acting(), now=now())
         except Refused as error:
             refused.append(error)
     if len(refused) == len(of[ticket.id]):
         raise refused[0]
+    return stays
 
 
-def _between(rule_id: int, since: datetime, until: datetime | None) -> Found:
+class _Between(NamedTuple):
+    """The newest firings of which something can be taken back, at most MOST; the tickets of the `others`; whether there may be
+    `more`."""
+
+    standing: Found
+    others: set[int]
+    more: bool
+
+
+def _between(rule_id: int, since: datetime, until: datetime | None) -> _Between:
     boards = access.visible_boards(signed_in_person(), now())
-    return firing.of_rule(rule_id, boards, MOST + 1, since=since, until=until)
+    standing: list[tuple[RuleFiring, Ticket]] = []
+    others: set[int] = set()
+    before = None
+    for _ in range(STEPS):
+        found = firing.of_rule(rule_id, boards, MOST, before=before, since=since, until=until)
+        can_be = firings.undoable([row for row, _ in found])
+        for row, ticket in found:
+            if row.id not in can_be or ticket.merged_into_id is not None:
+                others.add(ticket.id)
+            elif len(standing) == MOST:
+                return _Between(standing, others, more=True)
+            else:
+                standing.append((row, ticket))
+        if len(found) < MOST:
+            return _Between(standing, others, more=False)
+        before = found[-1][0].at, found[-1][0].id
+    return _Between(standing, others, more=True)
 
 
 def _found(rule_id: int) -> Rule:
@@ -134,6 +180,23 @@ def _instant(name: str) -> datetime:
     if not 1970 < at.year < 2200:
         raise Refused(N_("Choose a day and a time."), field=name)
     return at.astimezone(UTC)
+
+
+class _Hour(NamedTuple):
+    """Of a log: `standing`, something of it can be taken back."""
+
+    begins: datetime
+    ends: datetime
+    said: str
+    standing: bool
+    some: Found
+
+
+def _hours(shown: Found, told: Mapping[int, firings.Told], zone: str, at: datetime) -> Iterator[_Hour]:
+    for begins, group in groupby(shown, key=lambda pair: _hour(pair[0].at, ZoneInfo(zone))):
+        some, ends = list(group), begins + timedelta(hours=1)
+        standing = any(told[row.id].undo and ticket.merged_into_id is None for row, ticket in some)
+        yield _Hour(begins, ends, explanations.stretch(begins, ends, zone, at), standing, some)
 
 
 def _hour(at: datetime, zone: ZoneInfo) -> datetime:

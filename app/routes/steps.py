@@ -39,14 +39,15 @@ def each(
     *,
     beside: Iterable[int] = (),
     into: Iterable[int] = (),
+    boards_beside: Iterable[int] = (),
     deleted: bool = False,
 ) -> Outcome:
     """Calls `do` for each of these tickets that the signed-in person may see; the others are not found. What is `beside`
     them may be changed with each: its boards are locked, too, as are those `into` which they may come, of which the person
-    sees them. With `deleted` those are found that were deleted."""
+    sees them, and `boards_beside` them, whoever sees these. With `deleted` those are found that were deleted."""
     wanted, others = list(dict.fromkeys(numbers)), list(beside)
     boards = access.boards_of_tickets(signed_in_person(), [*wanted, *others], now(), deleted=deleted)
-    coming = access.boards_among(signed_in_person(), into, now())
+    coming = access.boards_among(signed_in_person(), into, now()) | set(boards_beside)
     outcome = Outcome(failed=[_not_found(number) for number in wanted if number not in boards])
     found = sorted((number for number in wanted if number in boards), key=lambda number: boards[number])
     for start in range(0, len(found), AT_ONCE):

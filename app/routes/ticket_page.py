@@ -41,11 +41,13 @@ SURE = 80  # of a hundred: with less it is said how sure a language is
 
 
 @contextmanager
-def working_on(number: int, *, into: Iterable[int] = ()) -> Iterator[tuple[Board, Ticket]]:
+def working_on(
+    number: int, *, into: Iterable[int] = (), beside: Iterable[int] = ()
+) -> Iterator[tuple[Board, Ticket]]:
     """A transaction on the ticket's board, and both under its lock; the boards `into` which it may come are locked, too,
-    where this person sees them. Refused with 404 when it is not for this person."""
+    where this person sees them, and those that change `beside` it. Refused with 404 when it is not for this person."""
     ticket = access.ticket_seen_by(signed_in_person(), number, now())
-    boards = {ticket.board_id, *access.boards_among(signed_in_person(), into, now())}
+    boards = {ticket.board_id, *beside, *access.boards_among(signed_in_person(), into, now())}
     with writing_all(Board, boards) as held:
         ticket = access.ticket_seen_by(signed_in_person(), number, now())
         if ticket.board_id not in held:

@@ -26,11 +26,17 @@ def show(number: int) -> Response:
 def take_back(number: int, firing_id: int) -> AnyResponse:
     ticket = _seen(number)
     try:
-        with working_on(number, into=firings.boards_of([firing_id])) as (board, ticket):
-            firings.take_back(board, ticket, firing_id, by=acting(), now=now())
+        into, beside = firings.boards_of([firing_id]), firings.boards_beside([firing_id])
+        with working_on(number, into=into, beside=beside) as (board, ticket):
+            stays = firings.take_back(board, ticket, firing_id, by=acting(), now=now())
     except Refused as error:
         return sheets.refused(ticket, error, _page(_seen(number), error) if error.status == 409 else None)
-    return sheets.done(ticket, gettext("What the rule did to #%(number)s is taken back", number=number))
+    if not stays:
+        return sheets.done(ticket, gettext("What the rule did to #%(number)s is taken back", number=number))
+    text = gettext(
+        "Undone on #%(number)s. What cannot be undone: %(deeds)s", number=number, deeds=", ".join(stays)
+    )
+    return sheets.done(ticket, text)
 
 
 def _seen(number: int) -> Ticket:

@@ -229,7 +229,7 @@ def test_what_is_owed_is_dropped(desk: SmallDesk, now: datetime) -> None:
     sweeps.wake_tickets(now + 2 * MINUTE)
     assert fresh(ticket).priority == HIGH
     (firing,) = of(ticket, now)["Lamps"].firings
-    assert firing.dropped == ("Set the priority to Urgent: a person took it back",)
+    assert firing.dropped == ("Set the priority to Urgent – Bob Reyes took it back",)
     with pytest.raises(Refused, match="Nothing of what it did"):
         take_back(desk, ticket, firing.id, now)
 

@@ -10,9 +10,10 @@ from sqlalchemy import select
 from app import sweeps
 from app.database import db, writing
 from app.models.rule import RuleFiring
+from tests.desk.boards import second_board, ticket_on
 from tests.small import SmallDesk
 from tests.stories import ticket_in
-from tests.test_sweeps import add_rule, tag, tags
+from tests.test_sweeps import add_rule, fresh, tag, tags
 
 Open = Callable[..., Any]
 HTMX = {"HX-Request": "true"}
@@ -67,3 +68,27 @@ def test_what_a_rule_did_is_taken_back(desk: SmallDesk, browser_as: Open, now: d
     other = f"/tickets/{ones[0].id}/firings/{found[ones[1].id]}/undo"
     assert agent.post(other).status_code == 404
     assert browser_as(desk.charlie).post(first).status_code == 404
+
+
+def test_what_cannot_be_undone_is_named(desk: SmallDesk, browser_as: Open, now: datetime) -> None:
+    """In the toast, beside the ticket and in the log of the rule; its customer is marked on every board, also on
+    one that whoever undoes it does not see."""
+    other = second_board(desk, now, desk.charlie.id)
+    then = tag("lamp"), {"kind": "add_note", "text": "Look"}, {"kind": "set_vip", "vip": True}
+    rule = add_rule(desk, "lamp", now, *then, {"kind": "tell_person", "person_id": desk.alice.id})
+    ticket_in(desk, "open", "Sofa", now)
+    ticket = ticket_on(other, desk, "A lamp", now)
+    sweeps.wake_tickets(now)
+    (firing,) = db.session.scalars(select(RuleFiring))
+    agent = browser_as(desk.charlie)
+    address = f"/tickets/{ticket.id}/firings/{firing.id}/undo"
+    answer = agent.post(address, headers=HTMX, data={"from": "sheet"})
+    toast = json.loads(answer.headers["HX-Trigger"])["toast"]
+    assert toast["text"].endswith("What cannot be undone: wrote a note, told Alice Moor")
+    assert toast["undo"] is None
+    assert (tags(ticket), fresh(ticket).customer.vip) == ([], False)
+    for page in (f"/tickets/{ticket.id}/rules", f"/rules/{rule.id}/firings"):
+        text = agent.get(page).text
+        assert "partly undone" in text
+        assert "Cannot be undone: wrote a note, told Alice Moor" in text
+        assert "Charlie Stone · <time" in text
