@@ -35,7 +35,7 @@ def named(actions: Sequence[Mapping[str, Any]], names: Names) -> list[dict[str, 
         {
             "kind": action["kind"],
             **{
-                detail.noun: _named(detail, action[detail.name], names)
+                detail.noun: name_of(detail, action[detail.name], names)
                 for detail in _details(action)
                 if detail.name in action
             },
@@ -112,12 +112,8 @@ def people_of(action: Mapping[str, Any]) -> list[int]:
     return [action[detail.name] for detail in _details(action) if detail.type == "person"]
 
 
-def _details(action: Mapping[str, Any]) -> tuple[Detail, ...]:
-    kind = kinds().get(action["kind"])
-    return kind.details if kind else ()
-
-
-def _named(detail: Detail, value: Any, names: Names) -> Any:
+def name_of(detail: Detail, value: Any, names: Names) -> Any:
+    """What an id stands for; `#12` when it has no name any more."""
     if type(value) is not int:
         return value
     if detail.type in OWN:
@@ -125,6 +121,11 @@ def _named(detail: Detail, value: Any, names: Names) -> Any:
     if detail.type not in FIELDS:
         return value
     return show_value(FIELDS[detail.type], value, VOCABULARY, names)
+
+
+def _details(action: Mapping[str, Any]) -> tuple[Detail, ...]:
+    kind = kinds().get(action["kind"])
+    return kind.details if kind else ()
 
 
 def _detail(detail: Detail, value: Any) -> str:

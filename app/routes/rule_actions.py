@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from werkzeug.datastructures import MultiDict
 
 from app.desk import rule_names
+from app.desk.lost_names import Lost
 from app.desk.rule_checks import WrongAction
 from app.models import vocabulary
 from app.models.desk import the_desk
@@ -118,11 +119,13 @@ def shown(row: Row, names: Names | None = None) -> str:
     return rule_names.sentences([to_json(row)], names or vocabulary.names())[0]
 
 
-def asked(rows: Iterable[Row], now: datetime, wrong: Iterable[WrongAction] = ()) -> list[dict[str, Any]]:
+def asked(
+    rows: Iterable[Row], now: datetime, wrong: Iterable[WrongAction] = (), lost: Lost | None = None
+) -> list[dict[str, Any]]:
     """The rows as rules/_actions.html takes them: kind, label, fields, places (what their texts may have filled in), mistake (what is
-    wrong with none of its fields)."""
+    wrong with none of its fields). What is gone can still be seen to have been chosen, by its name among the `lost`."""
     mistakes = {one.place: one for one in wrong}
-    return [_asked(row, mistakes.get(place), now) for place, row in enumerate(rows)]
+    return [_asked(row, mistakes.get(place), lost or {}, now) for place, row in enumerate(rows)]
 
 
 def mistaken(then: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -135,8 +138,8 @@ def mistaken(then: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return found
 
 
-def _asked(row: Row, wrong: WrongAction | None, now: datetime) -> dict[str, Any]:
-    fields = [field for detail in _details(row.kind) for field in _fields(detail, row.values, now)]
+def _asked(row: Row, wrong: WrongAction | None, lost: Lost, now: datetime) -> dict[str, Any]:
+    fields = [field for detail in _details(row.kind) for field in _fields(detail, row.values, lost, now)]
     at = next((place for place, field in enumerate(fields) if wrong and field.name == wrong.detail), None)
     if wrong and at is not None:
         fields[at] = fields[at]._replace(mistake=wrong.mistake)
@@ -179,7 +182,7 @@ def _written(kind: str, action: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield detail.name, WAYS[detail.type].write(action[detail.name])
 
 
-def _fields(detail: Detail, values: Values, now: datetime) -> Iterator[Field]:
+def _fields(detail: Detail, values: Values, lost: Lost, now: datetime) -> Iterator[Field]:
     if detail.type == "texts":
         desk = the_desk()
         for code in dict.fromkeys([*(desk.languages if desk else []), *_read(detail, values)]):
@@ -187,13 +190,23 @@ def _fields(detail: Detail, values: Values, now: datetime) -> Iterator[Field]:
             label = gettext(detail.label, language=language_name(code))
             yield Field(name, label, "more", values.get(name, ""), longest=LONGEST_TEXT)
         return
-    way = WAYS[detail.type]
+    way, value = WAYS[detail.type], values.get(detail.name, "")
+    choices = list(way.choices(now))
+    if way.widget == "choice" and value and value not in dict(choices):
+        choices.append((value, _gone(detail, value, lost)))
     yield Field(
         detail.name,
         gettext(detail.label),
         way.widget,
-        values.get(detail.name, ""),
-        list(way.choices(now)),
+        value,
+        choices,
         gettext(way.nothing) if way.nothing else "",
         way.longest,
     )
+
+
+def _gone(detail: Detail, value: str, lost: Lost) -> str:
+    id = int(value) if value.isdecimal() and len(value) < 19 else None
+    there = lost.get(rule_names.FIELDS.get(detail.type, detail.type), {})
+    name = value if id is None else there.get(id) or rule_names.name_of(detail, id, vocabulary.names())
+    return gettext(N_("%(name)s (not there any more)"), name=name)

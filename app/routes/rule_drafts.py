@@ -10,11 +10,12 @@ from werkzeug.wrappers import Response
 
 from app import conditions, filters, sweeps
 from app.auth import allowed, now, signed_in_person
-from app.database import TookTooLong, within
-from app.desk import access, rule_names, rule_trials, rules, why
+from app.database import TookTooLong, db, within
+from app.desk import access, lost_names, rule_names, rule_trials, rules, why
 from app.desk.refused import Refused
 from app.html import READ_FOR, page
 from app.models import vocabulary
+from app.models.rule import Rule
 from app.routes.rule_actions import asked, changed, offered, rows_sent, to_json
 from app.words import N_, gettext
 from rules import actions
@@ -100,7 +101,7 @@ def act() -> Response:
     rows, focus, told = changed(request.form, request.form.get("do", ""))
     response = page(
         "rules/_actions.html",
-        then=asked(rows, now()),
+        then=asked(rows, now(), lost=_lost(request.form.get("rule", ""))),
         kinds=offered(),
         focus=focus,
         told=told,
@@ -166,6 +167,12 @@ def tried(draft: Draft, number: str) -> dict[str, Any]:
     found = [sweeps.Outcome("not", one) if isinstance(one, str) else next(outcomes) for one in read]
     deeds = list(zip(words, found, strict=True))
     return {**told, "trial": shown, "ticket": access.ticket_seen_by(person, known, now()), "deeds": deeds}
+
+
+def _lost(rule_id: str) -> lost_names.Lost:
+    """Of the rule that is being changed."""
+    rule = db.session.get(Rule, int(rule_id)) if rule_id.isdecimal() and len(rule_id) < 10 else None
+    return lost_names.of(rule, vocabulary.names()) if rule else {}
 
 
 def _action(data: dict[str, Any]) -> actions.Action | str:

@@ -1,46 +1,30 @@
 """The rules in their order: what each asks, what it does, whether it is on."""
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import BooleanField, IntegerField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from app import conditions, sweeps
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
 from app.desk import access, rule_names, rules
 from app.desk.refused import Refused
-from app.desk.rule_checks import WrongAction
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
-from app.forms import Form, said
 from app.html import page
 from app.models import firing, quarrel, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
-from app.routes.rule_actions import Row, asked, changed, mistaken, offered, rows_of, to_json
-from app.words import N_, gettext
+from app.routes.rule_actions import Row, changed, to_json
+from app.routes.rule_forms import RuleForm, begun, drawn, mistakes
+from app.words import gettext
 from rules.query import And
-from rules.rule import MOST_AN_HOUR
+from rules.rule import USUAL_CAP
 
 bp = Blueprint("rules", __name__)
 
 WEEK = timedelta(days=7)
-
-
-class RuleForm(Form):
-    name = StringField(N_("Name"), [InputRequired(), Length(max=rules.LONGEST_NAME)])
-    query = TextAreaField(N_("When"), id="condition")
-    once_per = SelectField(N_("How often it acts"), choices=said(ONCE_PER))
-    hourly_cap = IntegerField(
-        N_("Times an hour until it pauses"),
-        [Optional(), NumberRange(1, MOST_AN_HOUR)],
-    )
-    stop_after = BooleanField(N_("While its condition holds, rules behind it are skipped"))
 
 
 @bp.get("/rules")
@@ -75,8 +59,9 @@ def new() -> Response:
     if copied is not None:
         rule = rules.found(copied)
         name = gettext("Copy of %(name)s", name=rule.name)[: rules.LONGEST_NAME]
-        return _page(None, _form_of(rule, name), _rows_of(rule))
-    return _page(None, RuleForm(query=request.args.get("q", "")), [Row("add_tag", {})])
+        return drawn(None, **begun(rule, name))
+    form = RuleForm(query=request.args.get("q", ""), hourly_cap=USUAL_CAP)
+    return drawn(None, form, [Row("add_tag", {})])
 
 
 @bp.post("/rules")
@@ -90,7 +75,7 @@ def create() -> Response:
 def edit(rule_id: int) -> Response:
     """One that cannot be read is written anew."""
     rule = rules.found(rule_id)
-    return _page(rule, _form_of(rule, rule.name), _rows_of(rule))
+    return drawn(rule, **begun(rule, rule.name))
 
 
 @bp.post("/rules/<int:rule_id>")
@@ -111,16 +96,6 @@ def remove(rule_id: int) -> Response:
     return redirect(url_for("rules.index"), code=303)
 
 
-def _form_of(rule: Rule, name: str) -> RuleForm:
-    text = rules.text_of(rule) if rules.fault(rule) is None else ""
-    kept = {"once_per": rule.once_per, "hourly_cap": rule.hourly_cap, "stop_after": rule.stop_after}
-    return RuleForm(name=name, query=text, **kept)
-
-
-def _rows_of(rule: Rule) -> list[Row]:
-    return rows_of(rule) if rules.fault(rule) is None else [Row("add_tag", {})]
-
-
 def _save(rule: Rule | None) -> Response:
     form, names = RuleForm.from_request(), vocabulary.names()
     draft = rule_drafts.sent(request.form, names)
@@ -129,39 +104,29 @@ def _save(rule: Rule | None) -> Response:
     rows, focus, _ = changed(request.form, do)
     if do == "check":
         status = 422 if draft.error else 200
-        return _page(rule, form, rows, draft=draft, status=status, **rule_drafts.counted(draft.tree))
+        return drawn(rule, form, rows, draft=draft, status=status, **rule_drafts.counted(draft.tree))
     if do == "try":
         told = rule_drafts.tried(draft, request.form.get("number", ""))
-        return _page(rule, form, rows, draft=draft, **told)
+        return drawn(rule, form, rows, draft=draft, **told)
     if do != "save":
-        return _page(
+        return drawn(
             rule, form, rows, draft=draft, focus=focus or conditions.focus_of(request.form, draft.form)
         )
     form.validate()
-    wrong = _mistakes(form, rows, draft)
+    wrong = mistakes(form, rows, draft)
     if form.errors or wrong:
         everything = rule_drafts.all_unresolved() if draft.tree == And(()) else None
-        return _page(rule, form, rows, draft=draft, wrong=wrong, everything=everything, status=422)
+        return drawn(rule, form, rows, draft=draft, wrong=wrong, everything=everything, status=422)
     try:
         rule = _saved(rule, form, rows)
     except Refused as refused:
         form.refuse(refused)
-        return _page(rule, form, rows, draft=draft, status=refused.status)
+        return drawn(rule, form, rows, draft=draft, status=refused.status)
     sweeps.judge_anew(now(), rule)
     flash(gettext("The rule %(name)s is saved.", name=rule.name))
     if not rule.enabled:
         return redirect(url_for("rule_switches.ask", rule_id=rule.id), code=303)
     return redirect(url_for("rules.index"), code=303)
-
-
-def _mistakes(form: RuleForm, rows: list[Row], draft: rule_drafts.Draft) -> list[WrongAction]:
-    """Of the actions; what is wrong with the rest stands in the form."""
-    sure = request.form.get("everything") == "yes"
-    found = rules.mistakes(draft.text, [to_json(row) for row in rows], everything=sure, now=now())
-    for mistake in found:
-        if not isinstance(mistake, WrongAction):
-            form.refuse(mistake)
-    return [mistake for mistake in found if isinstance(mistake, WrongAction)]
 
 
 def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
@@ -180,31 +145,3 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
             by=acting(),
             now=now(),
         )
-
-
-def _page(
-    rule: Rule | None,
-    form: RuleForm,
-    rows: list[Row],
-    *,
-    draft: rule_drafts.Draft | None = None,
-    wrong: Sequence[WrongAction] = (),
-    status: int = 200,
-    **more: Any,
-) -> Response:
-    names = vocabulary.names()
-    # what somebody else has changed meanwhile is replaced only after it was told
-    since = request.form.get("version", type=int) if status != 409 else None
-    then = asked(rows, now(), wrong)
-    shown = rule_drafts.drawn(draft or rule_drafts.of_text(form.query.data or "", names), names)
-    return page(
-        "rules/edit.html",
-        rule=rule,
-        form=form,
-        then=then,
-        wrong_actions=mistaken(then),
-        kinds=offered(),
-        version=since or (rule.version if rule else None),
-        status=status,
-        **{"everything": None, "focus": "", "number": "", **shown, **more},
-    )

@@ -11,6 +11,7 @@ from app.database import db, writing
 from app.desk import (
     columns,
     companies,
+    lost_names,
     notifications,
     people,
     rule_versions,
@@ -21,6 +22,7 @@ from app.desk import (
     uses,
     webhooks,
 )
+from app.models import vocabulary
 from app.models.board import Column
 from app.models.delivery import Delivery
 from app.models.event import CLOCK, By
@@ -108,6 +110,8 @@ def test_what_names_it_is_off_and_who_wrote_it_is_told(
     assert told() == [("Alice Moor", f"It names what is not there any more and is switched off: {missing}")]
     (to, words), *more = mailed()
     assert (to, more) == ("Alice Moor", [])
+    names = vocabulary.names()  # and whoever mends it sees what was there
+    assert lost_names.said(rules.broken([rule], names, now)[rule.id], lost_names.of(rule, names)) == [missing]
     assert f"names what is not there any more: {missing}." in words
     assert f"/rules/{rule.id}" in words
     _, cause, differences = rule_versions.told(rule)[0]

@@ -7,14 +7,14 @@ from io import BytesIO
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import sweeps
 from app.database import bookkeeping, db, writing
-from app.desk import rules, teams
+from app.desk import people, rules, tags, teams, tickets
 from app.models.event import By
 from app.models.rule import Rule
-from app.models.ticket import Ticket
+from app.models.ticket import Tag, Ticket
 from app.routes.rule_actions import GROUPS, Row, row_of
 from rules.actions import kinds
 from rules.rule import load_starters
@@ -142,6 +142,52 @@ def test_all_mistakes_are_shown_at_once_each_where_it_is(desk: SmallDesk, browse
         f"{id}-error" for id, _ in marked if id != "name"
     ][-3:]
     assert rules.in_order() == []
+
+
+def test_what_a_broken_rule_named_is_there_to_be_mended(
+    desk: SmallDesk, now: datetime, browser_as: Open
+) -> None:
+    with writing(desk.row) as row:
+        team = teams.add(row, name="Returns", by=desk.dana.by, now=now)
+        for name in ("really bad", "late"):
+            tickets.tag_named(name)
+    browser = browser_as(desk.alice)
+    form = sent('lang:de tag:"really bad"', ("add_tag", "late"), ("assign", str(desk.bob.id)), name="Old")
+    form |= {"action": [*form["action"], "set_team"], "then_2_team": str(team.id)}
+    browser.post("/rules", data=form)
+    rule = rules.in_order()[-1]
+    with writing(desk.row) as row:
+        teams.remove(row, team.id, by=desk.dana.by, now=now)
+        people.deactivate(row, desk.bob.id, by=desk.dana.by, now=now)
+        for tag in db.session.scalars(select(Tag)).all():
+            tags.remove(row, tag.id, by=desk.dana.by, now=now)
+    page = browser.get(f"/rules/{rule.id}").text
+    assert (
+        "it names what is not there any more: tag:&#34;really bad&#34;, tag:late, Bob Reyes, team:Returns."
+        in page
+    )
+    assert "lang:de <mark>t</mark>ag:&#34;really bad&#34;" in page or "no value" in page
+    assert 'value="really bad"' in page  # in the form, too
+    assert re.search(r'id="then-0-tag"[^>]* aria-invalid="true"[^>]* value="late"', page)
+    for said in ("Bob Reyes (not there any more)", "Returns (not there any more)"):
+        assert f" selected>{said}</option>" in page
+    assert page.count('aria-describedby="then-') == 3
+    browser.post(
+        "/rules/actions",
+        data={"rule": rule.id, "action": ["set_team"], "then_0_team": team.id, "do": "append"},
+    )
+    part = browser.post(
+        "/rules/actions",
+        data={
+            "rule": rule.id,
+            "action": ["set_team"],
+            "then_0_team": team.id,
+            "do": "append",
+            "new_action": "reply",
+        },
+    )
+    assert "Returns (not there any more)" in part.text
+    assert "not there any more" not in browser.get(f"/rules/{add(browser).id}").text
 
 
 @pytest.mark.parametrize(
