@@ -67,6 +67,7 @@ class Shown:
     is_group: bool
     actual: str = ""
     lines: tuple["Shown", ...] = ()
+    any_will_do: bool = False  # a group of which one line is enough
 
 
 @dataclass(frozen=True)
@@ -226,4 +227,6 @@ def _shown(line: Line, answers: Iterator[bool], actual: Actual, names: Names) ->
         text = query.to_text(line.tree, names=names)
         return Shown(text, holds, is_group=False, actual=actual.said(line.leaf, holds != line.negated))
     below = tuple(_shown(one, answers, actual, names) for one in line.lines)
-    return Shown(gettext(GROUPS[line.kind]), holds, is_group=True, lines=below)
+    return Shown(
+        gettext(GROUPS[line.kind]), holds, is_group=True, lines=below, any_will_do=line.kind == "any"
+    )

@@ -40,6 +40,25 @@ def test_a_ticket_says_why(desk: SmallDesk, browser_as: Open, now: datetime) -> 
     assert browser_as(desk.charlie).get(f"/tickets/{ticket.id}/rules").status_code == 404
 
 
+def test_what_holds_stands_first_and_what_of_many_did_not_is_folded(
+    desk: SmallDesk, browser_as: Open, now: datetime
+) -> None:
+    words = "(sofa OR chair OR desk OR lamp OR (bed OR cot OR crib))"
+    add_rule(desk, words, now, tag("lamp"), name="Things")
+    add_rule(desk, "tag:lamp", now, tag("lamp"), name="Again")
+    ticket = ticket_in(desk, "open", "A lamp", now)
+    sweeps.wake_tickets(now)
+    page = browser_as(desk.bob).get(f"/tickets/{ticket.id}/rules").text
+    assert page.index(f'href="/tickets/{ticket.id}"') < page.index("Things")  # back, before anything else
+    terms = [page.index(f'breaks">{word}<') for word in ("lamp", "sofa", "chair", "desk", "bed", "crib")]
+    assert terms == sorted(terms)
+    assert terms[0] < page.index('<summary class="soft">4 lines do not hold') < terms[1]
+    assert terms[3] < page.index('At least one of these <span class="soft">(3)</span></summary>') < terms[4]
+    idle = page[page.index("Again") :]
+    assert "did nothing" in idle
+    assert '#check"' not in idle[idle.index("<time") - 200 : idle.index("<time")]
+
+
 def test_korean(desk: SmallDesk, browser_as: Open, now: datetime) -> None:
     ticket = ticket_in(desk, "open", "A lamp", now)
     with writing(desk.row):
