@@ -215,6 +215,7 @@ def _shell() -> dict[str, Any]:
         "nav": nav(person, boards, _board_shown(), now) if person else [],
         "unread": boards[0].notified if boards else 0,
         "unread_said": said(boards[0].notified if boards else 0),
+        "rules_stopped": bool(boards) and not boards[0].rules_on,
         "unread_mailboxes": boards[0].unread if boards and cares else 0,
         "key_table": keys.table(single=single),
         "keyed": partial(keys.attributes, single=single, mac=on_a_mac()),
@@ -238,7 +239,7 @@ PAGES = (
     ("alerts.index", N_("Alerts"), None, "alerts"),
     ("customers.index", N_("Customers"), "see_customers", None),
     ("rotas.show", N_("Rota"), "see_rota", None),
-    ("rules.index", N_("Rules"), "see_rules", None),
+    ("rules.index", N_("Rules"), "see_rules", "rules"),
     ("deliveries.index", N_("Not delivered"), None, "undelivered"),
     ("failed_messages.index", N_("Failed messages"), "see_failed_messages", "failed"),
     ("settings.index", N_("Settings"), "see_policies", None),
@@ -296,10 +297,14 @@ def nav(person: Person, boards: Sequence[Line], board_id: int | None, now: datet
     for endpoint, label, verb, counted in PAGES:
         if endpoint in current_app.view_functions and (verb is None or access.can(person, verb, None, now)):
             count = getattr(boards[0], counted) if counted and boards else 0
+            if endpoint == "rules.index" and not access.can(person, "edit_rules", None, now):
+                count = 0  # they can do nothing about it
             url = url_for(endpoint)
             group = words.gettext("Desk")
             key = KEYED.get(endpoint, "")
             said_count = said(count) if count else None
+            if endpoint == "rules.index" and boards and not boards[0].rules_on:
+                said_count = words.gettext("stopped")
             entries.append(Entry(url, words.gettext(label), said_count, _is_below(endpoint), group, key))
     return entries
 

@@ -3,22 +3,25 @@
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Select, and_, bindparam, func, literal, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.database import db
-from app.models import notification
+from app.models import notification, quarrel
 from app.models.alert import Alert
 from app.models.board import Board
 from app.models.card import MOST_COUNTED
 from app.models.delivery import Delivery
+from app.models.desk import Desk
 from app.models.mailbox import Mailbox, unread
 from app.models.message import RawMessage
+from app.models.rule import Rule
+from app.models.rule_version import RuleVersion
 from app.models.ticket import Ticket
 
 
 class Line(NamedTuple):
-    """A board and what waits on it; the last five are of all these boards together. Counts stop at MOST_COUNTED."""
+    """A board and what waits on it; the last seven are of all these boards together. Counts stop at MOST_COUNTED."""
 
     id: int
     name: str
@@ -30,6 +33,8 @@ class Line(NamedTuple):
     failed: int
     unread: int  # mailboxes that cannot be read
     notified: int  # what the person was told of and has not read
+    rules: int  # that somebody should look at
+    rules_on: bool
 
 
 def lines(boards: Select[int], **parameters: object) -> list[Line]:
@@ -55,9 +60,23 @@ def _lines(boards: Select[int]) -> Select[*tuple[Any, ...]]:
             select(func.count())
             .select_from(notification.unread(boards, person).subquery())
             .scalar_subquery(),
+            _counted(Rule.id, _needs_a_look(boards)),
+            func.coalesce(select(Desk.rules_on).limit(1).scalar_subquery(), true()),
         )
         .where(Board.id.in_(here))
         .order_by(Board.id)
+    )
+
+
+def _needs_a_look(boards: Select[int]) -> ColumnElement[bool]:
+    """The condition on rules: paused by itself, failing, in a quarrel about a ticket on these boards, or switched off by the
+    desk for what it misses, and left at that."""
+    last = select(RuleVersion.cause).where(RuleVersion.rule_id == Rule.id, RuleVersion.cause != "moved")
+    last = last.order_by(RuleVersion.number.desc()).limit(1).correlate(Rule)
+    acts = or_(Rule.paused_at.is_not(None), Rule.failed_at.is_not(None), quarrel.disagrees(boards))
+    return and_(
+        Rule.removed_at.is_(None),
+        or_(and_(Rule.enabled, acts), and_(~Rule.enabled, last.scalar_subquery() == "broken")),
     )
 
 
