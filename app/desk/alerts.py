@@ -1,6 +1,6 @@
 """Alerts: one row per ticket, kind and deadline value, unique for good, climbing a ladder until somebody acknowledges."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from itsdangerous import BadData, URLSafeTimedSerializer
@@ -17,6 +17,7 @@ from app.models.board import Board
 from app.models.delivery import Delivery
 from app.models.event import CLOCK, By
 from app.models.person import Person, people_working
+from app.models.rule import Rule
 from app.models.ticket import Ticket
 from app.words import N_, gettext, speaking
 
@@ -33,6 +34,7 @@ TITLES = {
     ("resolution", "breach"): N_("A solution is late"),
     ("rule", "arrival"): N_("A rule raises an alert"),
 }
+OF_RULE = N_("The rule “%(name)s” raises an alert")
 
 
 def of_tickets(ticket_ids: Collection[int]) -> dict[int, list[Alert]]:
@@ -41,6 +43,20 @@ def of_tickets(ticket_ids: Collection[int]) -> dict[int, list[Alert]]:
     for alert in db.session.scalars(select(Alert).where(Alert.ticket_id.in_(found)).order_by(Alert.id)):
         found[alert.ticket_id].append(alert)
     return found
+
+
+def titles(some: Iterable[Alert]) -> dict[int, str]:
+    """alert -> what it is about, in words. One statement for the rules that have raised some."""
+    found = list(some)
+    by_rule = {alert.id: int(alert.key.rpartition(":")[2]) for alert in found if alert.kind == "rule"}
+    asked = select(Rule.id, Rule.name).where(Rule.id.in_(set(by_rule.values())))
+    names = dict(db.session.execute(asked).all()) if by_rule else {}
+    return {
+        alert.id: gettext(OF_RULE, name=names[by_rule[alert.id]])
+        if by_rule.get(alert.id) in names
+        else gettext(TITLES[alert.kind, alert.level])
+        for alert in found
+    }
 
 
 def open_alert(
@@ -287,7 +303,7 @@ def _page(
     ticket = alert.ticket
     link = f"{settings().base_url}/a/{sign(alert, person)}"
     with speaking(person.locale):
-        title = gettext(TITLES[alert.kind, alert.level])
+        title = titles([alert])[alert.id]
         text = gettext(
             N_(
                 "%(title)s: #%(number)s %(subject)s\nCustomer: %(customer)s\n\n"

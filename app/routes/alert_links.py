@@ -44,7 +44,7 @@ def _page(signed: str, alert: Alert, person: Person) -> Response:
         "alerts/link.html",
         signed=signed,
         alert=alert,
-        title=alerts.TITLES[alert.kind, alert.level],
+        title=alerts.titles([alert])[alert.id],
         person=person,
         theme=person.theme,
         zone=person.zone,

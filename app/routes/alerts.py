@@ -18,7 +18,8 @@ bp = Blueprint("alerts", __name__)
 @login_required
 def index() -> Response:
     boards = access.visible_boards(signed_in_person(), now())
-    return page("alerts/index.html", alerts=standing(boards), titles=alerts.TITLES, now=now())
+    found = standing(boards)
+    return page("alerts/index.html", alerts=found, titles=alerts.titles(found), now=now())
 
 
 @bp.post("/alerts/<int:alert_id>/acknowledgement")
