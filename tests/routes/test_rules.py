@@ -343,6 +343,20 @@ def test_a_rule_that_cannot_be_read_is_shown_and_written_anew(
     assert "unknown field" not in manager.get("/rules").text
 
 
+def test_what_is_long_is_folded_in_the_list(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    words = " OR ".join(f"word{number}" for number in range(30))
+    for query, more in (("refund", {}), (words, {}), ("", {"everything": "yes"})):
+        add(browser, query, name=f"Rule {query[:6]}", **more)
+    page = browser.get("/rules").text
+    assert '<code class="query-echo">refund</code>' in page
+    assert f'…</code></summary><code class="query-echo">{words}</code></details>' in page
+    assert page.count("<details") == 1
+    assert "every ticket</span>" in page
+    assert f'href="/rules/new?copy={rules.in_order()[0].id}"' in page
+    assert "data-copies" not in page
+
+
 def test_rules_leave_as_a_file_and_come_back(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
     browser = browser_as(desk.alice)
     for subject in ("Refund", "A refund", "A lamp"):
