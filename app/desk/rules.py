@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, literal, select, update
+from sqlalchemy import case, exists, func, literal, select, update
 
 from app.database import TookTooLong, db, insert_new, trouble
-from app.desk import access, rule_checks, rule_names, rule_versions, tickets, uses, waking
+from app.desk import access, missing, rule_checks, rule_names, rule_versions, tickets, uses, waking
 from app.desk.events import record
 from app.desk.refused import Refused
 from app.models import vocabulary
@@ -253,8 +253,15 @@ def _holding(those: Sequence[rules.Rule], now: datetime) -> dict[int, int]:
     return counts
 
 
-def present(rule: Rule, now: datetime) -> int:
-    """On how many unresolved tickets a rule that is off would act, if it were switched on for them too."""
+class Present(NamedTuple):
+    """For how many unresolved tickets a rule that is off holds: on those it would act, on these it has."""
+
+    left: int
+    acted: int
+
+
+def present(rule: Rule, now: datetime) -> Present:
+    """On what a rule would act, if it were switched on for the tickets of now too."""
     where = condition(query.from_json(rule.query), vocabulary.binding(now, whole=True), now)
     acted = exists().where(RuleFiring.rule_id == rule.id, RuleFiring.ticket_id == Ticket.id)
     if rule.once_per == "episode":
@@ -264,8 +271,8 @@ def present(rule: Rule, now: datetime) -> int:
             RuleState.holds,
             RuleState.episode == RuleFiring.episode,
         )
-    unresolved = select(func.count()).select_from(Ticket).where(Ticket.closed_at.is_(None))
-    return db.session.scalar(unresolved.where(where, ~acted)) or 0
+    counts = select(func.count(case((~acted, 1))), func.count(case((acted, 1)))).select_from(Ticket)
+    return Present._make(db.session.execute(counts.where(Ticket.closed_at.is_(None), where)).one())
 
 
 def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: By, now: datetime) -> Rule:
@@ -275,7 +282,12 @@ def switch(desk: Desk, rule: Rule, on: bool, *, also_present: bool = False, by: 
         return rule
     if on and fault(rule) is not None:
         raise Refused(N_("This rule cannot be read as it is stored. Write it anew first."))
-    if on and also_present and present(rule, now):
+    if on and (gone := missing.of(rule, vocabulary.names(), now)):
+        raise Refused(
+            N_("This rule names what is not there any more: %(terms)s. Change it before you switch it on."),
+            terms=", ".join(gone),
+        )
+    if on and also_present and present(rule, now).left:
         rule.resumed_at = now + waking.lasts_for()  # the cap does not count what somebody has just asked for
     rule.enabled, rule.paused_at = on, None
     rule_versions.keep(rule, "switched", by=by, now=now)

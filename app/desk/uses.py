@@ -27,6 +27,19 @@ def rules_with(field: str, id: int) -> list[Rule]:
     return [rule for rule in rules if names(rule.query, field, id) or acts_with(rule, field, id)]
 
 
+class OfPerson(NamedTuple):
+    """The rules that are on and give a person tickets or tell them, and the others that their conditions name them in."""
+
+    acting: list[Rule]
+    asking: list[Rule]
+
+
+def rules_with_person(id: int) -> OfPerson:
+    acting = [rule for rule in rules_with("person_id", id) if rule.enabled]
+    asking = [rule for rule in rules_with("assignee", id) if rule not in acting]
+    return OfPerson(acting, asking)
+
+
 def views_with(field: str, id: int) -> Views:
     """The saved views whose query names it."""
     views = db.session.scalars(select(SavedView).order_by(func.lower(SavedView.name), SavedView.id))

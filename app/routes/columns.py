@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from app.auth import acting, allowed, now
 from app.database import db, writing
-from app.desk import access, columns
+from app.desk import access, columns, uses
 from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
@@ -51,7 +51,7 @@ class ColumnForm(ChangeForm):
 @allowed("edit_boards")
 def edit(column_id: int) -> Response:
     column = _found(column_id)
-    return page("settings/column.html", form=ChangeForm(obj=column), column=column, states=STATES)
+    return _page(ChangeForm(obj=column), column)
 
 
 @bp.post("/settings/columns/<int:column_id>")
@@ -60,13 +60,13 @@ def update(column_id: int) -> Response:
     column = _found(column_id)
     form = ChangeForm.from_request()
     if not form.validate():
-        return page("settings/column.html", form=form, column=column, states=STATES, status=422)
+        return _page(form, column, 422)
     try:
         with writing(column.board) as board:
             columns.change(board, column_id, **form.values, by=acting(), now=now())
     except Refused as refused:
         form.refuse(refused)
-        return page("settings/column.html", form=form, column=column, states=STATES, status=refused.status)
+        return _page(form, column, refused.status)
     return _back(column, gettext("The column is changed."))
 
 
@@ -102,7 +102,7 @@ def remove(column_id: int) -> Response:
             raise
         form = ChangeForm(obj=column)
         form.refuse(refused)
-        return page("settings/column.html", form=form, column=column, states=STATES, status=422)
+        return _page(form, column, 422)
     flash(gettext("The column is removed."))
     return redirect(url_for("board_settings.show", board_id=board_id), code=303)
 
@@ -112,6 +112,11 @@ def _found(column_id: int) -> Column:
     if column is None:
         raise access.not_found()
     return column
+
+
+def _page(form: Form, column: Column, status: int = 200) -> Response:
+    rules = [rule.name for rule in uses.rules_with("column", column.id)]
+    return page("settings/column.html", form=form, column=column, states=STATES, rules=rules, status=status)
 
 
 def _back(column: Column, done: str | None = None) -> Response:

@@ -13,7 +13,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
-from app.desk import access, invitations, people
+from app.desk import access, invitations, people, uses
 from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.forms import Form, said
@@ -96,7 +96,7 @@ def edit(person_id: int) -> Response:
     person = _found(person_id)
     boards = db.session.scalars(select(BoardPerson.board_id).where(BoardPerson.person_id == person.id)).all()
     form = PersonForm(person=person, obj=person, boards=boards, ends_on=person.last_day)
-    return page("people/edit.html", form=form, person=person, now=now())
+    return _page(form, person)
 
 
 @bp.post("/people/<int:person_id>")
@@ -105,13 +105,13 @@ def update(person_id: int) -> Response:
     person = _found(person_id)
     form = PersonForm.from_request(person=person)
     if not form.validate():
-        return page("people/edit.html", form=form, person=person, now=now(), status=422)
+        return _page(form, person, 422)
     try:
         with writing(ensure_desk(now())) as desk:
             people.change(desk, person_id, **form.data, by=acting(), now=now())
     except Refused as refused:
         form.refuse(refused)
-        return page("people/edit.html", form=form, person=person, now=now(), status=refused.status)
+        return _page(form, person, refused.status)
     flash(gettext("%(name)s is changed.", name=person.name))
     return redirect(url_for("people.index"), code=303)
 
@@ -153,6 +153,11 @@ def language_choices(spoken: Collection[str]) -> list[tuple[str, str]]:
 def zone_choices(current: str) -> list[tuple[str, str]]:
     zones = {zone for zone in available_timezones() if zone.startswith(REGIONS)} | {"UTC", current}
     return [(zone, zone.replace("_", " ")) for zone in sorted(zones)]
+
+
+def _page(form: PersonForm, person: Person, status: int = 200) -> Response:
+    named = uses.rules_with_person(person.id)
+    return page("people/edit.html", form=form, person=person, named=named, now=now(), status=status)
 
 
 def _found(person_id: int) -> Person:

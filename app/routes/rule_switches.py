@@ -6,10 +6,12 @@ from werkzeug.wrappers import Response
 from app import sweeps
 from app.auth import acting, allowed, now
 from app.database import writing
-from app.desk import rule_names, rule_pauses, rules
+from app.desk import missing, rule_names, rule_pauses, rules
+from app.desk.refused import Refused
 from app.desk.setup import ensure_desk
 from app.html import page, wants_part
 from app.models import vocabulary
+from app.models.rule import Rule
 from app.words import gettext, locale, ngettext
 from rules import actions
 from rules.query import to_text
@@ -25,15 +27,22 @@ def ask(rule_id: int) -> Response:
     rule = rules.found(rule_id)
     if rules.fault(rule) is not None:
         return redirect(url_for("rules.edit", rule_id=rule_id), code=303)
-    return page("rules/switch.html", rule=rule, text=rules.text_of(rule), present=rules.present(rule, now()))
+    return _page(rule)
 
 
 @bp.post("/rules/<int:rule_id>/switch")
 @allowed("edit_rules")
 def switch(rule_id: int) -> Response:
     on, also_present = request.form.get("on") == "yes", request.form.get("also_present") == "yes"
-    with writing(ensure_desk(now())) as desk:
-        rule = rules.switch(desk, rules.found(rule_id), on, also_present=also_present, by=acting(), now=now())
+    try:
+        with writing(ensure_desk(now())) as desk:
+            rule = rules.found(rule_id)
+            rules.switch(desk, rule, on, also_present=also_present, by=acting(), now=now())
+    except Refused as refused:
+        rule = rules.found(rule_id)
+        if rules.fault(rule) is not None or refused.status != 422:
+            raise
+        return _page(rule, 422)
     sweeps.judge_anew(now(), rule)
     said = gettext("The rule %(name)s is on.") if on else gettext("The rule %(name)s is off.")
     flash(said % {"name": rule.name})
@@ -101,6 +110,19 @@ def pick() -> Response:
         sweeps.judge_anew(now())
     flash(ngettext("%(n)s rule is added.", "%(n)s rules are added.", len(chosen)))
     return redirect(url_for("rules.index"), code=303)
+
+
+def _page(rule: Rule, status: int = 200) -> Response:
+    """What is missing is said in the place of the question."""
+    gone = missing.of(rule, vocabulary.names(), now())
+    return page(
+        "rules/switch.html",
+        rule=rule,
+        text=rules.text_of(rule),
+        missing=gone,
+        present=None if gone else rules.present(rule, now()),
+        status=status,
+    )
 
 
 def _there() -> set[str]:

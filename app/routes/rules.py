@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from app import conditions, sweeps
 from app.auth import acting, allowed, now, signed_in_person
 from app.database import db, writing
-from app.desk import access, rule_names, rules
+from app.desk import access, missing, rule_names, rules
 from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
@@ -34,12 +34,14 @@ def index() -> Response:
     names, boards = vocabulary.names(), access.visible_boards(signed_in_person(), now())
     faults = {rule.id: fault for rule in found if (fault := rules.fault(rule))}
     readable = [rule for rule in found if rule.id not in faults]
+    broken = rules.broken(readable, names, now())
     return page(
         "rules/index.html",
         rules=found,
         faults=faults,
         texts={rule.id: rules.text_of(rule, names) for rule in readable},
-        broken=rules.broken(readable, names, now()),
+        broken={rule.id: missing.of(rule, names, now()) for rule in readable if rule.id in broken},
+        left=missing.who_left(readable, now()),
         actions={rule.id: rule_names.sentences(rule.actions, names) for rule in readable},
         once_per=ONCE_PER,
         holding=rules.holding([rules.ready(rule) for rule in readable], now()),

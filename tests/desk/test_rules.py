@@ -106,7 +106,7 @@ def test_a_desk_has_at_most_so_many_rules(desk: SmallDesk, now: datetime) -> Non
 def test_switched_on_for_new_matches_only(desk: SmallDesk, now: datetime) -> None:
     old = ticket_in(desk, "open", "Refund, please", now)
     rule = save(desk, "refund", now)
-    assert rules.present(rule, now) == 1
+    assert rules.present(rule, now) == (1, 0)
     switch(desk, rule, True, now + MINUTE)
     new = ticket_in(desk, "open", "Refund me", now + 2 * MINUTE)
     sweeps.everything(now + 2 * MINUTE)
@@ -120,7 +120,7 @@ def test_switched_on_for_present_ones_too(desk: SmallDesk, now: datetime) -> Non
     switch(desk, rule, True, now + MINUTE, also_present=True)
     sweeps.everything(now + MINUTE)
     assert (tags(old), tags(other)) == (["refund"], [])
-    assert rules.present(rule, now + MINUTE) == 0
+    assert rules.present(rule, now + MINUTE) == (0, 1)
 
 
 def test_present_ones_that_were_left_out_can_be_taken_in_later(desk: SmallDesk, now: datetime) -> None:
@@ -129,7 +129,7 @@ def test_present_ones_that_were_left_out_can_be_taken_in_later(desk: SmallDesk, 
     switch(desk, rule, True, now)
     sweeps.everything(now)
     switch(desk, rule, False, now + MINUTE)
-    assert rules.present(rule, now + MINUTE) == 1
+    assert rules.present(rule, now + MINUTE) == (1, 0)
     switch(desk, rule, True, now + 2 * MINUTE, also_present=True)
     sweeps.everything(now + 2 * MINUTE)
     assert tags(old) == ["refund"]

@@ -7,7 +7,7 @@ from typing import Any
 
 from app import sweeps
 from app.database import writing
-from app.desk import broken_rules, rules
+from app.desk import broken_rules, columns, rules, webhooks
 from app.models.event import CLOCK
 from tests.small import SmallDesk
 from tests.stories import ticket_in
@@ -82,3 +82,64 @@ def test_that_all_rules_are_stopped_is_said_everywhere(
     assert ("chip-good" in page.split('id="rules"')[1], "stopped</span>" in page) == (False, True)
     alice.post("/rules/all", data={"on": "yes"})
     assert (said in alice.get(board).text, badge(alice.get("/customers").text)) == (False, None)
+
+
+def test_a_broken_rule_is_not_switched_on_before_it_is_changed(
+    desk: SmallDesk, now: datetime, browser_as: Open
+) -> None:
+    with writing(desk.row) as row:
+        hook = webhooks.add(
+            row, name="Warehouse", url="https://w.example", secret="s" * 20, by=desk.dana.by, now=now
+        )
+    rule = add_rule(desk, "sofa", now, {"kind": "call_webhook", "webhook": hook.id}, name="Calls")
+    with writing(desk.row) as row:
+        webhooks.remove(row, hook.id, by=desk.dana.by, now=now)
+    browser = browser_as(desk.alice)
+    said = "Not there any more: Webhook “Warehouse”. Conditions and actions that name it have no effect."
+    assert said in browser.get("/rules").text
+    said = (
+        "This rule names what is not there any more: Webhook “Warehouse”. Change it before you switch it on."
+    )
+    assert said in browser.get(f"/rules/{rule.id}/switch").text
+    answer = browser.post(f"/rules/{rule.id}/switch", data={"on": "yes"})
+    assert (answer.status_code, said in answer.text, again(rule).enabled) == (422, True, False)
+
+
+def test_a_condition_that_names_who_left_is_marked(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    rule = add_rule(desk, 'sofa assignee:"Bob Reyes"', now, tag("sofa"), name="Bob's")
+    other = add_rule(desk, "sofa", now, {"kind": "assign", "person_id": desk.bob.id}, name="To Bob")
+    browser = browser_as(desk.dana)
+    person = browser.get(f"/people/{desk.bob.id}").text
+    assert "In rules that are switched off then: To Bob" in person
+    assert "In conditions of rules, which stay as they are: Bob&#39;s" in person
+    assert "names who left" not in browser.get("/rules").text
+    browser.post(f"/people/{desk.bob.id}/deactivation")
+    page = browser.get("/rules").text
+    said = "Its condition names who does not work here any more and is given no ticket: Bob Reyes"
+    assert (page.count("names who left"), said in page) == (1, True)
+    assert (again(rule).enabled, again(other).enabled) == (True, False)
+
+
+def test_the_question_when_one_is_switched_on_agrees_with_the_list(
+    desk: SmallDesk, now: datetime, browser_as: Open
+) -> None:
+    rule = add_rule(desk, "sofa", now, tag("sofa"))
+    ticket_in(desk, "new", "A sofa", now)
+    sweeps.wake_tickets(now)
+    with writing(desk.row) as row:
+        rules.switch(row, again(rule), False, by=CLOCK, now=now)
+    browser, path = browser_as(desk.alice), f"/rules/{rule.id}/switch"
+    page = browser.get(path).text
+    assert "It holds for 1 ticket on which it has acted already, and does not act again." in page
+    assert ("also_present" in page, "these 0 tickets" in page) == (True, False)
+    ticket_in(desk, "new", "Another sofa", now)
+    assert "Also 1 ticket that it holds for now" in browser.get(path).text
+
+
+def test_a_column_says_which_rules_name_it(desk: SmallDesk, now: datetime, browser_as: Open) -> None:
+    with writing(desk.board) as board:
+        later = columns.add(board, name="Later", state="open", wip_limit=None, by=desk.dana.by, now=now)
+    add_rule(desk, "sofa", now, {"kind": "move", "column": later.id}, name="Puts off")
+    page = browser_as(desk.dana).get(f"/settings/columns/{later.id}").text
+    assert "In the rules: Puts off" in page
+    assert "Rules that name it are switched off then" in page
