@@ -57,7 +57,7 @@ class _Reader:
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
         self._zone = zone
         self._today = now.astimezone(zone).date()
-        self._locale = "en_GB" if locale() == "en" else locale()
+        self._locale = _dated()
 
     def day(self, day: date) -> str:
         near = _DAYS.get((day - self._today).days)
@@ -79,6 +79,17 @@ class _Reader:
             return f"{self.at(a)} – {self.at(b)}"
         until = "24:00" if self.date_of(b) != self.date_of(a) else self.time(b)
         return gettext(N_("%(day)s %(time)s"), day=self.day(self.date_of(a)), time=f"{self.time(a)}–{until}")
+
+
+def day_name(day: date, *, weekday: bool = True) -> str:
+    """As "Sun 22 Nov", or "22 Nov" where there is little room."""
+    language = _dated()
+    return _weekday_and_date(day, language) if weekday else format_skeleton("MMMd", day, locale=language)
+
+
+def _dated() -> str:
+    """The day before the month, in English too."""
+    return "en_GB" if locale() == "en" else locale()
 
 
 @lru_cache(maxsize=10_000)

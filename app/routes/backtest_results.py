@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app.auth import now
 from app.database import db
-from app.desk import backtests
+from app.desk import backtests, explanations
 from app.models import vocabulary
 from app.models.backtest import Backtest
 from app.models.rule import Rule
@@ -22,11 +22,19 @@ SOON = timedelta(hours=1)  # so long the list is asked for the same days, at mos
 
 
 class Bar(NamedTuple):
-    """A day of the chart. `height` is of 100."""
+    """A day of the chart. `height` is of 100, `name` with the weekday, `short` without it."""
 
     day: date
     times: int
     height: float
+
+    @property
+    def name(self) -> str:
+        return explanations.day_name(self.day)
+
+    @property
+    def short(self) -> str:
+        return explanations.day_name(self.day, weekday=False)
 
 
 def told(
@@ -44,10 +52,12 @@ def told(
         ).all()
     )
     bars = _bars(backtest)
+    most = max(bars, key=lambda bar: bar.times)
     return {
         "result": result,
         "bars": bars,
-        "most": max(bars, key=lambda bar: bar.times),
+        "most": most,
+        "scale": _scale(most.times),
         "tickets": [
             (number, subjects[number], datetime.fromisoformat(at), so)
             for number, at, so in result["newest"]
@@ -88,8 +98,14 @@ def _bars(backtest: Backtest) -> list[Bar]:
     first, last = day_of(backtest.zone, backtest.since_at), day_of(backtest.zone, backtest.until_at)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     times = [backtest.result["days"].get(day.isoformat(), 0) for day in days]
-    most = max(*times, 1)
-    return [Bar(day, count, round(100 * count / most, 1)) for day, count in zip(days, times, strict=True)]
+    top = _scale(max(times))[-1]
+    return [Bar(day, count, round(100 * count / top, 1)) for day, count in zip(days, times, strict=True)]
+
+
+def _scale(most: int) -> list[int]:
+    """The numbers beside the chart: nothing, the half, and at least the most; whole ones."""
+    half = max(-(-most // 2), 1)
+    return [0, 1] if most <= 1 else [0, half, 2 * half]
 
 
 def _others(backtest: Backtest, counts: Mapping[str, int]) -> list[tuple[Rule, int, bool]]:

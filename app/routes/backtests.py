@@ -105,12 +105,12 @@ def _of_editor() -> backtests.Asked:
     return backtests.of_draft(sent.get("name", ""), text, then, sent.get("once_per", "episode"))
 
 
-def _text_of(backtest: Backtest, names: Names) -> str:
-    """Empty of one that cannot be read any more."""
+def _text_of(backtest: Backtest, names: Names) -> str | None:
+    """None of one that cannot be read any more."""
     try:
         return query.to_text(query.from_json(backtest.query), names=names)
     except stored.UNREADABLE:
-        return ""
+        return None
 
 
 def _start(asked: backtests.Asked) -> Response:
