@@ -57,6 +57,8 @@ class SetPriority:
     priority: str
 
     def __post_init__(self) -> None:
+        if not self.priority:
+            raise ActionError(N_("a priority is missing"))
         if self.priority not in PRIORITIES:
             raise ActionError(N_("`{priority}` is not a priority"), priority=str(self.priority))
 

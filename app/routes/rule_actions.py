@@ -193,7 +193,7 @@ def _fields(detail: Detail, values: Values, lost: Lost, now: datetime) -> Iterat
     way, value = WAYS[detail.type], values.get(detail.name, "")
     choices = list(way.choices(now))
     if way.widget == "choice" and value and value not in dict(choices):
-        choices.append((value, _gone(detail, value, lost)))
+        choices.append((value, _no_choice(detail, value, lost)))
     yield Field(
         detail.name,
         gettext(detail.label),
@@ -205,7 +205,10 @@ def _fields(detail: Detail, values: Values, lost: Lost, now: datetime) -> Iterat
     )
 
 
-def _gone(detail: Detail, value: str, lost: Lost) -> str:
+def _no_choice(detail: Detail, value: str, lost: Lost) -> str:
+    """What is chosen and offered to nobody: what is gone, and a language that the desk does not serve."""
+    if detail.type == "language":
+        return language_name(value)
     id = int(value) if value.isdecimal() and len(value) < 19 else None
     there = lost.get(rule_names.FIELDS.get(detail.type, detail.type), {})
     name = value if id is None else there.get(id) or rule_names.name_of(detail, id, vocabulary.names())

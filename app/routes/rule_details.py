@@ -14,7 +14,6 @@ from app.models.ticket import PRIORITIES, PRIORITY_NAMES, Tag
 from app.models.webhook import all_webhooks
 from app.words import N_, gettext, language_name
 from rules.actions import LONGEST_TEXT, WAYS_TO_CHOOSE
-from rules.vocabulary import LANGUAGES
 
 
 class Way(NamedTuple):
@@ -57,12 +56,9 @@ def _columns(_now: datetime) -> list[tuple[str, str]]:
 
 
 def _languages(_now: datetime) -> list[tuple[str, str]]:
+    """Those that the desk serves."""
     desk = the_desk()
-    first = list(desk.languages) if desk else []
-    others = sorted(
-        ((code, language_name(code)) for code in LANGUAGES if code not in first), key=lambda one: one[1]
-    )
-    return [*((code, language_name(code)) for code in first), *others]
+    return [(code, language_name(code)) for code in (desk.languages if desk else [])]
 
 
 WAYS: Mapping[str, Way] = {
@@ -70,8 +66,9 @@ WAYS: Mapping[str, Way] = {
     "priority": Way(
         "choice",
         choices=lambda _now: [(name, gettext(PRIORITIES[n])) for n, name in enumerate(PRIORITY_NAMES)],
+        nothing=N_("Choose a priority"),
     ),
-    "language": Way("choice", choices=_languages),
+    "language": Way("choice", choices=_languages, nothing=N_("Choose a language")),
     "column": Way("choice", _column, choices=_columns, nothing=N_("Choose a column")),
     "board": Way(
         "choice",

@@ -22,7 +22,7 @@ from app.routes.rule_actions import Row, asked, mistaken, offered, rows_of, to_j
 from app.words import N_, gettext
 from rules import query
 from rules.form import to_form
-from rules.rule import MOST_AN_HOUR
+from rules.rule import MOST_AN_HOUR, USUAL_CAP
 from rules.vocabulary import Names
 
 
@@ -61,8 +61,8 @@ def begun(rule: Rule, name: str) -> dict[str, Any]:
 
 
 def mistakes(form: RuleForm, rows: list[Row], draft: rule_drafts.Draft) -> list[WrongAction]:
-    """Of the actions; what is wrong with the rest stands in the form."""
-    sure = request.form.get("everything") == "yes"
+    """Of the actions; what is wrong with the rest stands in the form. A look back may be at every ticket."""
+    sure = request.form.get("everything") == "yes" or request.form.get("do") == "backtest"
     found = rules.mistakes(draft.text, [to_json(row) for row in rows], everything=sure, now=now())
     for mistake in found:
         if not isinstance(mistake, WrongAction):
@@ -88,7 +88,14 @@ def drawn(
     since = request.form.get("version", type=int) if status != 409 else None
     then = asked(rows, now(), wrong, lost or {})
     shown = rule_drafts.drawn(draft or rule_drafts.of_text(form.query.data or "", names), names)
-    told = {"everything": None, "focus": "", "number": "", "missing": ()}
+    told = {
+        "unsaved": request.method == "POST",
+        "usual_cap": USUAL_CAP,
+        "everything": None,
+        "focus": "",
+        "number": "",
+        "missing": (),
+    }
     return page(
         "rules/edit.html",
         rule=rule,

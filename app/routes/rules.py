@@ -12,7 +12,7 @@ from app.desk import access, missing, rule_names, rules
 from app.desk.refused import Refused
 from app.desk.rule_versions import ONCE_PER
 from app.desk.setup import ensure_desk
-from app.html import page
+from app.html import page, wants_part
 from app.models import firing, quarrel, vocabulary
 from app.models.rule import Rule
 from app.routes import rule_drafts
@@ -110,15 +110,23 @@ def _save(rule: Rule | None) -> Response:
     if do == "try":
         told = rule_drafts.tried(draft, request.form.get("number", ""))
         return drawn(rule, form, rows, draft=draft, **told)
-    if do != "save":
+    if do not in ("save", "backtest"):
         return drawn(
             rule, form, rows, draft=draft, focus=focus or conditions.focus_of(request.form, draft.form)
         )
-    form.validate()
+    if do == "save":
+        form.validate()
     wrong = mistakes(form, rows, draft)
     if form.errors or wrong:
         everything = rule_drafts.all_unresolved() if draft.tree == And(()) else None
-        return drawn(rule, form, rows, draft=draft, wrong=wrong, everything=everything, status=422)
+        response = drawn(rule, form, rows, draft=draft, wrong=wrong, everything=everything, status=422)
+        if do == "backtest":
+            response.headers["HX-Trigger-After-Settle"] = (
+                "drafted"  # what is told of it came with none of this
+            )
+        return response
+    if do == "backtest":
+        return _look_back(rule)
     try:
         rule = _saved(rule, form, rows)
     except Refused as refused:
@@ -131,6 +139,14 @@ def _save(rule: Rule | None) -> Response:
     return redirect(url_for("rules.index"), code=303)
 
 
+def _look_back(rule: Rule | None) -> Response:
+    """What stands in the editor is sent on as it came. By htmx that it can be is all that was asked: the browser then opens the
+    other window, which nobody but the form itself can."""
+    if wants_part():
+        return Response(status=204, headers={"HX-Trigger": "rehearse"})
+    return redirect(url_for("backtests.draft", rule=rule.id if rule else None), code=307)
+
+
 def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
     with writing(ensure_desk(now())) as desk:
         return rules.save(
@@ -141,7 +157,7 @@ def _saved(rule: Rule | None, form: RuleForm, rows: list[Row]) -> Rule:
             then=[to_json(row) for row in rows],
             once_per=form.once_per.data,
             stop_after=form.stop_after.data,
-            hourly_cap=form.hourly_cap.data,
+            hourly_cap=form.hourly_cap.data or USUAL_CAP,
             everything=request.form.get("everything") == "yes",
             expected=request.form.get("version", type=int),
             by=acting(),

@@ -217,3 +217,54 @@ def test_a_rule_is_begun_with_a_filter_or_another_rule(desk: SmallDesk, browser_
     assert 'value="Copy of Money"' in page.text
     assert 'value="refund"' in page.text
     assert browser.get("/rules/new?copy=99").status_code == 404
+
+
+def test_a_look_back_is_refused_where_the_mistake_is(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    sent = {**WHOLE, "name": "", "query": "", "do": "backtest"}  # neither of which a look back needs
+    answer = browser.post("/rules", data=sent)
+    assert (answer.status_code, answer.location) == (307, "/rules/backtest")
+    answer = browser.post("/rules", data=sent, headers=HTMX)
+    assert (answer.status_code, answer.headers["HX-Trigger"]) == (204, "rehearse")
+    for headers in ({}, HTMX):
+        page = browser.post(
+            "/rules", data={**sent, "query": "langauge:de", "then_0_tag": ""}, headers=headers
+        )
+        assert page.status_code == 422
+        assert 'href="#condition"' in page.text
+        assert 'href="#then-0-tag"' in page.text
+        assert 'data-unsaved="yes"' in page.text
+        assert "This field is required." not in page.text
+    browser.post("/rules", data={**WHOLE, "query": "refund"})
+    rule = rules.in_order()[0]
+    answer = browser.post(f"/rules/{rule.id}", data={**sent, "query": "refund"})
+    assert answer.location == f"/rules/backtest?rule={rule.id}"
+
+
+def test_the_editor_says_whether_the_rule_is_on(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    page = browser.get("/rules/new").text
+    assert 'href="/rules"' in page
+    assert 'value="500"' in page
+    assert 'data-unsaved=""' in page
+    browser.post("/rules", data={**WHOLE, "query": "refund", "hourly_cap": ""})
+    rule = rules.in_order()[0]
+    for on in (False, True):
+        if on:
+            browser.post(f"/rules/{rule.id}/switch", data={"on": "yes"})
+        page = browser.get(f"/rules/{rule.id}").text
+        assert f'chip-{"good" if on else "paused"}">{"on" if on else "off"}</span>' in page
+        assert (f'href="/rules/{rule.id}/switch"' in page, 'name="on" value="no"' in page) == (not on, on)
+        assert f'href="/rules/{rule.id}/firings"' in page
+
+
+def test_a_row_offers_what_the_desk_serves_and_nothing_is_chosen(desk: SmallDesk, browser_as: Open) -> None:
+    browser = browser_as(desk.alice)
+    sent = {"action": ["set_priority", "set_language", "set_language"], "then_2_language": "tl"}
+    page = browser.post("/rules/actions", data=sent, headers=HTMX).text
+    rows = [re.findall(r"<option[^>]*>[^<]*", one) for one in re.findall(r'id="then-.*?</select>', page)]
+    assert rows[0][0] == '<option value="">Choose a priority'
+    assert rows[1] == ['<option value="">Choose a language', *rows[1][1:]]
+    assert len(rows[1]) == len(desk.row.languages) + 1
+    assert rows[2] == [*rows[1], '<option value="tl" selected>Filipino']
+    assert not re.search("selected", "".join(rows[0] + rows[1]))

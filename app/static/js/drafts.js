@@ -5,11 +5,14 @@
 //   draft:left       the sheet in which one was written is closed
 
 const PAUSE = 1000;
-const LARGEST = 60_000; // bytes that a browser sends for a page it leaves
+// bytes that a browser sends for a page it leaves
+const LARGEST = 60_000;
 const OTHERS = ["kind", "to", "cc"];
 
-const kept = new Set(); // what is kept of each form that is shown
-let composer = null; // that of the ticket
+// what is kept of each form that is shown
+const kept = new Set();
+// that of the ticket
+let composer = null;
 const sheet = document.getElementById("sheet");
 
 const forms = (within, selector) => within.querySelector(`${selector}[data-draft-url]`);
@@ -31,11 +34,15 @@ function keep(form) {
   };
   const forget = () => localStorage.removeItem(key);
 
-  let saved = [...others(), field.defaultValue].join("\n"); // what the server has of it
-  let stamp = form.dataset.stamp; // which draft that is
+  // what the server has of it
+  let saved = [...others(), field.defaultValue].join("\n");
+  // which draft that is
+  let stamp = form.dataset.stamp;
   let timer = 0;
-  let flying = null; // the save that is under way
-  let other = null; // another window's draft, while the writer has not chosen
+  // the save that is under way
+  let flying = null;
+  // another window's draft, while the writer has not chosen
+  let other = null;
 
   function tell(found) {
     other = found;
@@ -65,11 +72,13 @@ function keep(form) {
         keepalive: keepalive && text.length * 3 < LARGEST }));
       said = await answer.json();
     } catch {
-      answer = null; // the browser's copy stays
+      // the browser's copy stays
+      answer = null;
     } finally {
       flying = null;
     }
-    if (answer?.ok && localStorage.getItem(key) === text) forget(); // also of what was closed meanwhile
+    // also of what was closed meanwhile
+    if (answer?.ok && localStorage.getItem(key) === text) forget();
     if (!kept.has(self)) return;
     if (answer?.ok) {
       form.dataset.stamp = stamp = said.stamp;
@@ -127,7 +136,8 @@ function keep(form) {
     if (!form.isConnected) return;
     form.querySelector(".menu")?.removeAttribute("open");
     say("");
-    if (field.value && form.dataset.stamp === stamp) return later(); // refused: it may be newer than the draft
+    // refused: it may be newer than the draft
+    if (field.value && form.dataset.stamp === stamp) return later();
     stamp = form.dataset.stamp;
     saved = written();
     forget();
@@ -140,7 +150,8 @@ function keep(form) {
   kept.add(self);
 
   const local = localStorage.getItem(key);
-  if ("unsaved" in form.dataset) { // refused: it may be newer than the draft
+  // refused: it may be newer than the draft
+  if ("unsaved" in form.dataset) {
     saved = "";
     later();
   } else if (local === null || field.defaultValue.endsWith(local)) {
@@ -148,7 +159,8 @@ function keep(form) {
     field.value = field.defaultValue;
     forget();
   } else {
-    field.value = local; // typed where the server could not be reached
+    // typed where the server could not be reached
+    field.value = local;
     if (field.defaultValue) tell({ text: field.defaultValue, stamp, kind: form.elements.kind?.value });
     else save();
   }
@@ -189,7 +201,8 @@ document.addEventListener("ticket:begun", () => { leave(composer); begin(); });
 
 // ---- In the sheet, and on its own page -----------------------------------------------------------------------------------
 
-let inSheet = null; // closed, it is empty at once
+// closed, it is empty at once
+let inSheet = null;
 
 document.addEventListener("htmx:afterSwap", ({ target }) => {
   if (target.id !== "sheet-body") return;
@@ -198,7 +211,8 @@ document.addEventListener("htmx:afterSwap", ({ target }) => {
   inSheet = form && keep(form);
 });
 sheet?.addEventListener("close", async () => {
-  if (!inSheet || !kept.has(inSheet)) return; // it was sent
+  // it was sent
+  if (!inSheet || !kept.has(inSheet)) return;
   const saving = inSheet.save(true);
   inSheet.end();
   await saving;

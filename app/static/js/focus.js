@@ -4,7 +4,8 @@
 const board = document.getElementById("board");
 const ITEM = ".card-subject a, .show-more";
 const itemOf = (element) => element?.closest?.(".card")?.querySelector(ITEM) ?? element?.closest?.(ITEM);
-const isShown = (item) => item.checkVisibility(); // it has the browser lay the page out
+// it has the browser lay the page out
+const isShown = (item) => item.checkVisibility();
 const itemsOf = (column) => [...column.querySelectorAll(ITEM)].filter(isShown);
 const firstOf = (column) => [...column.querySelectorAll(ITEM)].find(isShown);
 // A column is one cell, or one in each lane.
@@ -15,8 +16,10 @@ const itemsIn = (key) => cells().filter((cell) => keyOf(cell) === key).flatMap(i
 const focused = () => board.contains(document.activeElement) && itemOf(document.activeElement);
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 
-let current = null; // where Tab leads
-let leaving = null; // { card, column, place }: what is being moved from under the focus
+// where Tab leads
+let current = null;
+// { card, column, place }: what is being moved from under the focus
+let leaving = null;
 
 // ---- One stop of Tab -------------------------------------------------------------------------------------------------
 
@@ -81,7 +84,8 @@ function side(by, event) {
 
 function open(event) {
   const here = focused();
-  if (!here || (event?.key.length > 1 && document.activeElement !== here)) return false; // a button on the card
+  // a button on the card
+  if (!here || (event?.key.length > 1 && document.activeElement !== here)) return false;
   here.click();
 }
 
@@ -117,7 +121,8 @@ function moveOn() {
 // The card after it; the one before, where it was the last.
 function follow({ card, column, place }) {
   const cards = cardsOf(column);
-  const now = cards.findIndex((each) => each.id === card.id); // it may have been drawn anew
+  // it may have been drawn anew
+  const now = cards.findIndex((each) => each.id === card.id);
   const next = now < 0 ? cards[place] ?? cards[place - 1] : cards[now + 1] ?? cards[now - 1];
   if (next) go(itemOf(next));
   else if (!card.isConnected) go(firstOf(board));
@@ -163,7 +168,8 @@ function peek() {
   peeked = here;
 }
 
-let peeked = null; // has the focus again when its ticket is there, unless that was closed before
+// has the focus again when its ticket is there, unless that was closed before
+let peeked = null;
 document.addEventListener("panel:opened", () => {
   const here = peeked;
   if (here) setTimeout(() => here.focus());

@@ -11,8 +11,10 @@ const words = document.getElementById("words").dataset;
 const me = document.documentElement.dataset.me;
 const TYPING_FOR = 150;
 
-let asked = null; // what palette:open said
-let turn = 0; // the newest question; answers to older ones are dropped
+// what palette:open said
+let asked = null;
+// the newest question; answers to older ones are dropped
+let turn = 0;
 let answered = Promise.resolve();
 
 // ---- Recent tickets ----------------------------------------------------------------------------------------------------
@@ -93,20 +95,24 @@ function choose(option) {
 
 input.addEventListener("input", () => ask());
 input.addEventListener("keydown", async (event) => {
-  if (event.isComposing || event.keyCode === 229) return; // Enter that ends a Korean or Japanese syllable
+  // Enter that ends a Korean or Japanese syllable
+  if (event.isComposing || event.keyCode === 229) return;
   if (event.key === "ArrowDown" || event.key === "ArrowUp") {
     event.preventDefault();
     walk(event.key === "ArrowDown" ? 1 : -1);
   } else if (event.key === "Enter") {
     event.preventDefault();
     const mine = turn;
-    await answered; // what was typed counts, not what was found before
+    // what was typed counts, not what was found before
+    await answered;
     if (mine === turn && dialog.open) choose(selected());
   }
 });
-list.addEventListener("mousedown", (event) => event.preventDefault()); // the input keeps the focus
+// the input keeps the focus
+list.addEventListener("mousedown", (event) => event.preventDefault());
 list.addEventListener("click", (event) => {
-  event.stopPropagation(); // a click elsewhere closes the menu that this may open
+  // a click elsewhere closes the menu that this may open
+  event.stopPropagation();
   choose(event.target.closest("[role=option]"));
 });
 

@@ -5,12 +5,16 @@ const me = Number(document.documentElement.dataset.me);
 const words = document.getElementById("live").dataset;
 
 const BEAT_FOR = 15_000;
-const WRITES_FOR = 20_000; // after the last letter
+// after the last letter
+const WRITES_FOR = 20_000;
 
-let here = {}; // ticket -> [[person, name, doing], ...]
-let open = null; // { root, number }
+// ticket -> [[person, name, doing], ...]
+let here = {};
+// { root, number }
+let open = null;
 let wroteAt = 0;
-let told = ""; // what the server was told last that is done here
+// what the server was told last that is done here
+let told = "";
 
 // ---- Telling -------------------------------------------------------------------------------------------------------------
 
@@ -32,7 +36,8 @@ function leave() {
 
 function send(what) {
   const body = new URLSearchParams({ doing: told });
-  fetch(`/tickets/${open.number}/${what}`, { method: "POST", body, keepalive: true }).catch(() => {}); // live.js says what is the matter
+  // live.js says what is the matter
+  fetch(`/tickets/${open.number}/${what}`, { method: "POST", body, keepalive: true }).catch(() => {});
 }
 
 document.addEventListener("ticket:begun", ({ detail }) => {
@@ -86,4 +91,5 @@ document.addEventListener("board:presence", ({ detail }) => {
   mark();
   say();
 });
-for (const name of ["board:delta", "board:release"]) document.addEventListener(name, mark); // a card drawn anew knows nothing of it
+// a card drawn anew knows nothing of it
+for (const name of ["board:delta", "board:release"]) document.addEventListener(name, mark);

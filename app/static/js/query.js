@@ -42,12 +42,14 @@ function walk(step) {
 if (input && list) {
   list.addEventListener("htmx:afterSwap", () => open(true));
   input.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt === input && input.selectionStart !== input.value.length) event.preventDefault(); // what follows is asked for at the end
+    // what follows is asked for at the end
+    if (event.detail.elt === input && input.selectionStart !== input.value.length) event.preventDefault();
   });
   input.addEventListener("blur", () => open(false));
   input.addEventListener("click", () => open(true));
   list.addEventListener("mousedown", (event) => {
-    event.preventDefault(); // the input keeps the focus
+    // the input keeps the focus
+    event.preventDefault();
     const option = event.target.closest("[role=option]");
     if (option) take(option);
   });
@@ -76,6 +78,21 @@ document.querySelector("[data-query-form]")?.addEventListener("click", (event) =
   address.searchParams.set("q", input.value);
   link.href = address;
 });
+
+// A rule in its editor: whoever leaves is asked while something is not saved. What it would have done is shown in another window,
+// which only the form itself may open, once the server has found nothing wrong.
+const rule = document.getElementById("rule-form");
+if (rule) {
+  let unsaved = rule.dataset.unsaved;
+  const changed = ({ target }) => { if (target.name !== "number") unsaved = "yes"; };
+  rule.addEventListener("input", changed);
+  document.addEventListener("drafted", changed);
+  document.addEventListener("acted", changed);
+  rule.addEventListener("submit", ({ submitter }) => { if (!submitter.formTarget) unsaved = ""; });
+  addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+  document.addEventListener("rehearse", () => rule.requestSubmit(rule.querySelector("[formtarget]")));
+  rule.addEventListener("htmx:afterSettle", ({ target }) => { if (target === rule) rule.querySelector("[data-focus]")?.focus(); });
+}
 
 document.documentElement.classList.toggle("can-copy", Boolean(navigator.clipboard));
 document.addEventListener("click", async (event) => {

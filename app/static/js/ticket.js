@@ -5,16 +5,21 @@
 //   ticket:done { number, then }            an answer was sent: then is wait, resolve or keep, or later when it leaves later
 //   board:ask                               the board is asked what changed, where no stream tells it
 
-const board = document.getElementById("board"); // what live.js follows
+// what live.js follows
+const board = document.getElementById("board");
 const emit = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
 const part = (name) => document.getElementById(`${name}_${number}`);
 
-let ticket = null; // the element with all of it
+// the element with all of it
+let ticket = null;
 let number = "";
-let asker = null; // what asks for all of it anew, so that this is told from what somebody does here
+// what asks for all of it anew, so that this is told from what somebody does here
+let asker = null;
 let refreshing = null;
-let again = false; // something has changed since it was asked for
-let stands = ""; // the board that it is on, as this page knows
+// something has changed since it was asked for
+let again = false;
+// the board that it is on, as this page knows
+let stands = "";
 
 function begin(root) {
   ticket = root;
@@ -48,7 +53,8 @@ function refresh() {
   if (!ticket) return;
   const address = `/tickets/${number}${new URLSearchParams(location.search).has("all") ? "?all" : ""}`;
   if (refreshing) return void (again = true);
-  const source = asker; // beside the ticket: when that is closed, the answer has somewhere to arrive, and is dropped
+  // beside the ticket: when that is closed, the answer has somewhere to arrive, and is dropped
+  const source = asker;
   source.dataset.asks = "";
   refreshing = window.htmx.ajax("GET", address, { source, swap: "none" }).catch(() => {}).then(() => {
     if (source !== asker) return source.remove();
@@ -58,8 +64,10 @@ function refresh() {
 }
 
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  detail.requestConfig.elt.classList.remove("is-changed"); // what was sent is not being chosen any more
-  if ("asks" in detail.elt.dataset && (!ticket || detail.elt !== asker)) detail.shouldSwap = false; // closed meanwhile
+  // what was sent is not being chosen any more
+  detail.requestConfig.elt.classList.remove("is-changed");
+  // closed meanwhile
+  if ("asks" in detail.elt.dataset && (!ticket || detail.elt !== asker)) detail.shouldSwap = false;
   if (!ticket || detail.elt !== asker) return;
   const parts = ["due", "line", "messages", ...(isBusy(part("rail")) ? [] : ["rail"])];
   asker.setAttribute("hx-select-oob", parts.map((name) => `#${name}_${number}:morph`).join(","));
@@ -157,7 +165,8 @@ document.addEventListener("htmx:afterRequest", ({ detail }) => {
 
 // ---- Undo send -----------------------------------------------------------------------------------------------------------
 
-const leaving = new WeakMap(); // form -> what the server said, and when that is by this browser's clock
+// form -> what the server said, and when that is by this browser's clock
+const leaving = new WeakMap();
 
 function count() {
   for (const form of document.querySelectorAll("[data-leaves-in]")) {
@@ -169,7 +178,8 @@ function count() {
       words.textContent = words.dataset.text.replace("{n}", left);
     } else if (!form.dataset.left) {
       form.dataset.left = "yes";
-      setTimeout(refresh, 1500); // where no stream tells that it was sent
+      // where no stream tells that it was sent
+      setTimeout(refresh, 1500);
     }
   }
 }
@@ -199,7 +209,8 @@ document.addEventListener("click", async (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  if (event.isComposing || event.keyCode === 229) return; // Enter that ends a Korean or Japanese syllable
+  // Enter that ends a Korean or Japanese syllable
+  if (event.isComposing || event.keyCode === 229) return;
   const form = event.target.closest?.(".composer");
   if (!form) return;
   event.preventDefault();
