@@ -176,9 +176,7 @@ def _alarms(events: Sequence[Event]) -> dict[int, _Alarm]:
         return {}
     rows = db.session.execute(
         select(Alert.id, Alert.state, Person.name)
-        .outerjoin(
-            Delivery, and_(Delivery.alert_id == Alert.id, Delivery.state.not_in(("queued", "cancelled")))
-        )
+        .outerjoin(Delivery, and_(Delivery.alert_id == Alert.id, Delivery.state.in_(("claimed", "sent"))))
         .outerjoin(Person, Person.id == Delivery.person_id)
         .where(Alert.id.in_(wanted))
         .order_by(Delivery.id)

@@ -49,8 +49,7 @@ _UNDONE: Mapping[str, str] = {
         "It has acted, and that was taken back. It acts again only when its condition has become false and true again."
     ),
     "partly": N_(
-        "It has acted, and that was taken back but for what nobody can. It acts again only when its condition has become false"
-        " and true again."
+        "It has acted, and what of it can be undone was. It acts again only when its condition has become false and true again."
     ),
     "changed": N_(
         "It has acted, and that was changed since. It acts again only when its condition has become false and true again."

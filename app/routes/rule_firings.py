@@ -69,6 +69,7 @@ def _question(rule: Rule, since: datetime, until: datetime | None, found: "_Betw
         rule=rule,
         since=since,
         until=until,
+        span=explanations.stretch(since, until, signed_in_person().zone, now()) if until else None,
         count=len(standing),
         others=len(found.others - set(standing)),
         more=found.more,

@@ -60,6 +60,7 @@ def test_a_batch_is_taken_back(desk: SmallDesk, browser_as: Open, now: datetime)
     assert "Take back what it did to 2 tickets?" in question
     assert "On 1 more ticket nothing is left to undo." in question
     assert "An early lamp" not in question
+    assert f'Since <time datetime="{now - HOUR:%Y-%m-%dT%H}' in question
     assert tags(ones[1]) == ["lamp"]
 
     answer = manager.post(address, data=since)
