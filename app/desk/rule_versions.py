@@ -24,7 +24,7 @@ WRITTEN = ("added", "changed", "returned")  # by whom the rule is what it says
 CAUSES = {
     "added": N_("Added"),
     "changed": N_("Changed"),
-    "switched": N_("Switched"),
+    "switched": N_("Switched off"),
     "moved": N_("Moved"),
     "returned": N_("Went back to version %(about)s"),
     "merged": N_("A tag that it names was merged"),
@@ -123,6 +123,12 @@ def actions_of(version: RuleVersion, names: Names) -> list[str]:
     return [rule_names.said(action) for action in actions]
 
 
+def whole(versions: Sequence[RuleVersion]) -> dict[int, tuple[str, list[str], str]]:
+    """number -> all that the rule said in that version: its query, what it did, and what else was set."""
+    names = vocabulary.names()
+    return {one.number: (text_of(one, names), actions_of(one, names), _set(one)) for one in versions}
+
+
 def told(rule: Rule) -> list[tuple[RuleVersion, str, list[str]]]:
     """The versions, the newest first, each with its cause and what differs from the one before, in words."""
     kept, names = versions_of(rule.id), vocabulary.names()
@@ -130,11 +136,24 @@ def told(rule: Rule) -> list[tuple[RuleVersion, str, list[str]]]:
 
 
 def _cause(version: RuleVersion) -> str:
+    if version.cause == "switched" and version.enabled:
+        return gettext(N_("Switched on"))
     return gettext(CAUSES[version.cause], about=version.about)
 
 
+def _set(version: RuleVersion) -> str:
+    said = [gettext(ONCE_PER[version.once_per])]
+    if version.stop_after:
+        said.append(gettext(N_("rules behind it are skipped")))
+    if version.hourly_cap is not None:
+        said.append(gettext(N_("at most %(n)s times an hour"), n=version.hourly_cap))
+    return " · ".join(said)
+
+
 def _difference(old: RuleVersion | None, new: RuleVersion, names: Names) -> list[str]:
-    if old is None:
+    if (
+        old is None or new.cause == "broken"
+    ):  # what is missing has no name any more, and nobody has written anything
         return []
     said = []
     changed = N_("%(what)s: %(old)s → %(new)s")
@@ -161,7 +180,7 @@ def _difference(old: RuleVersion | None, new: RuleVersion, names: Names) -> list
     if old.hourly_cap is not None and old.hourly_cap != new.hourly_cap:
         most = gettext(N_("Times an hour at most"))
         said.append(gettext(changed, what=most, old=old.hourly_cap, new=new.hourly_cap))
-    if old.enabled != new.enabled:
+    if old.enabled != new.enabled and new.cause != "switched":
         said.append(gettext(N_("Switched on") if new.enabled else N_("Switched off")))
     if new.cause == "moved":
         said.append(gettext(changed, what=gettext(N_("Place")), old=old.position, new=new.position))

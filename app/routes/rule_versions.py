@@ -45,6 +45,7 @@ def _page(rule_id: int, mistake: str = "", status: int = 200) -> Response:
         "rules/versions.html",
         rule=rule,
         told=told,
+        whole=rule_versions.whole([version for version, _, _ in told]),
         by=names_of({version.by_id for version, _, _ in told if version.by_kind == "person"}),
         mistake=mistake,
         status=status,

@@ -49,7 +49,7 @@ def test_each_change_is_kept_and_told(desk: SmallDesk, now: datetime) -> None:
     assert [one.id for one in rules.in_order()] == [rule.id, other.id]
     assert differences(rule) == [
         ("Moved", ["Place: 2 → 1"]),
-        ("Switched", ["Switched on"]),
+        ("Switched on", []),
         (
             "Changed",
             [
@@ -63,9 +63,21 @@ def test_each_change_is_kept_and_told(desk: SmallDesk, now: datetime) -> None:
     ]
     assert [version.by for version in versions_of(rule.id)] == [desk.dana.by] * 2 + [desk.alice.by] * 2
     assert [version.number for version in versions_of(rule.id)] == [4, 3, 2, 1]
+    assert rule_versions.whole(versions_of(rule.id)[2:]) == {
+        2: (
+            "refund",
+            ["Add the tag refund", "Assign to Bob Reyes"],
+            "Once for each ticket · rules behind it are skipped · at most 500 times an hour",
+        ),
+        1: (
+            "tag:vip refund",
+            ["Add the tag refund"],
+            "Each time the condition becomes true · at most 500 times an hour",
+        ),
+    }
     assert rule_versions.owner(rule) == desk.alice
     with speaking("ko"):
-        assert differences(rule)[1] == ("켜거나 끔", ["켬"])
+        assert differences(rule)[1] == ("켬", [])
 
 
 def test_names_are_those_of_the_time(desk: SmallDesk, now: datetime) -> None:
