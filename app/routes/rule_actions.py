@@ -75,15 +75,15 @@ def changed(sent: MultiDict[str, str], do: str) -> tuple[list[Row], str, str]:
     rows, verb, place = _pressed(sent, do)
     if verb == "append":
         first = next((detail.name for detail in _details(rows[place].kind)), "drop")
-        return rows, f"then-{place}-{first}", gettext("Added: %(action)s", action=_label(rows[place].kind))
+        return rows, f"then-{place}-{first}", gettext("Added: %(action)s", action=label_of(rows[place].kind))
     if verb == "drop":
         focus = f"then-{min(place, len(rows) - 1)}-drop" if rows else NEW
-        return rows, focus, gettext("Left out: %(action)s", action=_label(sent.getlist("action")[place]))
+        return rows, focus, gettext("Left out: %(action)s", action=label_of(sent.getlist("action")[place]))
     if verb:
         at_end = place in (0, len(rows) - 1)
         back = "down" if place == 0 else "up"
         said = N_("%(action)s stands at place %(place)s of %(count)s.")
-        values = {"action": _label(rows[place].kind), "place": place + 1, "count": len(rows)}
+        values = {"action": label_of(rows[place].kind), "place": place + 1, "count": len(rows)}
         return rows, f"then-{place}-{back if at_end else verb}", gettext(said, **values)
     return rows, NEW if do == "append" else "", ""
 
@@ -145,7 +145,7 @@ def _asked(row: Row, wrong: WrongAction | None, lost: Lost, now: datetime) -> di
         fields[at] = fields[at]._replace(mistake=wrong.mistake)
     return {
         "kind": row.kind,
-        "label": _label(row.kind),
+        "label": label_of(row.kind),
         "fields": fields,
         "places": PLACES if any(detail.type == "text" for detail in _details(row.kind)) else (),
         "mistake": wrong.mistake if wrong and at is None else "",
@@ -154,10 +154,11 @@ def _asked(row: Row, wrong: WrongAction | None, lost: Lost, now: datetime) -> di
 
 def offered() -> list[tuple[str, list[tuple[str, str]]]]:
     """The kinds of actions that can be added, as (heading, [(kind, label)])."""
-    return [(gettext(title), [(kind, _label(kind)) for kind in names]) for title, names in GROUPS]
+    return [(gettext(title), [(kind, label_of(kind)) for kind in names]) for title, names in GROUPS]
 
 
-def _label(kind: str) -> str:
+def label_of(kind: str) -> str:
+    """What this kind of action is called."""
     return gettext(kinds()[kind].label) if kind in kinds() else kind
 
 

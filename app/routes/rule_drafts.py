@@ -16,8 +16,8 @@ from app.desk.refused import Refused
 from app.html import READ_FOR, page
 from app.models import vocabulary
 from app.models.rule import Rule
-from app.routes.rule_actions import asked, changed, offered, rows_sent, to_json
-from app.words import N_, gettext
+from app.routes.rule_actions import asked, changed, label_of, offered, rows_sent, to_json
+from app.words import N_, gettext, language_name
 from rules import actions
 from rules.form import Group, text_of, to_form
 from rules.query import And, Query, QueryError, parse
@@ -165,7 +165,10 @@ def tried(draft: Draft, number: str) -> dict[str, Any]:
     ready = [action for action in read if not isinstance(action, str)]
     outcomes = iter(sweeps.try_out(ticket, name, ready, person.zone, now()))
     found = [sweeps.Outcome("not", one) if isinstance(one, str) else next(outcomes) for one in read]
-    deeds = list(zip(words, found, strict=True))
+    deeds = [
+        (label_of(data["kind"]) if outcome.text else said, outcome, language_name(outcome.language))
+        for data, said, outcome in zip(wanted, words, found, strict=True)
+    ]  # what would be written is shown as it would read, not as the rule has it
     return {**told, "trial": shown, "ticket": access.ticket_seen_by(person, known, now()), "deeds": deeds}
 
 

@@ -5,18 +5,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from sqlalchemy import select
+
 from app.database import OutOfOrder, db, recording, writing_all
 from app.desk import explanations, firings, history, rule_checks
 from app.desk.refused import Refused
 from app.desk.rule_acts import Acts
 from app.models.board import Board
 from app.models.event import By
+from app.models.message import Message
 from app.models.rule import Rule as RuleRow
 from app.models.ticket import Ticket
 from app.sweeps.people_first import set_at
 from app.sweeps.rules import board_first
 from app.words import N_, gettext
-from rules.actions import Action, AssignFromTeam, AssignOnCall, SnoozeUntilOpen, kind_of
+from rules.actions import Action, AddNote, AssignFromTeam, AssignOnCall, Reply, SnoozeUntilOpen, kind_of
 from rules.plan import GUARD_FOR, plan
 from rules.query import And
 from rules.rule import Rule
@@ -25,10 +28,13 @@ OPEN_ENDED = (AssignFromTeam, AssignOnCall, SnoozeUntilOpen)  # whose words do n
 
 
 class Outcome(NamedTuple):
-    """`said` is what comes of it where the action does not say so, or why it would not act (yet)."""
+    """`said` is what comes of it where the action does not say so, or why it would not act (yet); `text` what it would write, as it
+    would read, in `language` where it goes to the customer."""
 
     kind: Literal["acts", "already", "waits", "not"]
     said: str = ""
+    text: str = ""
+    language: str = ""
 
 
 class _NothingIsKept(Exception):
@@ -90,4 +96,8 @@ def _outcome(acts: Acts, ticket: Ticket, action: Action, rule_id: int, zone: str
     made = [event for event in recording()[before:] if event.stream == ticket.board_id]
     if not made and kind_of(action).name not in firings.TELLS:
         return Outcome("already", gettext(N_("it is so already")))
+    if isinstance(action, Reply | AddNote):
+        written = select(Message).where(Message.ticket_id == ticket.id).order_by(Message.id.desc()).limit(1)
+        message = db.session.scalars(written).one()
+        return Outcome("acts", text=message.text, language=message.language or "")
     return Outcome("acts", history.deeds(made, zone, now) if isinstance(action, OPEN_ENDED) else "")

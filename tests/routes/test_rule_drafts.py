@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.database import db, writing
-from app.desk import rules, teams, tickets
+from app.desk import acknowledgements, rules, teams, tickets
 from app.models.delivery import Delivery
 from app.models.event import CLOCK, Event
 from app.models.notification import Notification
@@ -114,8 +114,9 @@ def test_each_action_says_whether_it_would_act_and_nothing_is_kept(
         ("assign_on_call", {}),
         ("assign", {"person_id": str(desk.alice.id)}),
         ("assign_from_team", {"team": str(team.id), "way": "turn"}),
-        ("add_note", {"text": "Hello"}),
-        ("reply", {"text": "Hello"}),
+        ("set_language", {"language": "de"}),
+        ("add_note", {"text": "{ticket.number} for {board.name}"}),
+        ("reply", {"text": "Hello", "texts_de": "Guten Tag {customer.name},\nIhr Ticket {ticket.number}"}),
         ("tell_person", {"person_id": str(desk.bob.id)}),
         ("raise_alert", {}),
         ("snooze", {"length": "soon"}),
@@ -138,8 +139,10 @@ def test_each_action_says_whether_it_would_act_and_nothing_is_kept(
         "not done: Assign to who is on call · a later action won",
         "not done: Assign to Alice Moor · a later action won",
         "acts: Assign to somebody of the team Returns, in turn · assigned Bob Reyes",
-        "acts: Add the note “Hello”",
-        "acts: Answer automatically: “Hello”",
+        "acts: Set the language to German",
+        f"acts: Add a note #{ticket.id} for Support",
+        f"acts: Answer automatically · in German Guten Tag {ticket.customer.name}, Ihr Ticket #{ticket.id}"
+        f" {acknowledgements.automatic_line('de')}",
         "acts: Tell Bob Reyes",
         "acts: Raise an alert",
         "not done: Snooze for soon · write how long, such as 30m, 2h, 1d12h or 1w, at most a year",
