@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 
 from app.config import settings
 from app.database import bookkeeping, db, insert_new
@@ -112,8 +112,8 @@ def told_of_quarrel(
 
 
 def read(person: Person, ticket_id: int, now: datetime) -> None:
-    """The person has the ticket before them."""
-    _read(person, now, ticket_id=ticket_id)
+    """The person has the ticket before them. What they are told of a rule is not seen there."""
+    _read(person, now, Notification.ticket_id == ticket_id, Notification.rule_id.is_(None))
 
 
 def read_one(person: Person, notification_id: int, now: datetime) -> bool:
@@ -123,7 +123,7 @@ def read_one(person: Person, notification_id: int, now: datetime) -> bool:
     )
     if db.session.scalar(theirs) is None:
         return False
-    _read(person, now, id=notification_id)
+    _read(person, now, Notification.id == notification_id)
     return True
 
 
@@ -276,13 +276,13 @@ def _name(by: By) -> str:
     return db.session.get_one(Customer, by.id).name if by.kind == "customer" else ""
 
 
-def _read(person: Person, now: datetime, **which: int) -> None:
+def _read(person: Person, now: datetime, *which: ColumnElement[bool]) -> None:
     bookkeeping(
         update(Notification)
         .where(
             Notification.person_id == person.id,
             Notification.read_at.is_(None),
-            *(getattr(Notification, name) == value for name, value in which.items()),
+            *which,
         )
         .values(read_at=now, wake_at=None)
     )

@@ -37,6 +37,7 @@ CHIPS: Mapping[str, tuple[str, str]] = {
     "off": (N_("off"), "paused"),
     "paused": (N_("paused"), "late"),
     "rests": (N_("skipped"), "paused"),
+    "disagrees": (N_("disagrees"), "late"),
     "not-again": (N_("not again"), "plain"),
     "before": (N_("held before"), "plain"),
     "next": (N_("acts next"), "accent"),
@@ -148,7 +149,7 @@ class _Judge:
                 "It disagrees with “%(names)s” about this ticket. They rest on it until a person or the customer changes the"
                 " ticket, or one of these rules is changed."
             )
-            return "rests", gettext(text, names="”, “".join(self._disagreeing[rule.id]))
+            return "disagrees", gettext(text, names="”, “".join(self._disagreeing[rule.id]))
         state = self._states.get(rule.id)
         if not shown.holds:
             return "does-not-hold", gettext(N_("Its condition does not hold."))
