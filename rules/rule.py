@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from rules.actions import Action, ActionError, from_json
+from rules.actions import Action, ActionError, Reply, from_json
 from rules.query import And, Query, QueryError, parse
 
 OncePer = Literal["episode", "ticket"]
@@ -45,6 +45,11 @@ class Starter:
     actions: tuple[Action, ...]
     once_per: OncePer
     stop_after: bool
+
+    @property
+    def writes(self) -> bool:
+        """Whether customers get mail by it."""
+        return any(isinstance(action, Reply) for action in self.actions)
 
     def name(self, language: str) -> str:
         return self.names.get(language, self.names["en"])

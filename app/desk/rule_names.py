@@ -7,13 +7,15 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database import db
+from app.models import vocabulary
 from app.models.board import STATES, Board, Column
 from app.models.person import Person
 from app.models.ticket import PRIORITIES
 from app.models.webhook import all_webhooks
 from app.words import N_, gettext, language_name
 from rules import query
-from rules.actions import WAYS_TO_CHOOSE, Detail, kinds
+from rules.actions import WAYS_TO_CHOOSE, Detail, kinds, to_json
+from rules.rule import Starter
 from rules.vocabulary import PRIORITIES as PRIORITY_NAMES
 from rules.vocabulary import VOCABULARY, Names, show_value
 
@@ -47,6 +49,11 @@ def named(actions: Sequence[Mapping[str, Any]], names: Names) -> list[dict[str, 
 def sentences(actions: Sequence[Mapping[str, Any]], names: Names) -> list[str]:
     """What stored actions do, in words."""
     return [said(action) for action in named(actions, names)]
+
+
+def of_starter(starter: Starter) -> list[str]:
+    """What a rule of the starter pack does, in words."""
+    return sentences([to_json(action) for action in starter.actions], vocabulary.names())
 
 
 def said(action: Mapping[str, Any]) -> str:

@@ -13,9 +13,8 @@ from app.html import page, wants_part
 from app.models import vocabulary
 from app.models.rule import Rule
 from app.words import gettext, locale, ngettext
-from rules import actions
 from rules.query import to_text
-from rules.rule import Starter, load_starters
+from rules.rule import load_starters
 
 bp = Blueprint("rule_switches", __name__)
 
@@ -92,7 +91,11 @@ def place(rule_id: int) -> Response:
 @allowed("edit_rules")
 def starters() -> Response:
     return page(
-        "rules/starters.html", starters=load_starters(), there=_there(), actions=_actions, locale=locale()
+        "rules/starters.html",
+        starters=load_starters(),
+        there=_there(),
+        actions=rule_names.of_starter,
+        locale=locale(),
     )
 
 
@@ -129,7 +132,3 @@ def _there() -> set[str]:
     """The keys of the starters whose condition a rule has already."""
     texts = {rules.text_of(rule) for rule in rules.in_order() if rules.fault(rule) is None}
     return {starter.key for starter in load_starters() if to_text(starter.query) in texts}
-
-
-def _actions(starter: Starter) -> list[str]:
-    return rule_names.sentences([actions.to_json(action) for action in starter.actions], vocabulary.names())

@@ -10,7 +10,7 @@ from wtforms.validators import DataRequired, InputRequired, Length
 from app import words
 from app.auth import begin_session, current_person, now
 from app.database import writing
-from app.desk import access, boards, people, setup, sign_ins
+from app.desk import access, boards, people, rule_names, setup, sign_ins
 from app.desk.refused import Refused
 from app.forms import Form
 from app.html import page
@@ -99,7 +99,7 @@ def new() -> Response:
     admin = _admin()
     if admin is None and setup.first_admin_exists():
         return _sign_in_first()
-    return page("set_up/new.html", form=SetUpForm(account=admin is None, **_guessed()))
+    return _page(SetUpForm(account=admin is None, **_guessed()))
 
 
 @bp.post("/set-up")
@@ -111,7 +111,7 @@ def create() -> Response:
         return _sign_in_first()
     form = SetUpForm.from_request(account=admin is None)
     if not form.validate():
-        return page("set_up/new.html", form=form, status=422)
+        return _page(form, 422)
     try:
         with writing(setup.ensure_desk(now())) as desk:
             person = setup.begin(
@@ -130,10 +130,16 @@ def create() -> Response:
         if refused.status != 422:
             raise
         form.refuse(refused)
-        return page("set_up/new.html", form=form, status=422)
+        return _page(form, 422)
     if admin is None:
         begin_session(person, sign_ins.open_for(person, address(), browser(), now()))
     return redirect("/", code=303)
+
+
+def _page(form: SetUpForm, status: int = 200) -> Response:
+    return page(
+        "set_up/new.html", form=form, starters=load_starters(), does=rule_names.of_starter, status=status
+    )
 
 
 def is_set_up() -> bool:

@@ -252,6 +252,7 @@ def test_who_does_not_answer_is_reminded_once_and_then_the_matter_is_closed(
     desk: SmallDesk, now: datetime
 ) -> None:
     waiting, snoozed = (ticket_in(desk, "waiting", "Refund, please", now) for _ in range(2))
+    before = ticket_in(desk, "waiting", "A lamp", now - timedelta(days=9))
     with writing(desk.board) as board:
         held = db.session.get_one(Ticket, snoozed.id)
         snoozes.snooze(board, held, now + timedelta(days=60), by=desk.bob.by, now=now)
@@ -275,5 +276,7 @@ def test_who_does_not_answer_is_reminded_once_and_then_the_matter_is_closed(
         (16, 1, "resolved"),
     ]
     assert "“Refund, please” 문의와 관련해" in replies[0]  # the customer writes Korean
+    early = db.session.get_one(Ticket, before.id, populate_existing=True)
+    assert (early.state, early.message_count) == ("waiting", 1)  # it was never reminded, so it is not closed
     left_alone = db.session.get_one(Ticket, snoozed.id, populate_existing=True)
     assert (left_alone.state, left_alone.message_count) == ("waiting", 1)

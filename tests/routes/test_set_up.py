@@ -135,6 +135,9 @@ def test_rules_are_chosen_to_begin_with(browser_as: Open, chosen: list[str], add
     browser = browser_as()
     page = browser.get("/set-up").text
     assert "Wants money back" in page
+    assert "Add the tag refund" in page
+    assert re.search(': reminder <span class="chip[^>]*>writes to customers<', page)
+    assert page.count("writes to customers") == 1
     assert not re.search(r'name="starters"[^>]*checked', page)
     assert browser.post("/set-up", data={**FILLED_IN, "starters": ["nonsense"]}).status_code == 422
     assert browser.post("/set-up", data={**FILLED_IN, "starters": chosen}).status_code == 303
