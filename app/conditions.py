@@ -43,6 +43,7 @@ OPERATORS: Mapping[str, Mapping[str, str]] = {
         "<=": N_("at most"),
     },
 }
+IS = N_("is")  # what "is one of" is said as of one value
 # The words of the language that are chosen and not typed, as people say them.
 SAID: Mapping[str, str] = {
     "new": N_("new"),
@@ -209,6 +210,8 @@ def _shown(part: Row | Group, path: Path, names: Names, first: Any, wrong: Mappi
     if field is None:
         return Shown(id, _place(path), part, more=True, error=error)
     kind = OPERATORS.get(field.type, OPERATORS["other"])
+    if len(part.values) == 1 and kind is OPERATORS["other"]:
+        kind = {**kind, ":": IS}
     choices = _choices(field)
     return Shown(
         id,

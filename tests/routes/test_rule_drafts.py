@@ -271,3 +271,12 @@ def test_a_row_offers_what_the_desk_serves_and_nothing_is_chosen(desk: SmallDesk
     assert len(rows[1]) == len(desk.row.languages) + 1
     assert rows[2] == [*rows[1], '<option value="tl" selected>Filipino']
     assert not re.search("selected", "".join(rows[0] + rows[1]))
+
+
+def test_one_value_is_and_several_are_one_of(desk: SmallDesk, browser_as: Open) -> None:
+    page = browser_as(desk.alice).get("/rules/new?q=-is:open+lang:de,fr+subject:a").text
+    assert re.findall(r'<span class="soft">([^<]+)</span>\n<div class="field-row">', page) == [
+        "is",
+        "is one of",
+        "contains",
+    ]
