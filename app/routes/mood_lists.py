@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
-from wtforms import TextAreaField
+from wtforms import BooleanField, TextAreaField
 from wtforms.validators import Length
 
 from app.auth import acting, allowed, now
@@ -24,10 +24,12 @@ bp = Blueprint("mood_lists", __name__)
 
 LONGEST_TRIED = 4_000
 ROWS = 24
+EMPTY = N_("Without any words no mood is found by words in this language. Say that you mean it.")
 
 
 class MoodListForm(Form):
     words = TextAreaField(N_("Words and what they weigh"), [Length(max=mood_lists.LONGEST_TEXT)])
+    empty = BooleanField(N_("Yes, without any words"))
     tried = TextAreaField(
         N_("Try a text"),
         [Length(max=LONGEST_TRIED)],
@@ -68,6 +70,9 @@ def update(language: str) -> Response:
         words = mood_lists.read(form.words.data or "")
         if "try" in request.form:
             return _page(language, form, found=_tried(form.tried.data or "", language, words))
+        if not words and words_of(language) and not form.empty.data:
+            form.refuse(Refused(EMPTY, field="words"))
+            return _page(language, form, asks=True, status=422)
         with writing(ensure_desk(now())) as desk:
             mood_lists.change(desk, language, words, by=acting(), now=now())
     except Refused as refused:
@@ -95,7 +100,9 @@ def _tried(text: str, language: str, words: Words) -> dict[str, Any]:
     return {"said": said, "score": judged.score, "words": [(hit.text, hit.weight) for hit in heard.words]}
 
 
-def _page(language: str, form: MoodListForm, *, found: Any = None, status: int = 200) -> Response:
+def _page(
+    language: str, form: MoodListForm, *, found: Any = None, asks: bool = False, status: int = 200
+) -> Response:
     return page(
         "settings/mood.html",
         form=form,
@@ -103,6 +110,7 @@ def _page(language: str, form: MoodListForm, *, found: Any = None, status: int =
         name=language_name(language),
         changed=language in changed_lists(),
         found=found,
+        asks=asks,
         rows=ROWS,
         status=status,
     )
