@@ -88,7 +88,7 @@ if (rule) {
   rule.addEventListener("input", changed);
   document.addEventListener("drafted", changed);
   document.addEventListener("acted", changed);
-  rule.addEventListener("submit", ({ submitter }) => { if (!submitter.formTarget) unsaved = ""; });
+  rule.addEventListener("submit", ({ submitter }) => { if (!submitter?.formTarget) unsaved = ""; });
   addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
   document.addEventListener("rehearse", () => rule.requestSubmit(rule.querySelector("[formtarget]")));
   rule.addEventListener("htmx:afterSettle", ({ target }) => { if (target === rule) rule.querySelector("[data-focus]")?.focus(); });
