@@ -162,3 +162,26 @@ def test_what_is_no_part_of_it_goes_on(desk: SmallDesk, now: datetime) -> None:
         rules.switch(row, again(down), False, by=By("clock"), now=now + MINUTE)
     sweep(now + MINUTE)
     assert resting(ticket) == {first.id, second.id}
+
+
+def test_a_chain_is_no_quarrel_and_what_only_set_it_off_has_no_part(desk: SmallDesk, now: datetime) -> None:
+    """Five rules that feed each other are at peace. Where two disagree in the end, only these rest."""
+    with writing(desk.row):
+        tickets.tag_named("f")
+    for before, after in ("ab", "bc", "cd", "de"):
+        with writing(desk.row):
+            tickets.tag_named(before)
+        add_rule(desk, f"tag:{before}", now, tag(after), name=after)
+    add_rule(desk, "lamp", now, tag("a"), name="a")
+    lamp = ticket_in(desk, "new", "A lamp", now)
+    sweeps.wake_tickets(now)
+    assert (tags(lamp), events(), resting(lamp)) == (["a", "b", "c", "d", "e"], [], set())
+
+    add_rule(desk, "sofa", now, tag("e"), name="Starts")
+    add_rule(desk, "sofa tag:e", now, tag("f"), name="Goes on")
+    up = add_rule(desk, "tag:f priority:low", now, priority("high"), name="Up")
+    down = add_rule(desk, "tag:f priority:high", now, priority("low"), name="Down")
+    sofa = ticket_in(desk, "new", "A sofa", now, priority=0)
+    sweeps.wake_tickets(now)
+    assert [one.changes["rules"][1] for one in events()] == ["Up, Down"]
+    assert resting(sofa) == {up.id, down.id}

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -43,10 +43,12 @@ def apply_rules(
     there in the next round."""
     counts: Counter[str] = Counter()
     to_judge = {ticket.id: ticket for ticket in due}
-    disputed: dict[int, set[int]] = defaultdict(set)
+    acting: dict[int, list[set[int]]] = defaultdict(
+        list
+    )  # ticket -> round by round the rules that have acted
     resting = quarrels.resting(due) if rules and due else {}
     vip = any(isinstance(action, SetVip) for rule in rules for action in rule.actions)
-    for number in range(MOST_ROUNDS):
+    for _ in range(MOST_ROUNDS):
         if not rules or not to_judge:
             return counts
         db.session.flush()
@@ -82,15 +84,40 @@ def apply_rules(
                     hourly.capped(change.rule_id)
             if changes:
                 acted[ticket_id] = ticket
-                if number:  # what set them off in the first round may be no part of the quarrel
-                    disputed[ticket_id] |= {change.rule_id for change in changes}
+                acting[ticket_id].append({change.rule_id for change in changes})
         _remember(plans, states)
         to_judge = acted
-    for ticket in to_judge.values():
-        those = [rule for rule in _not(resting.get(ticket.id), rules) if rule.id in disputed[ticket.id]]
+    for ticket in _going_on(to_judge, rules, resting, now):
+        disagreeing = _disagreeing(acting[ticket.id])
+        those = [rule for rule in _not(resting.get(ticket.id), rules) if rule.id in disagreeing]
         if those:
             quarrels.begin(board_of(ticket), ticket, those, now=now)
     return counts
+
+
+def _going_on(
+    tickets: Mapping[int, Ticket],
+    rules: Sequence[Rule],
+    resting: Mapping[int, Collection[int]],
+    now: datetime,
+) -> list[Ticket]:
+    """Those of these tickets on which a rule would act once more."""
+    if not rules or not tickets:
+        return []
+    db.session.flush()
+    truths, states = truth_of(tickets, rules, now), _states(tickets)
+    return [
+        ticket
+        for id, ticket in tickets.items()
+        if plan(_not(resting.get(id), rules), truths[id], states.get(id, {}), {}, now).firings
+    ]
+
+
+def _disagreeing(acting: Sequence[Set[int]]) -> set[int]:
+    """Who goes round in a circle: all since one of those of the last round acted before. What only set them off is no part of
+    it. Without a circle so far it is all but the first."""
+    before = (place for place in reversed(range(len(acting) - 1)) if acting[place] & acting[-1])
+    return set().union(*acting[next(before, 0) + 1 :])
 
 
 def _not(resting: Collection[int] | None, rules: Sequence[Rule]) -> Sequence[Rule]:
