@@ -13,10 +13,11 @@ from app.auth import allowed, now, signed_in_person
 from app.database import TookTooLong, db, within
 from app.desk import access, lost_names, rule_names, rule_trials, rules, why
 from app.desk.refused import Refused
+from app.desk.rule_checks import WrongAction
 from app.html import READ_FOR, page
 from app.models import vocabulary
 from app.models.rule import Rule
-from app.routes.rule_actions import asked, changed, label_of, offered, rows_sent, to_json
+from app.routes.rule_actions import Row, asked, changed, label_of, offered, rows_sent, to_json
 from app.words import N_, gettext, language_name
 from rules import actions
 from rules.form import Group, text_of, to_form
@@ -99,9 +100,10 @@ def change() -> Response:
 def act() -> Response:
     """The actions after one was added, left out or moved."""
     rows, focus, told = changed(request.form, request.form.get("do", ""))
+    lost = _lost(request.form.get("rule", ""))
     response = page(
         "rules/_actions.html",
-        then=asked(rows, now(), lost=_lost(request.form.get("rule", ""))),
+        then=asked(rows, now(), still_wrong(rows), lost),
         kinds=offered(),
         focus=focus,
         told=told,
@@ -124,6 +126,14 @@ def trial() -> Response:
     """Whether the condition holds for the ticket `number`, term by term, and what the rule would do to it."""
     draft = sent(request.form, vocabulary.names())
     return page("rules/_trial.html", **tried(draft, request.form.get("number", "")))
+
+
+def still_wrong(rows: list[Row]) -> list[WrongAction]:
+    """What stays marked while other rows come, go and move; a new one is not filled in yet."""
+    if "marked" not in request.form:
+        return []
+    found = rules.mistakes("", [to_json(row) for row in rows], everything=True, now=now())
+    return [one for one in found if isinstance(one, WrongAction) and rows[one.place].values]
 
 
 def counted(tree: Query | None) -> dict[str, Any]:

@@ -111,9 +111,8 @@ def _save(rule: Rule | None) -> Response:
         told = rule_drafts.tried(draft, request.form.get("number", ""))
         return drawn(rule, form, rows, draft=draft, **told)
     if do not in ("save", "backtest"):
-        return drawn(
-            rule, form, rows, draft=draft, focus=focus or conditions.focus_of(request.form, draft.form)
-        )
+        focus = focus or conditions.focus_of(request.form, draft.form)
+        return drawn(rule, form, rows, draft=draft, wrong=rule_drafts.still_wrong(rows), focus=focus)
     if do == "save":
         form.validate()
     wrong = mistakes(form, rows, draft)

@@ -138,6 +138,16 @@ def test_all_mistakes_are_shown_at_once_each_where_it_is(desk: SmallDesk, browse
         "then-3-texts_ko-error": "nothing is known to put into `{x}`",
         "then-4-error": "an action of an unknown kind",
     }
+    assert 'name="marked" value="yes"' in page
+    form |= {"marked": "yes", "do": "append", "new_action": "snooze"}  # and stays so while rows come and go
+    more = browser_as(desk.alice).post("/rules/actions", data=form).text
+    assert re.findall(r'id="([\w-]+)"[^>]* aria-invalid="true"', more) == [
+        f"then-{place}" for place in ("1-tag", "2-person_id", "3-texts_ko")
+    ]
+    less = browser_as(desk.alice).post("/rules", data={**form, "do": "drop-0"}).text
+    assert re.findall(r'id="(then[\w-]+)"[^>]* aria-invalid="true"', less) == [
+        f"then-{place}" for place in ("0-tag", "1-person_id", "2-texts_ko")
+    ]
     assert [error for _, error in marked if error in said] == [
         f"{id}-error" for id, _ in marked if id != "name"
     ][-3:]
