@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from app.models.person import Person
 from app.models.rule import Rule
 from app.words import N_, gettext
 from rules import query
+from rules.actions import kinds
 from rules.vocabulary import VOCABULARY, Names
 
 CALLED = N_("%(what)s “%(name)s”")
@@ -27,6 +29,20 @@ def of(rule: Rule, names: Names, now: datetime) -> list[str]:
     """What is missing, under the name that it had: Webhook “Warehouse”."""
     gone = rule_names.missing(query.from_json(rule.query), rule.actions, names, now)
     return _words(lost_names.said(gone, lost_names.of(rule, names))) if gone else []
+
+
+def read(rule: Rule, names: Names) -> tuple[str, list[str]]:
+    """The condition and the actions of a rule with the names that things had which are gone."""
+    lost = lost_names.of(rule, names)
+    known = lost_names.known(names, lost)
+    actions = rule_names.named(rule.actions, known)
+    for named, action in zip(actions, rule.actions, strict=True):
+        for detail in kinds()[action["kind"]].details:
+            id: Any = action.get(detail.name)
+            if detail.type in rule_names.OWN and named.get(detail.noun) == f"#{id}":
+                named[detail.noun] = lost.get(detail.type, {}).get(id, f"#{id}")
+    text = query.to_text(query.from_json(rule.query), names=known)
+    return text, [rule_names.said(action) for action in actions]
 
 
 def who_left(those: Sequence[Rule], now: datetime) -> dict[int, list[str]]:

@@ -34,15 +34,19 @@ def index() -> Response:
     names, boards = vocabulary.names(), access.visible_boards(signed_in_person(), now())
     faults = {rule.id: fault for rule in found if (fault := rules.fault(rule))}
     readable = [rule for rule in found if rule.id not in faults]
-    broken = rules.broken(readable, names, now())
+    gone = rules.broken(readable, names, now())
+    read = {rule.id: missing.read(rule, names) for rule in readable if rule.id in gone}
+    for rule in readable:
+        if rule.id not in gone:
+            read[rule.id] = rules.text_of(rule, names), rule_names.sentences(rule.actions, names)
     return page(
         "rules/index.html",
         rules=found,
         faults=faults,
-        texts={rule.id: rules.text_of(rule, names) for rule in readable},
-        broken={rule.id: missing.of(rule, names, now()) for rule in readable if rule.id in broken},
+        texts={rule_id: text for rule_id, (text, _) in read.items()},
+        broken={rule.id: missing.of(rule, names, now()) for rule in readable if rule.id in gone},
         left=missing.who_left(readable, now()),
-        actions={rule.id: rule_names.sentences(rule.actions, names) for rule in readable},
+        actions={rule_id: actions for rule_id, (_, actions) in read.items()},
         once_per=ONCE_PER,
         holding=rules.holding([rules.ready(rule) for rule in readable], now()),
         acted=firing.counts(boards, now() - WEEK),

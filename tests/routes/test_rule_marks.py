@@ -95,8 +95,9 @@ def test_a_broken_rule_is_not_switched_on_before_it_is_changed(
     with writing(desk.row) as row:
         webhooks.remove(row, hook.id, by=desk.dana.by, now=now)
     browser = browser_as(desk.alice)
+    page = browser.get("/rules").text
     said = "Not there any more: Webhook “Warehouse”. Conditions and actions that name it have no effect."
-    assert said in browser.get("/rules").text
+    assert (said in page, "Call the webhook Warehouse" in page) == (True, True)
     said = (
         "This rule names what is not there any more: Webhook “Warehouse”. Change it before you switch it on."
     )
