@@ -38,5 +38,5 @@ def test_a_rule_says_what_was_deleted(desk: SmallDesk, browser_as: Callable[...,
         db.session.add(Rule(position=1, name="Not Returns", query=query, actions=[]))
     page = browser_as(desk.alice).get("/rules").text
     assert "-team:#77" in page
-    assert "Missing: team:#77." in page
+    assert "Not there any more: Team “#77”." in page
     assert "Holds for 0 tickets" in page
