@@ -45,6 +45,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
+from sqlalchemy.sql.elements import UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from rules.tokens import Phrase
@@ -372,11 +374,9 @@ def read(statement: Executable) -> Iterator[Row[*tuple[Any, ...]]]:
 
 
 def unsought(column: Any) -> Any:
-    """A column in a condition on what is met anyway, in an order that an index has. PostgreSQL knows how soon enough is met;
-    SQLite would rather find by the condition, and then put in order whatever that is."""
-    if _on_postgresql():
-        return column
-    return column + 0 if column.type.python_type is int else column.concat("")
+    """A column in a condition on what is met anyway, by another index or in its order. PostgreSQL knows how soon enough is
+    met; SQLite would rather find by the condition, and put in order whatever that is. A plus keeps it from that."""
+    return column if _on_postgresql() else UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def sent(name: str, columns: Mapping[str, TypeEngine[Any]], rows: Sequence[Sequence[Any]]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, and_, literal, select, type_coerce, union_all
 
-from app.database import UTCDateTime, planned_for_its_values, read, sent
+from app.database import UTCDateTime, planned_for_its_values, read, sent, unsought
 from app.models.candidates import Moment, Past, hand_overs
 from app.models.event import Event
 from app.models.interval import TicketInterval
@@ -122,6 +122,7 @@ def _moments(past: Past, asked: Mapping[int, datetime]) -> dict[int, list[dateti
 
 
 def _changes(past: Past, numbers: Sequence[int]) -> Any:
+    """Found ticket by ticket, whatever indexes there are: each has few of them."""
     asked = sent("asked", {"ticket_id": Integer()}, [[number] for number in numbers])
     looks = past.watched
     row, said = TicketInterval, Message
@@ -129,11 +130,12 @@ def _changes(past: Past, numbers: Sequence[int]) -> Any:
 
     def part(at: Any, source: Any, *where: ColumnElement[bool]) -> None:
         joined = select(asked.c.ticket_id, at.label("at")).join_from(asked, source, where[0])
-        parts.append(joined.where(*where[1:], at > past.since, at <= past.until))
+        when = unsought(at)
+        parts.append(joined.where(*where[1:], when > past.since, when <= past.until))
 
     if looks.fields:
         for at in (row.from_at, row.until_at):
-            part(at, row, row.ticket_id == asked.c.ticket_id, row.field.in_(looks.fields))
+            part(at, row, row.ticket_id == asked.c.ticket_id, unsought(row.field).in_(looks.fields))
     if looks.messages:
         for at in (said.at, said.withdrawn_at):
             part(at, said, said.ticket_id == asked.c.ticket_id)

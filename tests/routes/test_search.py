@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from app.database import db, writing
 from app.desk import messages
 from app.models.ticket import Ticket
 from app.routes.search import PER_PAGE
+from tests.plans import plans_of
 from tests.small import SmallDesk
 from tests.stories import fill, ticket_in
 
@@ -153,22 +153,10 @@ def test_what_is_shown_of_messages_is_looked_up_however_many_there_are(
     desk: Any, browser_as: Any, now: Any
 ) -> None:
     ticket_in(desk, "open", "The lamp is broken", now)
-    asked: list[tuple[str, Any]] = []
+    browser = browser_as(desk.bob)
 
-    def keep(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_: Any) -> None:
-        if "substr(messages.text" in sql:
-            asked.append((sql, parameters))
+    def ask() -> None:
+        assert "<mark>lamp</mark> is broken" in browser.get("/search?q=lamp").text
 
-    event.listen(db.engine, "before_cursor_execute", keep)
-    assert "<mark>lamp</mark> is broken" in browser_as(desk.bob).get("/search?q=lamp").text
-    event.remove(db.engine, "before_cursor_execute", keep)
-    ((sql, parameters),) = asked
-    with db.engine.connect() as connection:
-        explain = "EXPLAIN QUERY PLAN "
-        if db.engine.dialect.name == "postgresql":
-            explain = "EXPLAIN "
-            connection.exec_driver_sql(
-                "SET LOCAL enable_seqscan = off"
-            )  # else it reads so few of them through
-        plan = "\n".join(str(row) for row in connection.exec_driver_sql(explain + sql, parameters))
+    (plan,) = plans_of(ask, "substr(messages.text")
     assert not re.search(r"(Seq Scan on|SCAN) messages", plan), plan
