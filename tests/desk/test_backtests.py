@@ -274,9 +274,7 @@ def test_what_has_changed_is_found_ticket_by_ticket(desk: SmallDesk, now: dateti
     plans = plans_of(lambda: beginnings(past, {ticket.id: ticket.created_at}), "JOIN ticket_intervals ON")
     assert plans
     for plan in plans:
-        assert not re.search(r"(Seq Scan on|SCAN) ticket_intervals|ix_ticket_intervals_(from|until)", plan), (
-            plan
-        )
+        assert not re.search(r"SCAN ticket_intervals|INDEX ix_ticket_intervals_(from|until)", plan), plan
 
 
 def test_it_goes_on_where_a_process_died(desk: SmallDesk, now: datetime) -> None:
