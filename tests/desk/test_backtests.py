@@ -266,7 +266,7 @@ def test_nobody_waits_for_what_takes_long(
     assert (found(number).state, found(number).result["tickets"]) == ("done", 1)
 
 
-@pytest.mark.parametrize("text", ["is:waiting since>7d", "tag:refund priority:high", "assignee:none"])
+@pytest.mark.parametrize("text", ["is:waiting since>7d", "priority:high waiting>2h", "assignee:none"])
 def test_what_has_changed_is_found_ticket_by_ticket(desk: SmallDesk, now: datetime, text: str) -> None:
     """SQLite does not look by the field, of which each ticket has something: that would be all of them for each ticket."""
     past = Past(parse(text), now - 7 * DAY, now, "UTC", [desk.board.id])
