@@ -91,6 +91,7 @@ def when_ready(_server: Any) -> None:
     # The workers share with the master what is imported by now, until the collector writes its marks into it.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000)  # a page makes some thousand objects, and hardly any of them outlive it
     if settings.log_format == "json":
         return  # every line is JSON then
     sys.stderr.write(f"\nNightdesk is at {settings.base_url}/  (Ctrl-C ends it)\n")

@@ -212,6 +212,7 @@ def _shell() -> dict[str, Any]:
         "locale": words.locale(),
         "theme": person.theme if person else "system",
         "zone": person.zone if person else "UTC",
+        "several_boards": len(boards) > 1,
         "nav": nav(person, boards, _board_shown(), now) if person else [],
         "unread": boards[0].notified if boards else 0,
         "unread_said": said(boards[0].notified if boards else 0),

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import CompoundSelect, Integer, Select, bindparam, literal_column, select, union_all
 
 from app.database import db
 from app.desk.alerts import TITLES
@@ -119,7 +119,7 @@ def told(
 ) -> list[Line]:
     """The events as lines, oldest first; `said_at` is when messages were written, in order: no line goes across one.
     Instants are said in `zone`, at `now`. Of boards only those of `boards` (ids) are named, which the reader may see; without
-    it none. Takes at most six statements for the names."""
+    it none. Takes at most two statements for the names."""
     names = _Names(events, zone, now, boards)
     lines = []
     for group in _together(events, said_at):
@@ -166,15 +166,15 @@ class _Names:
         self._zone, self._now = zone, now
         told = [event.changes["new"] for event in events if event.kind == "alert.paged"]
         actors = {kind: {event.by_id for event in events if event.by_kind == kind} for kind in _ACTORS}
-        self._people = _names_of(
-            Person, {*actors["person"], *told, *_values(events, "assignee"), *_values(events, "person")}
+        self._people, self._columns, self._teams, self._rules, self._customers = _names_of(
+            {*actors["person"], *told, *_values(events, "assignee"), *_values(events, "person")},
+            {*_values(events, "column")},
+            {*_values(events, "team")},
+            actors["rule"],
+            actors["customer"],
         )
-        self._columns = _names_of(Column, set(_values(events, "column")))
         left_for = {event.changes["to"] for event in events if event.kind == "ticket.left"}
         self._boards = _names_of_boards({*left_for, *_values(events, "board")}, boards)
-        self._teams = _names_of(Team, set(_values(events, "team")))
-        self._rules = _names_of(Rule, actors["rule"])
-        self._customers = _names_of(Customer, actors["customer"])
 
     def sentences(self, events: Sequence[Event]) -> Iterator[tuple[str, tuple[Event, ...]]]:
         """What one actor did in a row is one sentence, and names them once."""
@@ -277,11 +277,15 @@ def _values(events: Iterable[Event], field: str) -> Iterator[Any]:
             yield from event.changes[field]
 
 
-def _names_of(noun: Any, ids: Iterable[int | None]) -> dict[int | None, str]:
-    wanted = {id for id in ids if id is not None}
-    if not wanted:
-        return {}
-    return dict(db.session.execute(_named(noun), {"wanted": list(wanted)}).all())
+def _names_of(*wanted: Iterable[int | None]) -> list[dict[int | None, str]]:
+    """The names of these people, columns, teams, rules and customers. One statement, or none."""
+    asked = {place: [id for id in ids if id is not None] for place, ids in enumerate(wanted)}
+    found: list[dict[int | None, str]] = [{} for _ in asked]
+    if any(asked.values()):
+        parameters = {f"wanted_{place}": ids for place, ids in asked.items()}
+        for place, id, name in db.session.execute(_named(), parameters):
+            found[place][id] = name
+    return found
 
 
 def _names_of_boards(ids: set[int], seen: Select[int] | None) -> dict[int | None, str]:
@@ -292,9 +296,17 @@ def _names_of_boards(ids: set[int], seen: Select[int] | None) -> dict[int | None
 
 
 @cache
-def _named(noun: Any) -> Select[int, str]:
-    """Made once for each kind: to build it takes longer than to run it."""
-    return select(noun.id, noun.name).where(noun.id.in_(bindparam("wanted", expanding=True)))
+def _named() -> CompoundSelect[int, int, str]:
+    """Made once: to build it takes longer than to run it."""
+    nouns: tuple[Any, ...] = (Person, Column, Team, Rule, Customer)
+    return union_all(
+        *(
+            select(literal_column(str(place), Integer), noun.id, noun.name).where(
+                noun.id.in_(bindparam(f"wanted_{place}", expanding=True))
+            )
+            for place, noun in enumerate(nouns)
+        )
+    )
 
 
 def _actor(event: Event) -> tuple[str, int | None] | None:

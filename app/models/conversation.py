@@ -41,6 +41,7 @@ SHOWN_WITH = (
     joinedload(Ticket.customer).joinedload(Customer.addresses),
     joinedload(Ticket.channel),
     joinedload(Ticket.assignee),
+    joinedload(Ticket.team),
 )
 
 

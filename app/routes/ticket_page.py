@@ -140,7 +140,6 @@ def shown(
         begun=forwards_begun(person.id, number),
         limits=settings(),
         said=said,
-        may_transfer=len(access.boards_seen_by(person, at)) > 1,
         may_delete=access.can(person, "delete_tickets", board, at),
         may_block=access.can(person, "block_senders", None, at),
         may_see_rules=access.can(person, "see_rules", None, at),
