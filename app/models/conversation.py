@@ -17,14 +17,16 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from app.database import UTCDateTime, db
 from app.models.board import Board, BoardPerson, Column
 from app.models.customer import Customer
+from app.models.draft import ForwardDraft
 from app.models.event import Event
 from app.models.follower import TicketFollower
-from app.models.message import Message
+from app.models.message import Attachment, Message
 from app.models.person import Person
 from app.models.rota import Shift
 from app.models.rule import Rule, RuleFiring
@@ -60,10 +62,11 @@ class Choices(NamedTuple):
 
 
 class Said(NamedTuple):
-    """A message, and whether more came with it than its newest part."""
+    """A message, whether more came with it than its newest part, and whether the reader has begun to send it on."""
 
     message: Message
     has_more: bool
+    is_begun: bool
 
 
 class Earlier(NamedTuple):
@@ -85,10 +88,17 @@ class Firing(NamedTuple):
     times: int
 
 
-def messages_of(ticket_id: int, most: int | None = MOST_MESSAGES) -> list[Said]:
+def messages_of(ticket_id: int, reader_id: int, most: int | None = MOST_MESSAGES) -> list[Said]:
     """The newest messages of a ticket, oldest first, with who wrote them and their attachments."""
-    rows = db.session.execute(_newest_messages(most), {"ticket": ticket_id}).all()
-    return [Said(message, bool(more)) for message, more in reversed(rows)]
+    rows = db.session.execute(_newest_messages(most), {"ticket": ticket_id, "reader": reader_id}).all()
+    files: dict[int, list[Attachment]] = {row.Message.id: [] for row in rows}
+    if any(row.has_files for row in rows):
+        with_files = [row.Message.id for row in rows if row.has_files]
+        for file in db.session.scalars(_attachments(), {"messages": with_files}):
+            files[file.message_id].append(file)
+    for row in rows:
+        set_committed_value(row.Message, "attachments", files[row.Message.id])
+    return [Said(row.Message, bool(row.has_more), bool(row.is_begun)) for row in reversed(rows)]
 
 
 def hidden_messages(ticket_id: int, shown: int) -> int:
@@ -139,12 +149,25 @@ def choices(board: Board, ticket: Ticket | None, now: datetime) -> Choices:
 @cache
 def _newest_messages(most: int | None) -> Select[*tuple[Any, ...]]:
     return (
-        select(Message, Message.full_text.is_not(None))
+        select(
+            Message,
+            Message.full_text.is_not(None).label("has_more"),
+            exists().where(Attachment.message_id == Message.id).label("has_files"),
+            exists()
+            .where(ForwardDraft.person_id == bindparam("reader"), ForwardDraft.message_id == Message.id)
+            .label("is_begun"),
+        )
         .where(Message.ticket_id == bindparam("ticket"))
-        .options(joinedload(Message.person), selectinload(Message.attachments))
+        .options(joinedload(Message.person))
         .order_by(Message.id.desc())
         .limit(most)
     )
+
+
+@cache
+def _attachments() -> Select[Attachment]:
+    wanted: Any = bindparam("messages", expanding=True)
+    return select(Attachment).where(Attachment.message_id.in_(wanted)).order_by(Attachment.id)
 
 
 @cache

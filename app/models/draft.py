@@ -83,11 +83,6 @@ def forward_draft_of(person_id: int, message_id: int) -> ForwardDraft | None:
     return db.session.get(ForwardDraft, (person_id, message_id), populate_existing=True)
 
 
-def forwards_begun(person_id: int, ticket_id: int) -> set[int]:
-    """The messages of a ticket that a person has begun to send on."""
-    return set(db.session.scalars(_forwards(), {"person": person_id, "ticket": ticket_id}))
-
-
 def files_of(person_id: int, ticket_id: int) -> Sequence[DraftFile]:
     """The files of a person's draft, in the order in which they were chosen."""
     return db.session.scalars(_files(), {"person": person_id, "ticket": ticket_id}).all()
@@ -117,13 +112,4 @@ def _files() -> Select[DraftFile]:
             DraftFile.message_id.is_(None),
         )
         .order_by(DraftFile.id)
-    )
-
-
-@cache
-def _forwards() -> Select[int]:
-    return (
-        select(ForwardDraft.message_id)
-        .join(Message, Message.id == ForwardDraft.message_id)
-        .where(ForwardDraft.person_id == bindparam("person"), Message.ticket_id == bindparam("ticket"))
     )

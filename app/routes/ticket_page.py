@@ -29,7 +29,7 @@ from app.mail.language import MIN_CONFIDENCE
 from app.models import conversation
 from app.models.board import Board
 from app.models.desk import Desk, the_desk
-from app.models.draft import draft_of, files_of, forwards_begun
+from app.models.draft import draft_of, files_of
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
 from app.routes import mood_words, shown_promises, timeline, told
@@ -94,7 +94,8 @@ def shown(
         return way
     board = db.session.get_one(Board, ticket.board_id)
     everything = "all" in request.args
-    said_in_it = conversation.messages_of(number, None if everything else conversation.MOST_MESSAGES)
+    most = None if everything else conversation.MOST_MESSAGES
+    said_in_it = conversation.messages_of(number, person.id, most)
     known = [entry.message for entry in said_in_it]
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
@@ -137,7 +138,6 @@ def shown(
         ],
         signature=signatures.below(person, messages.sender(ticket.channel)),
         files=files_of(person.id, number),
-        begun=forwards_begun(person.id, number),
         limits=settings(),
         said=said,
         may_delete=access.can(person, "delete_tickets", board, at),
