@@ -3,8 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Select, bindparam, select, union_all
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    and_,
+    bindparam,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, db
@@ -67,6 +79,12 @@ def draft_of(person_id: int, ticket_id: int) -> Draft | None:
     return db.session.scalars(_draft(), {"person": person_id, "ticket": ticket_id}).one_or_none()
 
 
+def begun_in(person_id: int, ticket_id: int) -> tuple[Draft | None, list[DraftFile]]:
+    """What draft_of and files_of say, in one statement."""
+    rows = db.session.execute(_begun(), {"person": person_id, "ticket": ticket_id}).all()
+    return rows[0][0], [file for _, file in rows if file is not None]
+
+
 def tickets_with_drafts(person_id: int) -> list[int]:
     """In which a person has begun to write, or to send something on; the newest first."""
     begun = union_all(
@@ -99,17 +117,28 @@ def files_beside(person_id: int, message_id: int) -> Sequence[DraftFile]:
 
 @cache
 def _draft() -> Select[Draft]:
-    return select(Draft).where(Draft.person_id == bindparam("person"), Draft.ticket_id == bindparam("ticket"))
+    return select(Draft).where(_is_draft())
 
 
 @cache
 def _files() -> Select[DraftFile]:
-    return (
-        select(DraftFile)
-        .where(
-            DraftFile.person_id == bindparam("person"),
-            DraftFile.ticket_id == bindparam("ticket"),
-            DraftFile.message_id.is_(None),
-        )
-        .order_by(DraftFile.id)
+    return select(DraftFile).where(_is_file()).order_by(DraftFile.id)
+
+
+@cache
+def _begun() -> Select[*tuple[Any, ...]]:
+    one = select(literal(1)).subquery()  # there may be files without a word, and words without files
+    both = select(Draft, DraftFile).select_from(one).outerjoin(Draft, _is_draft())
+    return both.outerjoin(DraftFile, _is_file()).order_by(DraftFile.id)
+
+
+def _is_draft() -> ColumnElement[bool]:
+    return and_(Draft.person_id == bindparam("person"), Draft.ticket_id == bindparam("ticket"))
+
+
+def _is_file() -> ColumnElement[bool]:
+    return and_(
+        DraftFile.person_id == bindparam("person"),
+        DraftFile.ticket_id == bindparam("ticket"),
+        DraftFile.message_id.is_(None),
     )

@@ -29,7 +29,7 @@ from app.mail.language import MIN_CONFIDENCE
 from app.models import conversation
 from app.models.board import Board
 from app.models.desk import Desk, the_desk
-from app.models.draft import draft_of, files_of
+from app.models.draft import begun_in
 from app.models.link import RELATIONS, links_of
 from app.models.ticket import PRIORITIES, Ticket
 from app.routes import mood_words, shown_promises, timeline, told
@@ -100,7 +100,7 @@ def shown(
     events = conversation.events_of(number, history.SHOWN | deadlines.STATES)
     found = deadlines.of(board, ticket, at, events if len(events) < conversation.MOST_EVENTS else None)
     promised = [shown_promises.told(deadline, found, person.zone, at) for deadline in found]
-    kept = draft_of(person.id, number)
+    kept, files = begun_in(person.id, number)
     return page(
         "tickets/_panel.html" if beside else "tickets/show.html",
         part=None if beside else "tickets/_parts.html",
@@ -137,7 +137,7 @@ def shown(
             for one in snoozes.choices(at, person.zone)
         ],
         signature=signatures.below(person, messages.sender(ticket.channel)),
-        files=files_of(person.id, number),
+        files=files,
         limits=settings(),
         said=said,
         may_delete=access.can(person, "delete_tickets", board, at),
