@@ -13,7 +13,7 @@ from app.models.event import CLOCK, By
 from app.models.follower import TicketFollower
 from app.models.message import Message
 from app.models.notification import USUAL, Notification, NotificationChoice, wanted_by
-from app.models.person import Person
+from app.models.person import Person, people_working
 from app.models.rule import Rule
 from app.models.ticket import URGENT, Ticket
 from app.words import N_, gettext, ngettext, speaking
@@ -97,6 +97,15 @@ def of_rule(people: Iterable[int], rule_id: int, about: str, *, now: datetime) -
     ]
     if rows:
         db.session.execute(insert(Notification), rows)
+
+
+def rule_managers(ticket: Ticket, now: datetime) -> set[int]:
+    """Who manages rules and sees the ticket."""
+    return {
+        person.id
+        for person in people_working(now)
+        if access.can(person, "edit_rules", None, now) and access.can(person, "see_board", ticket, now)
+    }
 
 
 def told_of_pause(people: Iterable[int], ticket: Ticket, rule: Rule, *, now: datetime) -> None:

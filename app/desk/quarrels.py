@@ -6,12 +6,11 @@ from datetime import datetime
 from sqlalchemy import func, insert, select
 
 from app.database import db
-from app.desk import access, notifications, tickets
+from app.desk import notifications, tickets
 from app.models import quarrel
 from app.models.board import Board
 from app.models.event import CLOCK
 from app.models.notification import Notification
-from app.models.person import people_working
 from app.models.quarrel import RuleQuarrel
 from app.models.rule_version import RuleVersion
 from app.models.ticket import Ticket
@@ -45,12 +44,8 @@ def begin(board: Board, ticket: Ticket, those: Sequence[Rule], *, now: datetime)
     db.session.execute(insert(RuleQuarrel), rows)
     names = ", ".join(rule.name for rule in those)
     tickets.changed(board, ticket, "ticket.disputed", by=CLOCK, now=now, rules=[None, names])
-    managers = [
-        person.id
-        for person in people_working(now)
-        if access.can(person, "edit_rules", None, now) and access.can(person, "see_board", ticket, now)
-    ]
-    untold = sorted(set(managers) - _told(managers, those, names))
+    managers = notifications.rule_managers(ticket, now)
+    untold = managers - _told(managers, those, names)
     notifications.told_of_quarrel(untold, ticket, those[0].id, names, now=now)
 
 

@@ -6,7 +6,6 @@ from app.desk import access, notifications
 from app.desk.events import record
 from app.models.desk import Desk
 from app.models.event import CLOCK, By
-from app.models.person import people_working
 from app.models.rule import Rule
 from app.models.ticket import Ticket
 
@@ -17,12 +16,7 @@ def pause(desk: Desk, rule: Rule, ticket: Ticket, *, now: datetime) -> None:
         return
     rule.paused_at = now
     record(desk, "rule.paused", ("rule", rule.id), by=CLOCK, now=now, new=rule.name, cap=rule.hourly_cap)
-    managers = [
-        person.id
-        for person in people_working(now)
-        if access.can(person, "edit_rules", None, now) and access.can(person, "see_board", ticket, now)
-    ]
-    notifications.told_of_pause(managers, ticket, rule, now=now)
+    notifications.told_of_pause(notifications.rule_managers(ticket, now), ticket, rule, now=now)
 
 
 def go_on(desk: Desk, rule: Rule, *, by: By, now: datetime) -> None:
